@@ -1,0 +1,187 @@
+"""Everything that can be set from outside, read once from the environment.
+
+Names start with ``EVENFLOW_``, then the group, then the field: ``EVENFLOW_STRIPE_SECRET_KEY`` is
+``settings.stripe.secret_key``. Secrets are ``SecretStr``, so that they never show in a log or a traceback.
+A vendor's ``api_base`` is empty for the vendor itself; any other address (the simulator's) replaces it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "EVENFLOW_"
+LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live")
+SIMULATED_KEY_MARK = "simulator"
+NOTHING = SecretStr("")
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message is one sentence that names the variable and the way out."""
+
+
+class DatabaseSettings(BaseModel):
+    """The books. ``url`` is an SQLAlchemy address: postgresql+psycopg://user:password@host:port/name."""
+
+    url: SecretStr = NOTHING
+    pool_size: int = Field(default=10, ge=1, le=200)
+
+
+class TemporalSettings(BaseModel):
+    """The process server. ``api_key`` implies TLS, as Temporal Cloud wants it; ``build_id`` turns versioning on."""
+
+    address: str = ""
+    namespace: str = "default"
+    api_key: SecretStr = NOTHING
+    tls: bool = False
+    ui_base: str = ""
+    deployment_name: str = "evenflow"
+    build_id: str = ""
+    metrics_address: str = ""
+
+
+class StripeSettings(BaseModel):
+    """Cards and SEPA debits. ``webhook_secret`` verifies what Stripe sends us."""
+
+    secret_key: SecretStr = NOTHING
+    webhook_secret: SecretStr = NOTHING
+    api_base: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """True when the key moves real money."""
+        return self.secret_key.get_secret_value().startswith(LIVE_STRIPE_PREFIXES)
+
+    @property
+    def is_simulated_key(self) -> bool:
+        """True for the key the embedded stack hands out, which Stripe itself would refuse."""
+        return SIMULATED_KEY_MARK in self.secret_key.get_secret_value()
+
+
+class TwilioSettings(BaseModel):
+    """Text messages. ``from_number`` is an E.164 number or an alphanumeric sender."""
+
+    account_sid: str = ""
+    auth_token: SecretStr = NOTHING
+    from_number: str = ""
+    api_base: str = ""
+
+
+class SendGridSettings(BaseModel):
+    """Email. ``verification_key`` is the public key of SendGrid's signed event webhook."""
+
+    api_key: SecretStr = NOTHING
+    verification_key: str = ""
+    from_address: str = ""
+    from_name: str = "Evenflow"
+    api_base: str = ""
+
+
+class NetworkSettings(BaseModel):
+    """The network's barring interface; ``signing_secret`` verifies its confirmations."""
+
+    api_base: str = ""
+    api_key: SecretStr = NOTHING
+    signing_secret: SecretStr = NOTHING
+
+
+class PublicSettings(BaseModel):
+    """Addresses as customers and vendors see them."""
+
+    api_base: str = ""
+    paylink_base: str = ""
+    self_service_base: str = ""
+
+
+class SecretsSettings(BaseModel):
+    """Keys of our own making; any long random text."""
+
+    paylink_signing_key: SecretStr = NOTHING
+    session_key: SecretStr = NOTHING
+    admin_api_key: SecretStr = NOTHING
+
+
+class ClockSettings(BaseModel):
+    """The business clock; ``rate`` is business seconds per real second, 1 in production."""
+
+    rate: float = Field(default=1.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """The whole environment. Raises SettingsError (see ``read_settings``) for what must never run together."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Path = Path(".evenflow")
+    database: DatabaseSettings = DatabaseSettings()
+    temporal: TemporalSettings = TemporalSettings()
+    stripe: StripeSettings = StripeSettings()
+    twilio: TwilioSettings = TwilioSettings()
+    sendgrid: SendGridSettings = SendGridSettings()
+    network: NetworkSettings = NetworkSettings()
+    public: PublicSettings = PublicSettings()
+    secrets: SecretsSettings = SecretsSettings()
+    clock: ClockSettings = ClockSettings()
+
+    @model_validator(mode="after")
+    def _never_mix_the_real_with_the_simulated(self) -> Self:
+        addresses = {"STRIPE": self.stripe.api_base, "TWILIO": self.twilio.api_base, "SENDGRID": self.sendgrid.api_base}
+        replaced = [f"{PREFIX}{vendor}_API_BASE" for vendor, address in addresses.items() if address]
+        if self.stripe.is_live and replaced:
+            raise ValueError(
+                f"EVENFLOW_STRIPE_SECRET_KEY is a live key while {replaced[0]} points to a simulator: "
+                f"unset {' and '.join(replaced)}, or use a test key."
+            )
+        if self.stripe.is_simulated_key and not self.stripe.api_base:
+            raise ValueError(
+                "EVENFLOW_STRIPE_SECRET_KEY is the simulator's key while EVENFLOW_STRIPE_API_BASE points to Stripe: "
+                "set the simulator's address, or use a key of your Stripe account."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _never_hurry_real_vendors(self) -> Self:
+        if self.clock.rate != 1 and self.live_vendors:
+            raise ValueError(
+                f"EVENFLOW_CLOCK_RATE is {self.clock.rate:g} while {' and '.join(self.live_vendors)} "
+                "would reach real people: use rate 1, or remove the live keys."
+            )
+        return self
+
+    @property
+    def live_vendors(self) -> tuple[str, ...]:
+        """The vendors that would move real money or reach real people with these settings."""
+        live = {
+            "Stripe": self.stripe.is_live,
+            "Twilio": bool(self.twilio.auth_token.get_secret_value()) and not self.twilio.api_base,
+            "SendGrid": bool(self.sendgrid.api_key.get_secret_value()) and not self.sendgrid.api_base,
+        }
+        return tuple(vendor for vendor, is_live in live.items() if is_live)
+
+
+@cache
+def read_settings() -> Settings:
+    """The settings of this process, read at the first call. Raises SettingsError with one sentence."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_one_sentence(error)) from None
+
+
+def _one_sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if not first["loc"]:
+        return first["msg"].removeprefix("Value error, ")
+    name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+    return f"{name} cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}."
