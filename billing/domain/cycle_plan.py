@@ -1,0 +1,282 @@
+"""The cycle plan: every date of one cycle, computed once when the cycle opens and then stored.
+
+The order is the customer's month: the cycle closes, late records get the billing delay, the invoice is issued and its
+ready notice sent, a reminder, the submission to the provider, the debit; all before the next cycle closes. A policy
+that breaks this order in any month is refused with the dates that collide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from billing.domain.banking_days import add_banking_days, next_banking_day
+from billing.domain.cycle_calendar import Cycle, CycleDay, at_local_time, cycle_at, local_date, next_cycle, zone_info
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.errors import InvalidValue
+from billing.domain.quiet_hours import last_allowed_day, next_allowed
+
+_INSTANTS = (
+    "opens_at",
+    "closes_at",
+    "issue_at",
+    "ready_notice_at",
+    "reminder_at",
+    "submit_at",
+    "debit_at",
+    "next_closes_at",
+)
+_DATES = ("invoice_date", "debit_on")
+
+
+class MethodKind(StrEnum):
+    """How an account pays."""
+
+    CARD = "card"
+    SEPA_DEBIT = "sepa_debit"
+    BACS_DEBIT = "bacs_debit"
+    NONE = "none"  # no usable method: the debit date is only a due date, and nothing is submitted
+
+
+class UnableToPlanCycle(InvalidValue):
+    """The policy puts the dates of a cycle in an impossible order; the message names the dates that collide."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePlan:
+    """The dates of one cycle. Instants are aware UTC; ``invoice_date`` and ``debit_on`` (= due date) are local dates.
+
+    ``submit_at`` is when the debit is handed to the provider, ``debit_at`` when the money is to be taken; for a card
+    they are the same. With ``method_kind`` none, nothing is submitted and ``debit_on`` is the due date.
+    """
+
+    cycle_number: int
+    cycle_day: CycleDay
+    zone: str
+    method_kind: MethodKind
+    opens_at: datetime
+    closes_at: datetime
+    invoice_date: date
+    issue_at: datetime
+    ready_notice_at: datetime
+    reminder_at: datetime
+    submit_at: datetime
+    debit_on: date
+    debit_at: datetime
+    next_closes_at: datetime
+
+    @property
+    def cycle(self) -> Cycle:
+        """The cycle this plan is about."""
+        return Cycle(self.cycle_number, self.opens_at, self.closes_at, self.cycle_day)
+
+    @property
+    def debit_is_planned(self) -> bool:
+        """False when there is no usable method, so that no debit is tried."""
+        return self.method_kind is not MethodKind.NONE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON: instants and dates in ISO 8601."""
+        moments = {name: getattr(self, name).isoformat() for name in _INSTANTS + _DATES}
+        return {
+            "cycle_number": self.cycle_number,
+            "cycle_day": int(self.cycle_day),
+            "zone": self.zone,
+            "method_kind": self.method_kind.value,
+            **moments,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> CyclePlan:
+        """The plan that ``to_dict`` wrote."""
+        instants: Any = {name: datetime.fromisoformat(data[name]) for name in _INSTANTS}
+        dates: Any = {name: date.fromisoformat(data[name]) for name in _DATES}
+        return cls(
+            cycle_number=data["cycle_number"],
+            cycle_day=CycleDay(data["cycle_day"]),
+            zone=data["zone"],
+            method_kind=MethodKind(data["method_kind"]),
+            **instants,
+            **dates,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    """The dates that follow from the day the ready notice leaves."""
+
+    reminder_at: datetime
+    submit_at: datetime
+    debit_on: date
+    debit_at: datetime
+
+
+def plan_cycle(cycle: Cycle, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> CyclePlan:
+    """Every date of a cycle.
+
+    The invoice is dated the local day the cycle closes; it is issued, and its ready notice sent, after the billing
+    delay at the notice hour (later when that is quiet). The debit follows from the ready notice's local date by the
+    notice period, moved forward to a banking day.
+
+    Raises UnableToPlanCycle when the dates are out of order.
+    """
+    invoice_date = local_date(cycle.closes_at, zone)
+    issue_on = invoice_date + timedelta(days=policy.billing_delay_days)
+    issue_at = at_local_time(issue_on, time(policy.notice_hour_local), zone)
+    ready_notice_at = next_allowed(issue_at, zone, policy.country, policy.quiet_hours)
+    dates = _collection(local_date(ready_notice_at, zone), policy, zone, method_kind)
+    plan = CyclePlan(
+        cycle_number=cycle.number,
+        cycle_day=cycle.cycle_day,
+        zone=zone,
+        method_kind=method_kind,
+        opens_at=cycle.opens_at,
+        closes_at=cycle.closes_at,
+        invoice_date=invoice_date,
+        issue_at=issue_at,
+        ready_notice_at=ready_notice_at,
+        reminder_at=dates.reminder_at,
+        submit_at=dates.submit_at,
+        debit_on=dates.debit_on,
+        debit_at=dates.debit_at,
+        next_closes_at=next_cycle(cycle, zone).closes_at,
+    )
+    _refuse_colliding_dates(plan, policy)
+    return plan
+
+
+def notice_is_in_time(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy) -> bool:
+    """True when a notice sent then still leaves the notice period before the planned debit, in local calendar days."""
+    return _earliest_debit(local_date(notice_sent_at, plan.zone), policy) <= plan.debit_on
+
+
+def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy) -> CyclePlan:
+    """The plan after its notice went out: unchanged when that was in time, else with a later debit date.
+
+    "In time" is counted in local calendar days. A moved debit may fall after the next close: an open collection is
+    carried over, it never blocks the next cycle. The caller sends a new notice that names the new date.
+    """
+    if notice_is_in_time(plan, notice_sent_at, policy):
+        return plan
+    dates = _collection(local_date(notice_sent_at, plan.zone), policy, plan.zone, plan.method_kind)
+    return replace(
+        plan,
+        ready_notice_at=notice_sent_at,
+        reminder_at=dates.reminder_at,
+        submit_at=dates.submit_at,
+        debit_on=dates.debit_on,
+        debit_at=dates.debit_at,
+    )
+
+
+def preview_cycles(
+    cycle_day: CycleDay, zone: str, start: datetime, count: int, policy: CyclePolicy, method_kind: MethodKind
+) -> list[CyclePlan]:
+    """The plans of ``count`` ordinary cycles, from the one that contains ``start``, as an operator would publish them.
+
+    Raises UnableToPlanCycle when the policy cannot be kept in one of them.
+    """
+    cycle = cycle_at(cycle_day, zone, start)
+    plans = []
+    for _ in range(count):
+        plans.append(plan_cycle(cycle, policy, zone, method_kind))
+        cycle = next_cycle(cycle, zone)
+    return plans
+
+
+# February closes leave the fewest days before the next close, and eleven years bring every weekday and Easter pattern.
+_HARD_YEARS = range(2025, 2036)
+_EVERY_MONTH_YEARS = (2026, 2028)
+_ALL_DAYS = [CycleDay(day) for day in range(1, 32)]
+
+
+def validate_policy(
+    policy: CyclePolicy, zone: str, method_kinds: tuple[MethodKind, ...] = (MethodKind.CARD, MethodKind.SEPA_DEBIT)
+) -> None:
+    """Plan the hard months of every cycle day, so that no account under this policy can meet an impossible plan.
+
+    Raises InvalidValue naming a field, or UnableToPlanCycle with the first dates that collide.
+    """
+    policy.validate()
+    closings = [(year, 2) for year in _HARD_YEARS]
+    closings += [(year, month) for year in _EVERY_MONTH_YEARS for month in range(1, 13)]
+    for year, month in closings:
+        for cycle_day in _ALL_DAYS:
+            closes_on = cycle_day.in_month(year, month)
+            cycle = cycle_at(cycle_day, zone, at_local_time(closes_on - timedelta(days=1), time(12), zone))
+            for method_kind in method_kinds:
+                plan_cycle(cycle, policy, zone, method_kind)
+
+
+def _earliest_debit(noticed_on: date, policy: CyclePolicy) -> date:
+    """The notice period after the notice's local date, moved forward to a banking day."""
+    if policy.notice_in_banking_days:
+        return add_banking_days(noticed_on, policy.notice_days, policy.scheme_calendar)
+    return next_banking_day(noticed_on + timedelta(days=policy.notice_days), policy.scheme_calendar)
+
+
+def _collection(noticed_on: date, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> _Collection:
+    debit_on = _earliest_debit(noticed_on, policy)
+    lead_days = policy.submission_lead_days if method_kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT) else 0
+    submit_on = debit_on - timedelta(days=lead_days)
+    return _Collection(
+        reminder_at=_reminder_at(debit_on, submit_on, policy, zone),
+        submit_at=at_local_time(submit_on, time(policy.debit_hour_local), zone),
+        debit_on=debit_on,
+        debit_at=at_local_time(debit_on, time(policy.debit_hour_local), zone),
+    )
+
+
+def _reminder_at(debit_on: date, submit_on: date, policy: CyclePolicy, zone: str) -> datetime:
+    """The reminder days before the debit, and never after the submission; earlier rather than on a quiet day."""
+    reminder_on = debit_on - timedelta(days=policy.reminder_days)
+    if submit_on <= reminder_on < debit_on:
+        reminder_on = submit_on - timedelta(days=1)
+    reminder_on = last_allowed_day(reminder_on, policy.country, policy.quiet_hours)
+    return at_local_time(reminder_on, time(policy.notice_hour_local), zone)
+
+
+def _refuse_colliding_dates(plan: CyclePlan, policy: CyclePolicy) -> None:
+    """Raises UnableToPlanCycle naming the first pair of dates that is out of order."""
+    days = "banking days" if policy.notice_in_banking_days else "days"
+    notice = f"{policy.notice_days} {days}"
+    if plan.reminder_at >= plan.debit_at:
+        raise _collision(
+            plan, "reminder_days", policy.reminder_days, "the reminder", plan.reminder_at, "the debit", plan.debit_at
+        )
+    if plan.submit_at <= plan.ready_notice_at:
+        raise _collision(
+            plan, "notice_days", notice, "the ready notice", plan.ready_notice_at, "the submission", plan.submit_at
+        )
+    if plan.reminder_at <= plan.ready_notice_at:
+        raise _collision(
+            plan, "reminder_days", policy.reminder_days, "the ready notice", plan.ready_notice_at,
+            "the reminder", plan.reminder_at,
+        )  # fmt: skip
+    if plan.debit_at >= plan.next_closes_at:
+        raise _collision(plan, "notice_days", notice, "the debit", plan.debit_at, "the next close", plan.next_closes_at)
+
+
+_REMEDIES = {
+    "reminder_days": "Use at least 1 day before the debit, and fewer days than the notice period.",
+    "notice_days": "Change the notice period, the billing delay or the submission lead so that all dates keep order.",
+}
+
+
+def _collision(
+    plan: CyclePlan, field: str, value: object, first: str, first_at: datetime, second: str, second_at: datetime
+) -> UnableToPlanCycle:
+    closes_on = local_date(plan.closes_at, plan.zone)
+    return UnableToPlanCycle(
+        f"In the cycle of day {plan.cycle_day} that closes on {closes_on}, "
+        f"{first} ({_shown(first_at, plan.zone)}) would not come before {second} ({_shown(second_at, plan.zone)}).",
+        field=field,
+        value=value,
+        remedy=_REMEDIES[field],
+    )
+
+
+def _shown(instant: datetime, zone: str) -> str:
+    return f"{instant.astimezone(zone_info(zone)):%Y-%m-%d %H:%M}"

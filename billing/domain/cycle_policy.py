@@ -1,0 +1,97 @@
+"""The cycle policy: the settings of a brand from which every cycle plan follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing.domain.banking_days import TARGET, bank_holidays, public_holidays
+from billing.domain.errors import InvalidValue
+from billing.domain.fields import Fields
+from billing.domain.quiet_hours import QuietHours, refuse_quiet_hour
+
+_A_YEAR = 2026
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePolicy:
+    """A brand's dates.
+
+    ``billing_delay_days`` between close and issue, for late records; ``notice_days`` between the ready notice and the
+    debit (banking days when ``notice_in_banking_days``, as Bacs needs); ``reminder_days`` before the debit;
+    ``submission_lead_days`` that the provider of direct debits needs (cards need none); hours are local hours of day.
+    ``scheme_calendar`` names the banking days, ``country`` the public holidays on which no notice is sent (empty:
+    none).
+    """
+
+    billing_delay_days: int = 1
+    notice_days: int = 14
+    notice_in_banking_days: bool = False
+    reminder_days: int = 3
+    debit_hour_local: int = 8
+    notice_hour_local: int = 9
+    scheme_calendar: str = TARGET
+    submission_lead_days: int = 3
+    country: str = ""
+    quiet_hours: QuietHours = field(default_factory=QuietHours)
+
+    def validate(self) -> None:
+        """Check each field by itself; ``cycle_plan.validate_policy`` checks the dates that follow from them together.
+
+        Raises InvalidValue naming the field.
+        """
+        refuse_quiet_hour(self.notice_hour_local, self.quiet_hours, "notice_hour_local")
+        bank_holidays(self.scheme_calendar, _A_YEAR)
+        public_holidays(self.country, _A_YEAR)
+        if not self.scheme_calendar:
+            raise InvalidValue(
+                "A scheme's calendar is needed to find banking days.",
+                field="scheme_calendar",
+                value=self.scheme_calendar,
+                remedy="Use TARGET, GB, US or a country code.",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "billing_delay_days": self.billing_delay_days,
+            "notice_days": self.notice_days,
+            "notice_in_banking_days": self.notice_in_banking_days,
+            "reminder_days": self.reminder_days,
+            "debit_hour_local": self.debit_hour_local,
+            "notice_hour_local": self.notice_hour_local,
+            "scheme_calendar": self.scheme_calendar,
+            "submission_lead_days": self.submission_lead_days,
+            "country": self.country,
+            "quiet_hours": self.quiet_hours.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, path: str = "") -> CyclePolicy:
+        """Read an operator's JSON; missing fields take their defaults, unknown ones are refused.
+
+        Raises InvalidValue naming the field (under ``path``), its value and what would do.
+        """
+        fields = Fields(data, path)
+        policy = cls(
+            billing_delay_days=fields.whole("billing_delay_days", default=1, least=0, most=20),
+            notice_days=fields.whole("notice_days", default=14, least=0, most=60),
+            notice_in_banking_days=fields.flag("notice_in_banking_days", default=False),
+            # A reminder on or after the debit is refused by the plan, which can name both dates.
+            reminder_days=fields.whole("reminder_days", default=3, least=-30, most=60),
+            debit_hour_local=fields.whole("debit_hour_local", default=8, least=0, most=23),
+            notice_hour_local=fields.whole("notice_hour_local", default=9, least=0, most=23),
+            scheme_calendar=fields.text("scheme_calendar", default=TARGET),
+            submission_lead_days=fields.whole("submission_lead_days", default=3, least=0, most=30),
+            country=fields.text("country", default=""),
+            quiet_hours=_quiet_hours(fields),
+        )
+        fields.finish()
+        policy.validate()
+        return policy
+
+
+def _quiet_hours(fields: Fields) -> QuietHours:
+    if not fields.has("quiet_hours"):
+        return QuietHours()
+    return QuietHours.from_dict(fields.rest()["quiet_hours"], fields.where("quiet_hours"))

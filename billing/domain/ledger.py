@@ -1,0 +1,199 @@
+"""The double-entry ledger: what an entry is, and the recipe of every money event.
+
+Debits are positive, credits negative; an entry sums to zero per currency. Entries are append-only: a correction is a
+new entry with a reason. What a customer owes on an invoice is the sum of the receivable postings that name it, so an
+invoice's open amount is derived and never set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from billing.domain.errors import InvalidValue
+
+
+class LedgerAccount(StrEnum):
+    """The accounts of the books."""
+
+    RECEIVABLE = "receivable"  # what customers owe, per invoice
+    REVENUE = "revenue"  # net amounts invoiced
+    VAT = "vat"  # tax owed to the state
+    CASH = "cash"  # money at a payment provider or bank
+    CUSTOMER_CREDIT = "customer_credit"  # money or credit held for the customer
+    DISPUTED_CASH = "disputed_cash"  # taken back by the customer's bank
+    WRITE_OFF = "write_off"
+    SUSPENSE = "suspense"  # money received that belongs to nobody yet
+
+
+class EntryKind(StrEnum):
+    """What happened. With provider and reference it makes an entry unique."""
+
+    INVOICE_ISSUED = "invoice_issued"
+    CREDIT_APPLIED = "credit_applied"
+    CREDIT_NOTE = "credit_note"
+    PAYMENT_RECEIVED = "payment_received"
+    PAYMENT_REVERSED = "payment_reversed"
+    REVERSAL_WITHDRAWN = "reversal_withdrawn"
+    REFUND_PAID = "refund_paid"
+    WRITTEN_OFF = "written_off"
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One line of an entry: ``amount_minor`` is positive for debit, negative for credit."""
+
+    ledger_account: LedgerAccount
+    amount_minor: int
+    currency: str
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A balanced set of postings. ``provider`` and ``reference`` name its cause and make it count once."""
+
+    account_id: str
+    kind: EntryKind
+    at: datetime
+    provider: str
+    reference: str
+    postings: tuple[Posting, ...]
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        sums: dict[str, int] = {}
+        for posting in self.postings:
+            sums[posting.currency] = sums.get(posting.currency, 0) + posting.amount_minor
+        if any(sums.values()):
+            raise InvalidValue(
+                f"A ledger entry must sum to zero, but {self.kind} {self.reference} does not.",
+                field="postings",
+                value=sums,
+                remedy="Post the difference to the account it belongs to; never leave it out.",
+            )
+
+
+def invoice_issued(
+    account_id: str, invoice_id: str, at: datetime, net_minor: int, vat_minor: int, currency: str
+) -> Entry:
+    """An invoice makes the customer owe gross: receivable against revenue and VAT; a credit invoice the reverse."""
+    return Entry(
+        account_id,
+        EntryKind.INVOICE_ISSUED,
+        at,
+        "evenflow",
+        invoice_id,
+        (
+            Posting(LedgerAccount.RECEIVABLE, net_minor + vat_minor, currency, invoice_id),
+            Posting(LedgerAccount.REVENUE, -net_minor, currency, invoice_id),
+            Posting(LedgerAccount.VAT, -vat_minor, currency, invoice_id),
+        ),
+    )
+
+
+def credit_note_issued(
+    account_id: str, note_id: str, invoice_id: str, at: datetime, net_minor: int, vat_minor: int, currency: str,
+    reason: str,
+) -> Entry:  # fmt: skip
+    """A credit note takes back part of an invoice; amounts are positive."""
+    return Entry(
+        account_id,
+        EntryKind.CREDIT_NOTE,
+        at,
+        "evenflow",
+        note_id,
+        (
+            Posting(LedgerAccount.RECEIVABLE, -(net_minor + vat_minor), currency, invoice_id),
+            Posting(LedgerAccount.REVENUE, net_minor, currency, invoice_id),
+            Posting(LedgerAccount.VAT, vat_minor, currency, invoice_id),
+        ),
+        reason,
+    )
+
+
+def credit_moved(
+    account_id: str, reference: str, at: datetime, amount_minor: int, currency: str, invoice_id: str
+) -> Entry:
+    """Use credit held for the customer on an invoice (positive), or set a negative invoice aside as credit (negative)."""
+    return Entry(
+        account_id,
+        EntryKind.CREDIT_APPLIED,
+        at,
+        "evenflow",
+        reference,
+        (
+            Posting(LedgerAccount.CUSTOMER_CREDIT, amount_minor, currency),
+            Posting(LedgerAccount.RECEIVABLE, -amount_minor, currency, invoice_id),
+        ),
+    )
+
+
+def payment_received(
+    account_id: str,
+    provider: str,
+    reference: str,
+    at: datetime,
+    received_minor: int,
+    currency: str,
+    shares: Mapping[str, int],
+) -> Entry:
+    """Money came in: cash against the invoices it pays (``shares``, minor units); the rest is the customer's credit."""
+    surplus = received_minor - sum(shares.values())
+    postings = [Posting(LedgerAccount.CASH, received_minor, currency)]
+    postings += [
+        Posting(LedgerAccount.RECEIVABLE, -share, currency, invoice_id) for invoice_id, share in shares.items() if share
+    ]
+    if surplus:
+        postings.append(Posting(LedgerAccount.CUSTOMER_CREDIT, -surplus, currency))
+    return Entry(account_id, EntryKind.PAYMENT_RECEIVED, at, provider, reference, tuple(postings))
+
+
+def reversed_entry(original: Entry, kind: EntryKind, reference: str, at: datetime, reason: str) -> Entry:
+    """The mirror of an entry: a chargeback of a payment, or the chargeback lost by the customer's bank."""
+    mirrored = tuple(
+        Posting(posting.ledger_account, -posting.amount_minor, posting.currency, posting.invoice_id)
+        for posting in original.postings
+    )
+    return Entry(original.account_id, kind, at, original.provider, reference, mirrored, reason)
+
+
+def refund_paid(
+    account_id: str, provider: str, reference: str, at: datetime, amount_minor: int, currency: str, reason: str
+) -> Entry:
+    """Money given back out of the customer's credit (which goes negative when there was none to give)."""
+    return Entry(
+        account_id,
+        EntryKind.REFUND_PAID,
+        at,
+        provider,
+        reference,
+        (
+            Posting(LedgerAccount.CUSTOMER_CREDIT, amount_minor, currency),
+            Posting(LedgerAccount.CASH, -amount_minor, currency),
+        ),
+        reason,
+    )
+
+
+def written_off(
+    account_id: str, reference: str, at: datetime, shares: Mapping[str, int], currency: str, reason: str
+) -> Entry:
+    """Give up what is open of these invoices."""
+    postings = [Posting(LedgerAccount.WRITE_OFF, sum(shares.values()), currency)]
+    postings += [Posting(LedgerAccount.RECEIVABLE, -share, currency, name) for name, share in shares.items()]
+    return Entry(account_id, EntryKind.WRITTEN_OFF, at, "evenflow", reference, tuple(postings), reason)
+
+
+def spread(amount_minor: int, open_minor: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Share an amount over open invoices, in the order given (oldest first); never more than is open of each."""
+    shares: dict[str, int] = {}
+    left = amount_minor
+    for invoice_id, open_amount in open_minor:
+        share = min(left, max(open_amount, 0))
+        if share > 0:
+            shares[invoice_id] = share
+            left -= share
+    return shares

@@ -1,0 +1,36 @@
+"""Names other systems see: workflow ids, attempt ids, task queues. Functions of business identity, never random."""
+
+from __future__ import annotations
+
+# One task queue per external limit, so that a slow vendor never holds up billing.
+BILLING_QUEUE = "billing"
+PAYMENTS_QUEUE = "payments"
+MESSAGES_QUEUE = "messages"
+
+
+def account_workflow_id(brand: str, number: str) -> str:
+    """The one long-lived workflow of an account: ``account/<brand>/<account number>``."""
+    return f"account/{brand}/{number}"
+
+
+def dunning_workflow_id(brand: str, number: str) -> str:
+    """At most one dunning case runs per account: ``dunning/<brand>/<account number>``."""
+    return f"dunning/{brand}/{number}"
+
+
+def barring_workflow_id(brand: str, number: str, order_id: str) -> str:
+    """One workflow per network order: ``barring/<brand>/<account number>/<order id>``."""
+    return f"barring/{brand}/{number}/{order_id}"
+
+
+def usage_import_workflow_id(file_id: str) -> str:
+    """One workflow per imported file: ``usage-import/<file id>``."""
+    return f"usage-import/{file_id}"
+
+
+UPKEEP_WORKFLOW_ID = "upkeep"
+
+
+def attempt_id(invoice_id: str, attempt_number: int) -> str:
+    """The identity of one try at a payment, and its idempotency key: ``<invoice id>-<attempt number>``."""
+    return f"{invoice_id}-{attempt_number}"

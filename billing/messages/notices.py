@@ -1,0 +1,66 @@
+"""What crosses between the process and notices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """Every message a customer can get. The texts are templates per brand, channel and locale."""
+
+    READY = "ready"  # invoice ready, amount, debit date
+    READY_TO_PAY = "ready_to_pay"  # invoice ready, no usable method: due date and paylink
+    NOTHING_TO_PAY = "nothing_to_pay"  # zero or credit invoice
+    REMINDER = "reminder"  # a few days before the debit
+    DUE_REMINDER = "due_reminder"  # the same with a paylink where nothing will be debited
+    THANK_YOU = "thank_you"
+    FAILED = "failed"  # with paylink
+    RETRY = "retry"  # a further debit is announced
+    DUNNING_REMINDER = "dunning_reminder"
+    BARRING_WARNING = "barring_warning"  # names the date
+    BARRED = "barred"
+    RESTORED = "restored"
+    PROMISE = "promise"
+    USAGE_80 = "usage_80"
+    USAGE_100 = "usage_100"
+    MANDATE_NEEDED = "mandate_needed"
+    CREDIT_NOTE = "credit_note"
+    PAYMENT_REVERSED = "payment_reversed"  # neutral words after a chargeback
+    CYCLE_DAY_CHANGED = "cycle_day_changed"
+
+
+@dataclass(frozen=True)
+class NoticeRequest:
+    """Send one notice, at most once per (account, subject, kind, occasion, channel).
+
+    ``subject`` is the invoice, case or order it is about; ``occasion`` tells repeated notices apart (an attempt id, a
+    step); ``amount_minor`` and ``on`` are what the customer reads; ``invoice_id`` adds the document where the template
+    wants it. ``hurry`` skips quiet hours (a receipt, a paylink the customer waits for, services restored).
+    """
+
+    account_id: str
+    kind: NoticeKind
+    subject: str
+    occasion: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    on: date | None = None
+    invoice_ids: tuple[str, ...] = ()
+    hurry: bool = False
+
+
+@dataclass(frozen=True)
+class NoticeResult:
+    """What became of a notice: ``sent``, ``repeated`` (it went out before), ``failed``, or ``wait``.
+
+    ``wait_until`` ends the quiet hours; ``sent_on`` is the customer's local date when the first channel took it.
+    """
+
+    status: str
+    sent_on: date | None = None
+    sent_at: datetime | None = None
+    wait_until: datetime | None = None
+    channels: tuple[str, ...] = ()
+    explanation: str = ""

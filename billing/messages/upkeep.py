@@ -1,0 +1,28 @@
+"""What crosses between the upkeep workflow and its side effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.domain.clock import NORMAL_TIME, ClockSegment
+
+
+@dataclass(frozen=True)
+class UpkeepState:
+    """The single input of an upkeep run. ``interval_seconds`` is business time between two rounds."""
+
+    interval_seconds: int = 900
+    clock: ClockSegment = NORMAL_TIME
+    rounds_done: int = 0
+    schema_version: int = 1
+
+
+@dataclass(frozen=True)
+class UpkeepReport:
+    """What one round found and mended."""
+
+    workflows_started: int = 0
+    messages_delivered: int = 0
+    attempts_settled: int = 0
+    thresholds_sent: int = 0
+    events_reguided: int = 0

@@ -1,0 +1,174 @@
+"""Brands, plans, accounts, services, cycles and timeline on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, desc, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.domain.errors import NotFound
+from billing.persistence.statements import fetch_all, fetch_one, insert_returning
+from billing.persistence.tables import accounts as t
+from billing.ports.accounts import Account, Brand, Cycle, Plan, Service, TimelineEntry
+
+
+def _missing(what: str, field: str, value: object, remedy: str) -> NotFound:
+    return NotFound(f"There is no {what} {value}.", field=field, value=value, remedy=remedy)
+
+
+class SqlCatalogueRepository:
+    """Brands and plans."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_brand(self, brand: Brand) -> None:
+        await self._connection.execute(insert(t.brands).values(**asdict(brand)))
+
+    async def brand(self, brand: str) -> Brand:
+        found = await fetch_one(self._connection, Brand, select(t.brands).where(t.brands.c.brand == brand))
+        if found is None:
+            raise _missing("brand", "brand", brand, "GET /v1/brands lists the brands there are.")
+        return found
+
+    async def brands(self) -> Sequence[Brand]:
+        return await fetch_all(self._connection, Brand, select(t.brands).order_by(t.brands.c.brand))
+
+    async def add_plan(self, plan: Plan) -> None:
+        await self._connection.execute(insert(t.plans).values(**asdict(plan)))
+
+    async def plan(self, plan_code: str, plan_version: int | None = None) -> Plan:
+        query = select(t.plans).where(t.plans.c.plan_code == plan_code)
+        if plan_version is not None:
+            query = query.where(t.plans.c.plan_version == plan_version)
+        found = await fetch_one(self._connection, Plan, query.order_by(desc(t.plans.c.plan_version)).limit(1))
+        if found is None:
+            raise _missing("plan", "plan_code", plan_code, "GET /v1/plans lists the published plans.")
+        return found
+
+    async def plans(self, brand: str | None = None) -> Sequence[Plan]:
+        query = select(t.plans).order_by(t.plans.c.plan_code, t.plans.c.plan_version)
+        if brand is not None:
+            query = query.where(t.plans.c.brand == brand)
+        return await fetch_all(self._connection, Plan, query)
+
+
+class SqlAccountRepository(SqlCatalogueRepository):
+    """Accounts with their services and cycles."""
+
+    async def add(self, values: Mapping[str, Any]) -> Account:
+        return await insert_returning(self._connection, Account, t.accounts, values)
+
+    async def get(self, account_id: str) -> Account:
+        return await self._account(account_id, lock=False)
+
+    async def lock(self, account_id: str) -> Account:
+        """The account, locked until the end of the transaction: one writer of its money at a time."""
+        return await self._account(account_id, lock=True)
+
+    async def _account(self, account_id: str, *, lock: bool) -> Account:
+        query = select(t.accounts).where(t.accounts.c.account_id == account_id)
+        found = await fetch_one(self._connection, Account, query.with_for_update() if lock else query)
+        if found is None:
+            raise _missing("account", "account_id", account_id, "GET /v1/accounts lists the accounts there are.")
+        return found
+
+    async def by_number(self, brand: str, number: str) -> Account | None:
+        query = select(t.accounts).where(t.accounts.c.brand == brand, t.accounts.c.number == number)
+        return await fetch_one(self._connection, Account, query)
+
+    async def change(self, account_id: str, values: Mapping[str, Any]) -> None:
+        await self._connection.execute(update(t.accounts).where(t.accounts.c.account_id == account_id).values(**values))
+
+    async def add_service(self, values: Mapping[str, Any]) -> Service:
+        """Store a service and enter its number in the directory."""
+        service = await insert_returning(self._connection, Service, t.services, values)
+        await self._connection.execute(
+            insert(t.number_directory).values(
+                identifier=service.identifier,
+                active_from=service.active_from,
+                active_to=service.active_to,
+                account_id=service.account_id,
+                service_id=service.service_id,
+            )
+        )
+        return service
+
+    async def services(self, account_id: str) -> Sequence[Service]:
+        query = select(t.services).where(t.services.c.account_id == account_id).order_by(t.services.c.service_id)
+        return await fetch_all(self._connection, Service, query)
+
+    async def change_service(self, account_id: str, service_id: str, values: Mapping[str, Any]) -> None:
+        """Change a service; its end is written to the number directory too."""
+        of_service = (t.services.c.account_id == account_id, t.services.c.service_id == service_id)
+        await self._connection.execute(update(t.services).where(*of_service).values(**values))
+        if "active_to" in values:
+            await self._connection.execute(
+                update(t.number_directory)
+                .where(t.number_directory.c.account_id == account_id, t.number_directory.c.service_id == service_id)
+                .values(active_to=values["active_to"])
+            )
+
+    async def owner_of(self, identifier: str, at: datetime) -> tuple[str, str] | None:
+        """Account and service that owned a number at an instant."""
+        directory = t.number_directory.c
+        query = select(directory.account_id, directory.service_id).where(
+            and_(
+                directory.identifier == identifier,
+                directory.active_from <= at,
+                or_(directory.active_to.is_(None), directory.active_to > at),
+            )
+        )
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else (row.account_id, row.service_id)
+
+    async def add_cycle(self, cycle: Cycle) -> None:
+        await self._connection.execute(insert(t.cycles).values(**asdict(cycle)))
+
+    async def cycle(self, account_id: str, cycle_number: int) -> Cycle:
+        return await self._cycle(account_id, cycle_number, lock=False)
+
+    async def lock_cycle(self, account_id: str, cycle_number: int) -> Cycle:
+        """The cycle, locked: usage counted after this transaction belongs to the next cycle."""
+        return await self._cycle(account_id, cycle_number, lock=True)
+
+    async def _cycle(self, account_id: str, cycle_number: int, *, lock: bool) -> Cycle:
+        query = select(t.cycles).where(t.cycles.c.account_id == account_id, t.cycles.c.cycle_number == cycle_number)
+        found = await fetch_one(self._connection, Cycle, query.with_for_update() if lock else query)
+        if found is None:
+            raise _missing("cycle", "cycle_number", cycle_number, f"Use a cycle of account {account_id}.")
+        return found
+
+    async def open_cycle(self, account_id: str) -> Cycle | None:
+        """The oldest cycle not yet issued."""
+        query = select(t.cycles).where(t.cycles.c.account_id == account_id, t.cycles.c.status == "open")
+        return await fetch_one(self._connection, Cycle, query.order_by(t.cycles.c.cycle_number).limit(1))
+
+    async def cycles(self, account_id: str) -> Sequence[Cycle]:
+        query = select(t.cycles).where(t.cycles.c.account_id == account_id).order_by(t.cycles.c.cycle_number)
+        return await fetch_all(self._connection, Cycle, query)
+
+    async def change_cycle(self, account_id: str, cycle_number: int, values: Mapping[str, Any]) -> None:
+        await self._connection.execute(
+            update(t.cycles)
+            .where(t.cycles.c.account_id == account_id, t.cycles.c.cycle_number == cycle_number)
+            .values(**values)
+        )
+
+
+class SqlTimeline:
+    """Append-only: what happened and why."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, entry: TimelineEntry) -> None:
+        await self._connection.execute(insert(t.timeline).values(**asdict(entry)))
+
+    async def of(self, account_id: str, limit: int = 500) -> Sequence[TimelineEntry]:
+        query = select(t.timeline).where(t.timeline.c.account_id == account_id)
+        return await fetch_all(self._connection, TimelineEntry, query.order_by(t.timeline.c.entry_id).limit(limit))

@@ -1,0 +1,158 @@
+"""Brands, plans, accounts, services, cycles, the timeline, and the business clock."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+
+from billing.domain import identity
+from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
+
+brands = Table(
+    "brands",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("email_sender", Text, nullable=False),
+    Column("sms_sender", Text, nullable=False),
+    Column("account_url", Text, nullable=False),
+    Column("minimum_charge_minor", BigInteger, nullable=False),
+    document("cycle_policy"),
+    document("tax_table"),
+    document("notice_channels"),
+    Column("dunning_policy_code", Text, nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("plan_code", Text, primary_key=True),
+    Column("plan_version", Integer, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    document("definition"),
+    Column("published_at", Instant, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    generated_key("account_id", identity.ACCOUNT),
+    Column("brand", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("status", Text, nullable=False),  # active | closing | closed
+    Column("customer_kind", Text, nullable=False),  # consumer | business
+    # Personal data, in columns of its own so that it can be erased while the books stay.
+    Column("customer_name", Text, nullable=False),
+    Column("company", Text, nullable=False, server_default=""),
+    Column("vat_number", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("mobile", Text, nullable=False, server_default=""),
+    document("postal_address"),
+    Column("country", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("cycle_day", Integer, nullable=False),
+    document("notice_channels"),  # what this account chose; the brand's choice otherwise
+    document("discounts"),
+    Column("segment", Text, nullable=False, server_default="standard"),
+    Column("dunning_policy_code", Text),
+    Column("dunning_policy_version", Integer),
+    Column("paused", Boolean, nullable=False, server_default="false"),
+    Column("hold_until", Instant),
+    Column("activated_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    UniqueConstraint("brand", "number"),
+    CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
+)
+
+services = Table(
+    "services",
+    metadata,
+    account_key(),
+    generated_key("service_id", identity.SERVICE),
+    Column("kind", Text, nullable=False),  # mobile | fixed | internet | tv
+    Column("identifier", Text, nullable=False),
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("barring_level", Text, nullable=False, server_default="none"),  # what the network confirmed
+    Column("active_from", Instant, nullable=False),
+    Column("active_to", Instant),
+)
+
+number_directory = Table(
+    "number_directory",
+    metadata,
+    Column("identifier", Text, primary_key=True),
+    Column("active_from", Instant, primary_key=True),
+    Column("active_to", Instant),
+    reference("account_id", identity.ACCOUNT),
+    reference("service_id", identity.SERVICE),
+)
+
+cycles = Table(
+    "cycles",
+    metadata,
+    account_key(),
+    Column("cycle_number", Integer, primary_key=True, autoincrement=False),
+    Column("cycle_day", Integer, nullable=False),
+    Column("opens_at", Instant, nullable=False),
+    Column("closes_at", Instant, nullable=False),
+    Column("debit_on", Date, nullable=False),
+    document("plan"),
+    Column("status", Text, nullable=False),  # open | issued
+    reference("invoice_id", identity.INVOICE, nullable=True),
+    CheckConstraint("opens_at < closes_at", name="period"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    account_key(),
+    generated_key("entry_id", "tl"),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    document("reason"),
+    Column("actor", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False, server_default=func.now()),
+)
+Index("ix_timeline_account_at", timeline.c.account_id, timeline.c.at)
+
+clock_segments = Table(
+    "clock_segments",
+    metadata,
+    Column("segment_id", Integer, Identity(), primary_key=True),
+    Column("real_start", Instant, nullable=False),
+    Column("business_start", Instant, nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("last_seen_real", Instant, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),  # viewer | agent | finance | admin
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("revoked_at", Instant),
+)

@@ -1,0 +1,1 @@
+"""Barring orders and their confirmations."""

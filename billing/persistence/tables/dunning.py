@@ -1,0 +1,1 @@
+"""Dunning policies, cases, promises and disputes."""

@@ -1,0 +1,1 @@
+"""Notices with their evidence, and templates."""

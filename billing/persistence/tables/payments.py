@@ -1,0 +1,1 @@
+"""Payment methods, mandates, attempts, allocations and the webhook inbox."""

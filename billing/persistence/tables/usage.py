@@ -1,0 +1,1 @@
+"""Usage events, counters, the file registry and what could not be taken."""

@@ -1,0 +1,87 @@
+"""The unit of work on PostgreSQL: one connection, one transaction, all repositories."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
+from billing.persistence.barring_repository import SqlBarringRepository
+from billing.persistence.dunning_repository import SqlDunningRepository
+from billing.persistence.invoice_repository import SqlInvoiceRepository
+from billing.persistence.ledger_repository import SqlLedger
+from billing.persistence.notice_repository import SqlNoticeRepository
+from billing.persistence.payment_repository import SqlPaymentRepository
+from billing.persistence.usage_repository import SqlUsageRepository
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """An async engine on psycopg 3. ``url`` as ``postgresql+psycopg://user:password@host:port/name``."""
+    return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+class SqlUnitOfWork:
+    """``async with SqlUnitOfWork(engine) as work: ...; await work.commit()``; rolled back without commit."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._open: AsyncConnection | None = None
+
+    @property
+    def connection(self) -> AsyncConnection:
+        if self._open is None:
+            raise RuntimeError("the unit of work is not entered")
+        return self._open
+
+    @cached_property
+    def accounts(self) -> SqlAccountRepository:
+        return SqlAccountRepository(self.connection)
+
+    @cached_property
+    def timeline(self) -> SqlTimeline:
+        return SqlTimeline(self.connection)
+
+    @cached_property
+    def usage(self) -> SqlUsageRepository:
+        return SqlUsageRepository(self.connection)
+
+    @cached_property
+    def invoices(self) -> SqlInvoiceRepository:
+        return SqlInvoiceRepository(self.connection)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self.connection)
+
+    @cached_property
+    def payments(self) -> SqlPaymentRepository:
+        return SqlPaymentRepository(self.connection)
+
+    @cached_property
+    def notices(self) -> SqlNoticeRepository:
+        return SqlNoticeRepository(self.connection)
+
+    @cached_property
+    def dunning(self) -> SqlDunningRepository:
+        return SqlDunningRepository(self.connection)
+
+    @cached_property
+    def barring(self) -> SqlBarringRepository:
+        return SqlBarringRepository(self.connection)
+
+    async def __aenter__(self) -> Self:
+        self._open = await self._engine.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._open = self.connection, None
+        await connection.rollback()
+        await connection.close()
+
+    async def commit(self) -> None:
+        await self.connection.commit()

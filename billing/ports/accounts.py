@@ -1,0 +1,145 @@
+"""Brands, plans, accounts, services, cycles and the timeline: what is kept, and how services reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Brand:
+    """A commercial name of the operator. ``cycle_policy``, ``tax_table`` and ``notice_channels`` are plain data."""
+
+    brand: str
+    name: str
+    currency: str
+    zone: str
+    country: str
+    locale: str
+    email_sender: str
+    sms_sender: str
+    account_url: str
+    minimum_charge_minor: int
+    cycle_policy: Mapping[str, Any]
+    tax_table: Mapping[str, Any]
+    notice_channels: Mapping[str, Any]
+    dunning_policy_code: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One published version of a plan; ``definition`` is read by billing.domain.rating."""
+
+    plan_code: str
+    plan_version: int
+    brand: str
+    name: str
+    definition: Mapping[str, Any]
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data."""
+
+    account_id: str
+    brand: str
+    number: str
+    status: str
+    customer_kind: str
+    customer_name: str
+    company: str
+    vat_number: str
+    email: str
+    mobile: str
+    postal_address: Mapping[str, Any]
+    country: str
+    locale: str
+    zone: str
+    cycle_day: int
+    notice_channels: Mapping[str, Any]
+    discounts: Sequence[Mapping[str, Any]]
+    segment: str
+    dunning_policy_code: str | None
+    dunning_policy_version: int | None
+    paused: bool
+    hold_until: datetime | None
+    activated_at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A subscribed line; active in [active_from, active_to). ``barring_level`` is what the network confirmed."""
+
+    account_id: str
+    service_id: str
+    kind: str
+    identifier: str
+    plan_code: str
+    plan_version: int
+    barring_level: str
+    active_from: datetime
+    active_to: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A bill cycle with its stored plan; ``status`` is open or issued."""
+
+    account_id: str
+    cycle_number: int
+    cycle_day: int
+    opens_at: datetime
+    closes_at: datetime
+    debit_on: date
+    plan: Mapping[str, Any]
+    status: str
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """What happened on an account and why: ``reason`` holds rule, version and inputs."""
+
+    account_id: str
+    at: datetime
+    kind: str
+    summary: str
+    reason: Mapping[str, Any] = field(default_factory=dict)
+    actor: str = "evenflow"
+
+
+class AccountRepository(Protocol):
+    """Accounts, their services and their cycles."""
+
+    async def add_brand(self, brand: Brand) -> None: ...
+    async def brand(self, brand: str) -> Brand: ...
+    async def brands(self) -> Sequence[Brand]: ...
+    async def add_plan(self, plan: Plan) -> None: ...
+    async def plan(self, plan_code: str, plan_version: int | None = None) -> Plan: ...
+    async def plans(self, brand: str | None = None) -> Sequence[Plan]: ...
+    async def add(self, values: Mapping[str, Any]) -> Account: ...
+    async def get(self, account_id: str) -> Account: ...
+    async def lock(self, account_id: str) -> Account: ...
+    async def by_number(self, brand: str, number: str) -> Account | None: ...
+    async def change(self, account_id: str, values: Mapping[str, Any]) -> None: ...
+    async def add_service(self, values: Mapping[str, Any]) -> Service: ...
+    async def services(self, account_id: str) -> Sequence[Service]: ...
+    async def change_service(self, account_id: str, service_id: str, values: Mapping[str, Any]) -> None: ...
+    async def owner_of(self, identifier: str, at: datetime) -> tuple[str, str] | None: ...
+    async def add_cycle(self, cycle: Cycle) -> None: ...
+    async def cycle(self, account_id: str, cycle_number: int) -> Cycle: ...
+    async def lock_cycle(self, account_id: str, cycle_number: int) -> Cycle: ...
+    async def open_cycle(self, account_id: str) -> Cycle | None: ...
+    async def cycles(self, account_id: str) -> Sequence[Cycle]: ...
+    async def change_cycle(self, account_id: str, cycle_number: int, values: Mapping[str, Any]) -> None: ...
+
+
+class Timeline(Protocol):
+    """Append-only: what happened and why."""
+
+    async def add(self, entry: TimelineEntry) -> None: ...
+    async def of(self, account_id: str, limit: int = 500) -> Sequence[TimelineEntry]: ...

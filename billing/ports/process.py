@@ -1,0 +1,18 @@
+"""The process, as the doors and services see it: start an account's workflow, tell it facts, give it commands."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.usage import ImportFileRequest
+
+
+class Process(Protocol):
+    """Starting is idempotent by workflow id. ``signal`` raises NotFound when no such workflow is open."""
+
+    async def start_account(self, state: AccountState) -> None: ...
+    async def start_import(self, request: ImportFileRequest) -> None: ...
+    async def signal(self, workflow_id: str, signal: str, payload: Any) -> None: ...
+    async def command(self, workflow_id: str, update: str, command: Command) -> CommandResult: ...
+    async def view(self, workflow_id: str) -> AccountView: ...

@@ -1,0 +1,48 @@
+"""One transaction: everything a use case reads and writes goes through it, and nothing is kept unless committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from billing.ports.accounts import AccountRepository, Timeline
+from billing.ports.barring import BarringRepository
+from billing.ports.dunning import DunningRepository
+from billing.ports.invoicing import InvoiceRepository
+from billing.ports.ledger import Ledger
+from billing.ports.notices import NoticeRepository
+from billing.ports.payments import PaymentRepository
+from billing.ports.usage import UsageRepository
+
+
+class UnitOfWork(Protocol):
+    """``async with make() as work: ...; await work.commit()``; leaving without commit rolls back."""
+
+    @property
+    def accounts(self) -> AccountRepository: ...
+    @property
+    def timeline(self) -> Timeline: ...
+    @property
+    def usage(self) -> UsageRepository: ...
+    @property
+    def invoices(self) -> InvoiceRepository: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def payments(self) -> PaymentRepository: ...
+    @property
+    def notices(self) -> NoticeRepository: ...
+    @property
+    def dunning(self) -> DunningRepository: ...
+    @property
+    def barring(self) -> BarringRepository: ...
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    async def commit(self) -> None: ...
+
+
+UnitOfWorkFactory = Callable[[], UnitOfWork]
