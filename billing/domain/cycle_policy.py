@@ -62,7 +62,7 @@ class CyclePolicy:
             "notice_hour_local": self.notice_hour_local,
             "scheme_calendar": self.scheme_calendar,
             "submission_lead_days": self.submission_lead_days,
-            "country": self.country,
+            "country": self.country or None,
             "quiet_hours": self.quiet_hours.to_dict(),
         }
 
@@ -84,7 +84,7 @@ class CyclePolicy:
             scheme_calendar=fields.text("scheme_calendar", default=TARGET),
             submission_lead_days=fields.whole("submission_lead_days", default=3, least=0, most=30),
             country=fields.text("country", default=""),
-            quiet_hours=_quiet_hours(fields),
+            quiet_hours=_quiet_hours(fields, data),
         )
         fields.finish()
         policy.validate()
@@ -94,4 +94,4 @@ class CyclePolicy:
 def _quiet_hours(fields: Fields) -> QuietHours:
     if not fields.has("quiet_hours"):
         return QuietHours()
-    return QuietHours.from_dict(fields.rest()["quiet_hours"], fields.where("quiet_hours"))
+    return QuietHours.from_dict(data["quiet_hours"], fields.where("quiet_hours"))
