@@ -91,7 +91,7 @@ class CyclePolicy:
         return policy
 
 
-def _quiet_hours(fields: Fields) -> QuietHours:
+def _quiet_hours(fields: Fields, data: Any) -> QuietHours:
     if not fields.has("quiet_hours"):
         return QuietHours()
     return QuietHours.from_dict(data["quiet_hours"], fields.where("quiet_hours"))
