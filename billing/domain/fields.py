@@ -1,8 +1,8 @@
 """Reading plain JSON objects into definitions: every bad field is refused by its dotted name, value and remedy.
 
-A definition (price, plan, discount, tax table) is stored as a JSON object. ``Fields`` reads one such object, knows where
-it sits in the whole (``prices[2].tiers[1]``), and refuses what it was never asked for, so that a misspelt option is an
-error and not a silent default. JSON null counts as absent.
+A definition (price, plan, discount, tax table) is stored as a JSON object. ``Fields`` reads one such object, knows
+where it sits in the whole (``prices[2].tiers[1]``), and refuses what it was never asked for, so that a misspelt option
+is an error and not a silent default. JSON null counts as absent.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from billing.domain.fields import Fields
 from billing.domain.rating.model import Unit, money_text
@@ -32,7 +33,7 @@ def read_tiers(fields: Fields) -> tuple[Tier, ...]:
     if not items:
         raise fields.refusal("tiers", "There are no tiers.", "Give at least one tier with a rate.")
     tiers = tuple(_read_tier(item, is_last=place == len(items) - 1) for place, item in enumerate(items))
-    for place, (lower, upper) in enumerate(zip(tiers, tiers[1:], strict=False), start=1):
+    for place, (lower, upper) in enumerate(pairwise(tiers), start=1):
         if lower.up_to is not None and upper.up_to is not None and upper.up_to <= lower.up_to:
             raise items[place].refusal("up_to", "Limits of tiers rise.", f"Use more than {lower.up_to}.")
     return tiers

@@ -1,0 +1,68 @@
+"""Rating by totals: an event is guided, rounded to its billable quantity and counted; a price is a pure function of
+counters.
+
+Owns: price and plan definitions with their JSON form, guiding within a plan, counters, allowances, rated lines,
+previews. Does not own: which account and service an event belongs to, storing counters, invoice discounts
+(``billing.domain.discount``), VAT (``billing.domain.tax``). Every quantity is an integer in the meter's own units
+(seconds, bytes, messages).
+"""
+
+from billing.domain.rating.allowance import Allowance
+from billing.domain.rating.counters import Counter, count, merge
+from billing.domain.rating.destinations import Destination
+from billing.domain.rating.drawing import AllowanceState
+from billing.domain.rating.events import UsageEvent
+from billing.domain.rating.flat import Flat
+from billing.domain.rating.graduated import Graduated
+from billing.domain.rating.guiding import Guided, NoPrice, guide
+from billing.domain.rating.increments import Increments
+from billing.domain.rating.lines import LineKind, RatedLine, RatedUsage
+from billing.domain.rating.model import PriceModel
+from billing.domain.rating.package import Package
+from billing.domain.rating.per_event import PerEvent
+from billing.domain.rating.per_unit import PerUnit
+from billing.domain.rating.percentage import Percentage
+from billing.domain.rating.plan import LineDiscount, PlanDefinition
+from billing.domain.rating.preview import PricePreview, UnpricedEvent, preview_price
+from billing.domain.rating.price import PRICE_MODELS, PriceDefinition
+from billing.domain.rating.recurring import Recurring
+from billing.domain.rating.tiers import Tier
+from billing.domain.rating.totals import rate_services, rate_totals, recurring_lines
+from billing.domain.rating.volume import Volume
+
+__all__ = [
+    "PRICE_MODELS",
+    "Allowance",
+    "AllowanceState",
+    "Counter",
+    "Destination",
+    "Flat",
+    "Graduated",
+    "Guided",
+    "Increments",
+    "LineDiscount",
+    "LineKind",
+    "NoPrice",
+    "Package",
+    "PerEvent",
+    "PerUnit",
+    "Percentage",
+    "PlanDefinition",
+    "PriceDefinition",
+    "PriceModel",
+    "PricePreview",
+    "RatedLine",
+    "RatedUsage",
+    "Recurring",
+    "Tier",
+    "UnpricedEvent",
+    "UsageEvent",
+    "Volume",
+    "count",
+    "guide",
+    "merge",
+    "preview_price",
+    "rate_services",
+    "rate_totals",
+    "recurring_lines",
+]

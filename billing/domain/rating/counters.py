@@ -1,0 +1,57 @@
+"""Counters: the only thing rating remembers of events. Adding is associative and commutative, so order never matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.domain.rating.guiding import Guided
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Totals of one (price, band) in one cycle: ``quantity`` is billable, in the meter's own units; ``amount`` sums the
+    amounts of prices applied per event, exact, in whole currency units (zero for other prices).
+    """
+
+    price_code: str
+    band: str
+    events: int
+    quantity: int
+    amount: Decimal = Decimal(0)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it counts for."""
+        return self.price_code, self.band
+
+    @classmethod
+    def of(cls, guided: Guided) -> Counter:
+        """The counter of one event."""
+        amount = guided.amount_per_event if guided.amount_per_event is not None else Decimal(0)
+        return cls(guided.price_code, guided.band, guided.events, guided.billable_quantity, amount)
+
+    def plus(self, other: Counter) -> Counter:
+        """Both together; the key is this one's."""
+        return Counter(
+            self.price_code,
+            self.band,
+            self.events + other.events,
+            self.quantity + other.quantity,
+            self.amount + other.amount,
+        )
+
+
+def merge(counters: Iterable[Counter]) -> tuple[Counter, ...]:
+    """One counter per key, sorted by key."""
+    totals: dict[tuple[str, str], Counter] = {}
+    for counter in counters:
+        earlier = totals.get(counter.key)
+        totals[counter.key] = counter if earlier is None else earlier.plus(counter)
+    return tuple(totals[key] for key in sorted(totals))
+
+
+def count(guided: Iterable[Guided]) -> tuple[Counter, ...]:
+    """The counters of a stream of guided events, sorted by key."""
+    return merge(Counter.of(each) for each in guided)

@@ -1,0 +1,68 @@
+"""Rating by totals: counters in, explained lines out. The live balance and the invoice call the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from billing.domain.errors import InvalidValue
+from billing.domain.rating.counters import Counter, merge
+from billing.domain.rating.drawing import DrawBook, draw_own, draw_shared
+from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
+from billing.domain.rating.plan import PlanDefinition
+
+
+def rate_totals(plan: PlanDefinition, counters: Iterable[Counter], *, on: date | None = None) -> RatedUsage:
+    """Price one service's counters of one cycle.
+
+    ``on`` is the local date for which dated line discounts are judged (the invoice date). Raises InvalidValue when a
+    counter belongs to no band of this plan version.
+    """
+    return _rated(draw_own(plan, _in_drawing_order(plan, counters)), on)
+
+
+def rate_services(
+    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]], *, on: date | None = None
+) -> tuple[RatedUsage, ...]:
+    """Price all services of one account, in order: own allowances first, then what others left of shared ones."""
+    books = [draw_own(plan, _in_drawing_order(plan, counters)) for plan, counters in services]
+    draw_shared(books)
+    return tuple(_rated(book, on) for book in books)
+
+
+def recurring_lines(plan: PlanDefinition, *, on: date | None = None) -> tuple[RatedLine, ...]:
+    """The fees of one cycle, with the line discounts that apply on the local date ``on``."""
+    lines: list[RatedLine] = []
+    for price in plan.recurring_prices:
+        fee = recurring_line(plan, price)
+        lines += [fee, *discount_lines(plan, price, [fee], on)]
+    return tuple(lines)
+
+
+def _rated(book: DrawBook, on: date | None) -> RatedUsage:
+    plan = book.plan
+    lines: list[RatedLine] = []
+    for price in plan.usage_prices:
+        own = [
+            usage_line(plan, plan.bands.by_code[counter.key], counter, book.draws.get(counter.key, ()))
+            for counter in book.counters
+            if counter.price_code == price.code
+        ]
+        limit = limit_line(price, own, plan.currency)
+        own += [limit] if limit else []
+        lines += [*own, *discount_lines(plan, price, own, on)]
+    return RatedUsage(plan.currency, tuple(lines), book.states())
+
+
+def _in_drawing_order(plan: PlanDefinition, counters: Iterable[Counter]) -> list[Counter]:
+    order = {price.code: place for place, price in enumerate(plan.prices)}
+    merged = merge(counters)
+    for counter in merged:
+        if counter.key not in plan.bands.by_code:
+            raise InvalidValue(
+                f"Plan {plan.code} version {plan.version} has no such price and band.",
+                field="counter",
+                value=f"{counter.price_code}/{counter.band}",
+                remedy="Rate counters with the plan version that guided them.",
+            )
+    return sorted(merged, key=lambda counter: (order[counter.price_code], counter.band))
