@@ -1,0 +1,54 @@
+"""What a route asks for: the container, and a caller with a role."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import APIKeyHeader
+
+from api.container import Container
+
+ROLES = ("viewer", "agent", "finance", "admin")  # each may do what the ones before it may
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the key's name and role. The name is the author of what the call changes."""
+
+    name: str
+    role: str
+
+
+def get_container(request: Request) -> Container:
+    container: Container = request.app.state.container
+    return container
+
+
+ContainerDep = Annotated[Container, Depends(get_container)]
+
+
+def require(role: str) -> Callable[..., Awaitable[Caller]]:
+    """A dependency that admits callers of at least this role."""
+    needed = ROLES.index(role)
+
+    async def admitted(container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None) -> Caller:
+        if not key:
+            raise HTTPException(401, "No API key: send the header X-API-Key; `evenflow key create` makes one.")
+        caller: Caller | None = await container.access.caller_of(key)
+        if caller is None:
+            raise HTTPException(401, "This API key is not known or was revoked; `evenflow key create` makes a new one.")
+        if ROLES.index(caller.role) < needed:
+            raise HTTPException(403, f"This needs the role {role}; the key {caller.name!r} has {caller.role}.")
+        return caller
+
+    return admitted
+
+
+Viewer = Annotated[Caller, Depends(require("viewer"))]
+Agent = Annotated[Caller, Depends(require("agent"))]
+Finance = Annotated[Caller, Depends(require("finance"))]
+Admin = Annotated[Caller, Depends(require("admin"))]

@@ -1,0 +1,82 @@
+"""Every error leaves as application/problem+json (RFC 9457) with field, value and remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+
+PROBLEM = "application/problem+json"
+
+# One table maps a kind of refusal to its HTTP status; the first match wins.
+STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (UnableTo, 409),
+    (InvalidValue, 422),
+    (Refusal, 422),
+)
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem document; ``more`` adds members such as field, value, remedy or errors."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status_code=status, media_type=PROBLEM)
+
+
+def status_of(refusal: Refusal) -> int:
+    """The HTTP status a refusal answers with."""
+    return next(status for kind, status in STATUS_OF if isinstance(refusal, kind))
+
+
+async def _refused(_request: Request, refusal: Exception) -> JSONResponse:
+    assert isinstance(refusal, Refusal)
+    return problem(
+        status_of(refusal),
+        type(refusal).__name__,
+        refusal.message,
+        field=refusal.field,
+        value=refusal.value,
+        remedy=refusal.remedy,
+    )
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {
+            "field": ".".join(str(part) for part in issue["loc"]),
+            "value": str(issue.get("input", ""))[:200],
+            "message": issue["msg"],
+        }
+        for issue in error.errors()
+    ]
+    first = errors[0] if errors else {"field": "", "value": "", "message": "The request is not valid."}
+    return problem(
+        422,
+        "InvalidRequest",
+        f"{first['field']}: {first['message']}",
+        field=first["field"],
+        value=first["value"],
+        remedy="See /docs for the fields of this request.",
+        errors=errors,
+    )
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, "HttpError", str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
