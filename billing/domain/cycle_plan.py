@@ -53,7 +53,7 @@ class CyclePlan:
     """
 
     cycle_number: int
-    cycle_day: CycleDay
+    cycle_day: int
     zone: str
     method_kind: MethodKind
     opens_at: datetime
@@ -70,7 +70,7 @@ class CyclePlan:
     @property
     def cycle(self) -> Cycle:
         """The cycle this plan is about."""
-        return Cycle(self.cycle_number, self.opens_at, self.closes_at, self.cycle_day)
+        return Cycle(self.cycle_number, self.opens_at, self.closes_at, CycleDay(self.cycle_day))
 
     @property
     def debit_is_planned(self) -> bool:
@@ -82,7 +82,7 @@ class CyclePlan:
         moments = {name: getattr(self, name).isoformat() for name in _INSTANTS + _DATES}
         return {
             "cycle_number": self.cycle_number,
-            "cycle_day": int(self.cycle_day),
+            "cycle_day": self.cycle_day,
             "zone": self.zone,
             "method_kind": self.method_kind.value,
             **moments,
@@ -95,12 +95,22 @@ class CyclePlan:
         dates: Any = {name: date.fromisoformat(data[name]) for name in _DATES}
         return cls(
             cycle_number=data["cycle_number"],
-            cycle_day=CycleDay(data["cycle_day"]),
+            cycle_day=data["cycle_day"],
             zone=data["zone"],
             method_kind=MethodKind(data["method_kind"]),
             **instants,
             **dates,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDates:
+    """The dates of a retry: its notice, the submission to the provider, and the debit the notice names."""
+
+    notice_at: datetime
+    submit_at: datetime
+    debit_on: date
+    debit_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ def plan_cycle(cycle: Cycle, policy: CyclePolicy, zone: str, method_kind: Method
     dates = _collection(local_date(ready_notice_at, zone), policy, zone, method_kind)
     plan = CyclePlan(
         cycle_number=cycle.number,
-        cycle_day=cycle.cycle_day,
+        cycle_day=int(cycle.cycle_day),
         zone=zone,
         method_kind=method_kind,
         opens_at=cycle.opens_at,
@@ -168,6 +178,25 @@ def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy)
         submit_at=dates.submit_at,
         debit_on=dates.debit_on,
         debit_at=dates.debit_at,
+    )
+
+
+def plan_retry(notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> RetryDates:
+    """When a failed debit is tried again: its own notice first, the debit banking days after that notice.
+
+    The submission lead of direct debits is kept too, counted from the day after the notice.
+    """
+    notice_at = next_allowed(notice_at, zone, policy.country, policy.quiet_hours)
+    noticed_on = local_date(notice_at, zone)
+    lead_days = _lead_days(policy, method_kind)
+    in_time = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
+    submittable = noticed_on + timedelta(days=1 + lead_days) if lead_days else in_time
+    debit_on = next_banking_day(max(in_time, submittable), policy.scheme_calendar)
+    return RetryDates(
+        notice_at=notice_at,
+        submit_at=at_local_time(debit_on - timedelta(days=lead_days), time(policy.debit_hour_local), zone),
+        debit_on=debit_on,
+        debit_at=at_local_time(debit_on, time(policy.debit_hour_local), zone),
     )
 
 
@@ -217,10 +246,13 @@ def _earliest_debit(noticed_on: date, policy: CyclePolicy) -> date:
     return next_banking_day(noticed_on + timedelta(days=policy.notice_days), policy.scheme_calendar)
 
 
+def _lead_days(policy: CyclePolicy, method_kind: MethodKind) -> int:
+    return policy.submission_lead_days if method_kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT) else 0
+
+
 def _collection(noticed_on: date, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> _Collection:
     debit_on = _earliest_debit(noticed_on, policy)
-    lead_days = policy.submission_lead_days if method_kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT) else 0
-    submit_on = debit_on - timedelta(days=lead_days)
+    submit_on = debit_on - timedelta(days=_lead_days(policy, method_kind))
     return _Collection(
         reminder_at=_reminder_at(debit_on, submit_on, policy, zone),
         submit_at=at_local_time(submit_on, time(policy.debit_hour_local), zone),

@@ -19,7 +19,8 @@ class CyclePolicy:
 
     ``billing_delay_days`` between close and issue, for late records; ``notice_days`` between the ready notice and the
     debit (banking days when ``notice_in_banking_days``, as Bacs needs); ``reminder_days`` before the debit;
-    ``submission_lead_days`` that the provider of direct debits needs (cards need none); hours are local hours of day.
+    ``submission_lead_days`` that the provider of direct debits needs (cards need none);
+    ``retry_notice_banking_days`` between the notice of a retry and its debit; hours are local hours of day.
     ``scheme_calendar`` names the banking days, ``country`` the public holidays on which no notice is sent (empty:
     none).
     """
@@ -32,6 +33,7 @@ class CyclePolicy:
     notice_hour_local: int = 9
     scheme_calendar: str = TARGET
     submission_lead_days: int = 3
+    retry_notice_banking_days: int = 2
     country: str = ""
     quiet_hours: QuietHours = field(default_factory=QuietHours)
 
@@ -62,6 +64,7 @@ class CyclePolicy:
             "notice_hour_local": self.notice_hour_local,
             "scheme_calendar": self.scheme_calendar,
             "submission_lead_days": self.submission_lead_days,
+            "retry_notice_banking_days": self.retry_notice_banking_days,
             "country": self.country or None,
             "quiet_hours": self.quiet_hours.to_dict(),
         }
@@ -83,15 +86,10 @@ class CyclePolicy:
             notice_hour_local=fields.whole("notice_hour_local", default=9, least=0, most=23),
             scheme_calendar=fields.text("scheme_calendar", default=TARGET),
             submission_lead_days=fields.whole("submission_lead_days", default=3, least=0, most=30),
+            retry_notice_banking_days=fields.whole("retry_notice_banking_days", default=2, least=1, most=20),
             country=fields.text("country", default=""),
-            quiet_hours=_quiet_hours(fields, data),
+            quiet_hours=QuietHours.within(fields, data, "quiet_hours", QuietHours()),
         )
         fields.finish()
         policy.validate()
         return policy
-
-
-def _quiet_hours(fields: Fields, data: Any) -> QuietHours:
-    if not fields.has("quiet_hours"):
-        return QuietHours()
-    return QuietHours.from_dict(data["quiet_hours"], fields.where("quiet_hours"))

@@ -50,21 +50,29 @@ class QuietHours:
         }
 
     @classmethod
-    def from_dict(cls, data: Any, field: str = "quiet_hours") -> QuietHours:
-        """Read what ``to_dict`` wrote, or an operator's input; missing fields take their defaults.
+    def from_dict(cls, data: Any, field: str = "quiet_hours", missing: QuietHours | None = None) -> QuietHours:
+        """Read what ``to_dict`` wrote, or an operator's input; missing fields are those of ``missing`` (the default).
 
         Raises InvalidValue naming the field.
         """
+        other = missing or DEFAULT_QUIET_HOURS
         fields = Fields(data, field)
         quiet = cls(
-            starts_hour=fields.whole("starts_hour", default=20, least=0, most=23),
-            ends_hour=fields.whole("ends_hour", default=9, least=0, most=23),
-            saturdays=fields.flag("saturdays", default=False),
-            sundays=fields.flag("sundays", default=True),
-            public_holidays=fields.flag("public_holidays", default=True),
+            starts_hour=fields.whole("starts_hour", default=other.starts_hour, least=0, most=23),
+            ends_hour=fields.whole("ends_hour", default=other.ends_hour, least=0, most=23),
+            saturdays=fields.flag("saturdays", default=other.saturdays),
+            sundays=fields.flag("sundays", default=other.sundays),
+            public_holidays=fields.flag("public_holidays", default=other.public_holidays),
         )
         fields.finish()
         return quiet
+
+    @classmethod
+    def within(cls, fields: Fields, data: Any, name: str, missing: QuietHours) -> QuietHours:
+        """Read the quiet hours under ``name`` of an object that is being read; ``missing`` when they are not there."""
+        if not fields.has(name):
+            return missing
+        return cls.from_dict(data[name], fields.where(name), missing)
 
 
 DEFAULT_QUIET_HOURS = QuietHours()

@@ -1,0 +1,43 @@
+"""Barring levels: what each level restricts, and what no level may ever restrict.
+
+A level is set, never toggled. Emergency calls, incoming SMS and the pay page work at every level.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class BarringLevel(StrEnum):
+    """How far a service is restricted; levels are ordered none < outgoing < full."""
+
+    NONE = "none"
+    OUTGOING = "outgoing"  # soft: the customer can be reached but cannot start calls, messages or data
+    FULL = "full"  # hard: neither out nor in, except what is never restricted
+
+    @property
+    def rank(self) -> int:
+        """0, 1, 2: the higher, the more is restricted."""
+        return _ORDER.index(self)
+
+    def restricts_more_than(self, other: BarringLevel) -> bool:
+        """True when this level goes further than the other (text order would lie: full < none)."""
+        return self.rank > other.rank
+
+
+_ORDER = (BarringLevel.NONE, BarringLevel.OUTGOING, BarringLevel.FULL)
+
+NEVER_RESTRICTED = ("emergency_calls", "incoming_sms", "pay_page")
+_OUTGOING = ("outgoing_calls", "outgoing_sms", "data", "roaming", "premium_services")
+_INCOMING = ("incoming_calls",)
+_RESTRICTED: dict[BarringLevel, tuple[str, ...]] = {
+    BarringLevel.NONE: (),
+    BarringLevel.OUTGOING: _OUTGOING,
+    BarringLevel.FULL: _OUTGOING + _INCOMING,
+}
+
+
+def restrictions(level: BarringLevel) -> dict[str, str]:
+    """What a level means for each part of a service: ``allowed`` or ``barred``; the payload for the network."""
+    parts = NEVER_RESTRICTED + _OUTGOING + _INCOMING
+    return {part: "barred" if part in _RESTRICTED[level] else "allowed" for part in parts}
