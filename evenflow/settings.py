@@ -7,16 +7,17 @@ A vendor's ``api_base`` is empty for the vendor itself; any other address (the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "EVENFLOW_"
 LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live")
-SIMULATED_KEY_MARK = "simulator"
+SIMULATED_KEY_PREFIX = "sk_test_sim"
 NOTHING = SecretStr("")
 
 
@@ -59,7 +60,7 @@ class StripeSettings(BaseModel):
     @property
     def is_simulated_key(self) -> bool:
         """True for the key the embedded stack hands out, which Stripe itself would refuse."""
-        return SIMULATED_KEY_MARK in self.secret_key.get_secret_value()
+        return self.secret_key.get_secret_value().startswith(SIMULATED_KEY_PREFIX)
 
 
 class TwilioSettings(BaseModel):
@@ -173,10 +174,27 @@ class Settings(BaseSettings):
 @cache
 def read_settings() -> Settings:
     """The settings of this process, read at the first call. Raises SettingsError with one sentence."""
+    return settings_from({})
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """What ``read_settings`` would give in a child that gets ``environment`` on top of ours."""
     try:
-        return Settings()
+        return Settings(**_as_fields(environment))
     except ValidationError as error:
         raise SettingsError(_one_sentence(error)) from None
+
+
+def _as_fields(environment: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in environment.items():
+        field = name.removeprefix(PREFIX).lower()
+        if field in Settings.model_fields:
+            fields[field] = value
+        else:
+            group, _, leaf = field.partition("_")
+            fields.setdefault(group, {})[leaf] = value
+    return fields
 
 
 def _one_sentence(error: ValidationError) -> str:

@@ -16,8 +16,7 @@ def alembic_config(database_url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    # The parser reads a percent sign as the start of a reference; addresses may hold quoted characters.
-    config.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
+    config.attributes["url"] = database_url
     return config
 
 
@@ -25,7 +24,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     """Upgrade the database to a revision; a checkout without migrations has nothing to do.
 
     ``database_url`` is an SQLAlchemy address (``postgresql+psycopg://...``). migrations/env.py reads it from the
-    configuration's ``sqlalchemy.url``. Must not be called on a thread that runs an event loop.
+    configuration's attribute ``url``. Must not be called on a thread that runs an event loop.
     """
     if (MIGRATIONS / "env.py").exists():
         command.upgrade(alembic_config(database_url), revision)

@@ -38,7 +38,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({**LIVE, "EVENFLOW_STRIPE_API_BASE": SIMULATOR}, "live key while EVENFLOW_STRIPE_API_BASE"),
         ({**LIVE, "EVENFLOW_TWILIO_API_BASE": SIMULATOR}, "live key while EVENFLOW_TWILIO_API_BASE"),
-        ({"EVENFLOW_STRIPE_SECRET_KEY": "sk_test_simulator"}, "points to Stripe"),
+        ({"EVENFLOW_STRIPE_SECRET_KEY": "sk_test_sim_key"}, "points to Stripe"),
         ({**LIVE, "EVENFLOW_CLOCK_RATE": "17280"}, "EVENFLOW_CLOCK_RATE is 17280 while Stripe"),
         ({"EVENFLOW_SENDGRID_API_KEY": "SG.x", "EVENFLOW_CLOCK_RATE": "2"}, "while SendGrid"),
         ({"EVENFLOW_CLOCK_RATE": "0"}, "EVENFLOW_CLOCK_RATE cannot be used"),
@@ -60,7 +60,7 @@ def test_what_must_not_run_is_refused_in_one_line(
     [
         LIVE,
         {"EVENFLOW_STRIPE_SECRET_KEY": "sk_test_abc", "EVENFLOW_CLOCK_RATE": "17280"},
-        {"EVENFLOW_STRIPE_SECRET_KEY": "sk_test_simulator", "EVENFLOW_STRIPE_API_BASE": SIMULATOR},
+        {"EVENFLOW_STRIPE_SECRET_KEY": "sk_test_sim_key", "EVENFLOW_STRIPE_API_BASE": SIMULATOR},
         {},
     ],
 )

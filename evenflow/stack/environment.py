@@ -1,0 +1,94 @@
+"""The environment of the embedded stack: our own servers, and simulated vendors where no real ones are configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evenflow.settings import PREFIX, SIMULATED_KEY_PREFIX
+from evenflow.stack.directory import DataDirectory
+from evenflow.stack.postgres import PostgresServer
+from evenflow.stack.temporal_server import NAMESPACE, TemporalServer
+
+SIMULATED_TWILIO_ACCOUNT = "AC" + "0" * 29 + "sim"
+
+
+def core_environment(
+    directory: DataDirectory, postgres: PostgresServer, temporal: TemporalServer, api_url: str, clock_rate: float
+) -> dict[str, str]:
+    """What is never a vendor's: servers, own addresses, own keys, the pace of time."""
+    values = {
+        "DATA_DIR": str(directory.path),
+        "DATABASE_URL": postgres.url(),
+        "TEMPORAL_ADDRESS": temporal.address,
+        "TEMPORAL_NAMESPACE": NAMESPACE,
+        "TEMPORAL_UI_BASE": temporal.ui_url,
+        "PUBLIC_API_BASE": api_url,
+        "PUBLIC_PAYLINK_BASE": f"{api_url}/pay",
+        "PUBLIC_SELF_SERVICE_BASE": f"{api_url}/my",
+        "SECRETS_PAYLINK_SIGNING_KEY": directory.secret("paylink_signing_key"),
+        "SECRETS_SESSION_KEY": directory.secret("session_key"),
+        "SECRETS_ADMIN_API_KEY": directory.secret("admin_api_key", "evk_"),
+        "CLOCK_RATE": f"{clock_rate:g}",
+    }
+    return {PREFIX + name: value for name, value in values.items()}
+
+
+def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str, dict[str, str]]:
+    """Per vendor, the settings that lead to the simulator."""
+    return {
+        "STRIPE": {
+            "API_BASE": simulator_url,
+            "SECRET_KEY": directory.secret("stripe_secret_key", SIMULATED_KEY_PREFIX),
+            "WEBHOOK_SECRET": directory.secret("stripe_webhook_secret", "whsec_"),
+        },
+        "TWILIO": {
+            "API_BASE": simulator_url,
+            "ACCOUNT_SID": SIMULATED_TWILIO_ACCOUNT,
+            "AUTH_TOKEN": directory.secret("twilio_auth_token"),
+            "FROM_NUMBER": "+4915735983800",
+        },
+        "SENDGRID": {
+            "API_BASE": simulator_url,
+            "API_KEY": directory.secret("sendgrid_api_key", "SG.simulator."),
+            "FROM_ADDRESS": "billing@evenflow.example",
+        },
+        "NETWORK": {
+            "API_BASE": f"{simulator_url}/network",
+            "API_KEY": directory.secret("network_api_key"),
+            "SIGNING_SECRET": directory.secret("network_signing_secret"),
+        },
+    }
+
+
+def vendor_environment(
+    vendors: Mapping[str, Mapping[str, str]], own: Mapping[str, str], *, only_simulated: bool
+) -> dict[str, str]:
+    """The vendors' settings. A vendor configured in ``own`` (our process's environment) keeps its real settings.
+
+    With ``only_simulated`` (any accelerated clock) nothing real is left: what ``own`` sets is replaced.
+    """
+    chosen: dict[str, str] = {}
+    for vendor, values in vendors.items():
+        is_configured = any(name.startswith(f"{PREFIX}{vendor}_") and value for name, value in own.items())
+        if only_simulated or not is_configured:
+            chosen |= {f"{PREFIX}{vendor}_{name}": value for name, value in values.items()}
+    return chosen
+
+
+def simulator_environment(
+    directory: DataDirectory, vendors: Mapping[str, Mapping[str, str]], api_url: str, simulator_url: str
+) -> dict[str, str]:
+    """What the simulator is told: the same keys, and where to deliver its webhooks."""
+    return {
+        "SIMULATOR_DATA_DIR": str(directory.path / "simulator"),
+        "SIMULATOR_PUBLIC_URL": simulator_url,
+        "SIMULATOR_STRIPE_API_KEYS": vendors["STRIPE"]["SECRET_KEY"],
+        "SIMULATOR_STRIPE_WEBHOOK_SECRET": vendors["STRIPE"]["WEBHOOK_SECRET"],
+        "SIMULATOR_STRIPE_WEBHOOK_URLS": f"{api_url}/webhooks/stripe",
+        "SIMULATOR_TWILIO_ACCOUNT_SID": vendors["TWILIO"]["ACCOUNT_SID"],
+        "SIMULATOR_TWILIO_AUTH_TOKEN": vendors["TWILIO"]["AUTH_TOKEN"],
+        "SIMULATOR_TWILIO_INCOMING_URL": f"{api_url}/webhooks/twilio/incoming",
+        "SIMULATOR_SENDGRID_WEBHOOK_URL": f"{api_url}/webhooks/sendgrid",
+        "SIMULATOR_NETWORK_WEBHOOK_URL": f"{api_url}/webhooks/network",
+        "SIMULATOR_NETWORK_SECRET": vendors["NETWORK"]["SIGNING_SECRET"],
+    }
