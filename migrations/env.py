@@ -14,11 +14,11 @@ LOCK_TIMEOUT = "5s"
 
 
 def _url() -> str:
-    """The database of the caller: given by code, by ``-x url=...``, or by EVENFLOW_DATABASE__URL."""
+    """The database of the caller: given by code, by ``-x url=...``, or by EVENFLOW_DATABASE_URL."""
     configured = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True).get("url")
-    url = configured or os.environ.get("EVENFLOW_DATABASE__URL", "")
+    url = configured or os.environ.get("EVENFLOW_DATABASE_URL", "")
     if not url:
-        raise SystemExit("No database named: set EVENFLOW_DATABASE__URL or pass -x url=postgresql+psycopg://...")
+        raise SystemExit("No database named: set EVENFLOW_DATABASE_URL or pass -x url=postgresql+psycopg://...")
     return str(url)
 
 
