@@ -128,6 +128,10 @@ class Fields:
         except (TypeError, ValueError):
             raise self.refusal(name, "This is not a date.", "Write it as 2026-06-30.") from None
 
+    def object(self, name: str) -> Fields:
+        """One nested object."""
+        return Fields(self._required(name), self.where(name))
+
     def objects(self, name: str, most: int) -> list[Fields]:
         """A list of objects, each knowing its place; empty when absent."""
         return [Fields(item, f"{self.where(name)}[{place}]") for place, item in enumerate(self._items(name, most))]

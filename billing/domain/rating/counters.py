@@ -1,4 +1,4 @@
-"""Counters: the only thing rating remembers of events. Adding is associative and commutative, so order never matters."""
+"""Counters: the only thing rating remembers of events. Adding commutes, so the order of events never matters."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _MOST_DESTINATIONS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """``prefixes`` (digits, the first one names the group's band), its ``rate``, and its connection fee if it differs."""
+    """``prefixes`` in digits (the first names the group's band), ``rate``, and its connection fee if it differs."""
 
     name: str
     prefixes: tuple[str, ...]
