@@ -64,6 +64,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,
                 preexec_fn=die_with_parent(self.spec.on_orphaned),
                 **identity_arguments(self.spec.run_as),
             )

@@ -36,7 +36,9 @@ class DataDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
         with plain_words_for_disk_trouble(self.path):
-            self.logs.mkdir(parents=True, exist_ok=True)
+            # Others may pass through, for the database server's user, but not look around.
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
             (self.path / "lock").touch()
         free_bytes = shutil.disk_usage(self.path).free
         if free_bytes < LEAST_FREE_BYTES:

@@ -1,0 +1,179 @@
+"""``evenflow doctor``: what is configured, what is missing and what that disables, and whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client
+
+from evenflow.settings import PREFIX, Settings
+
+TRY_SECONDS = 5
+STRIPE, TWILIO, SENDGRID = "https://api.stripe.com", "https://api.twilio.com", "https://api.sendgrid.com"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row: a part of the application, its missing variables, what that disables, whether it answers.
+
+    ``answer`` is empty when nothing was tried; ``is_broken`` marks what is configured and does not work.
+    """
+
+    part: str
+    missing: tuple[str, ...]
+    disables: str
+    answer: str = ""
+    is_broken: bool = False
+
+    @property
+    def state(self) -> str:
+        """One word for the second column."""
+        if self.is_broken:
+            return "broken"
+        return "missing" if self.missing else "ok"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part needs (variable to value), what stops working without it, and how to try it."""
+
+    name: str
+    needs: dict[str, str]
+    disables: str
+    attempt: Callable[[], str] | None = None
+
+
+def examine(settings: Settings, console: Console) -> int:
+    """Print the table; 0 when everything needed is set and answers, 1 otherwise."""
+    findings = [examined(part) for part in parts(settings)]
+    table = Table("part", "state", "missing", "what that disables", "connection")
+    colours = {"ok": "green", "missing": "yellow", "broken": "red"}
+    for finding in findings:
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        disables = finding.disables if finding.state != "ok" else ""
+        table.add_row(finding.part, state, "\n".join(finding.missing), disables, finding.answer)
+    console.print(table)
+    pace = "normal time" if settings.clock.rate == 1 else f"{settings.clock.rate:g} times as fast as real time"
+    console.print(f"The business clock runs at {pace}. Real vendors: {', '.join(settings.live_vendors) or 'none'}.")
+    if all(finding.state == "ok" for finding in findings):
+        return 0
+    console.print("`evenflow up` sets all of this by itself on one machine; otherwise set the variables above.")
+    return 1
+
+
+def examined(part: Part) -> Finding:
+    """Look at one part, and try its connection when everything it needs is set."""
+    missing = tuple(PREFIX + name for name, value in part.needs.items() if not value)
+    if missing or part.attempt is None:
+        return Finding(part.name, missing, part.disables)
+    try:
+        return Finding(part.name, (), part.disables, part.attempt())
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return Finding(part.name, (), part.disables, reason, is_broken=True)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Every part of the application that depends on settings."""
+    return [*_servers(settings), *_vendors(settings), *_own(settings)]
+
+
+def _servers(settings: Settings) -> list[Part]:
+    database_url = settings.database.url.get_secret_value()
+    return [
+        Part("database", {"DATABASE_URL": database_url}, "everything", lambda: _try_database(database_url)),
+        Part("process", {"TEMPORAL_ADDRESS": settings.temporal.address}, "everything", lambda: _try_process(settings)),
+    ]
+
+
+def _vendors(settings: Settings) -> list[Part]:
+    stripe, twilio, sendgrid, network = settings.stripe, settings.twilio, settings.sendgrid, settings.network
+    return [
+        Part(
+            "Stripe",
+            {
+                "STRIPE_SECRET_KEY": stripe.secret_key.get_secret_value(),
+                "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret.get_secret_value(),
+            },
+            "cards, SEPA debits, paylinks",
+            lambda: _try_web(stripe.api_base or STRIPE),
+        ),
+        Part(
+            "Twilio",
+            {
+                "TWILIO_ACCOUNT_SID": twilio.account_sid,
+                "TWILIO_AUTH_TOKEN": twilio.auth_token.get_secret_value(),
+                "TWILIO_FROM_NUMBER": twilio.from_number,
+            },
+            "notices by SMS",
+            lambda: _try_web(twilio.api_base or TWILIO),
+        ),
+        Part(
+            "SendGrid",
+            {
+                "SENDGRID_API_KEY": sendgrid.api_key.get_secret_value(),
+                "SENDGRID_FROM_ADDRESS": sendgrid.from_address,
+                "SENDGRID_VERIFICATION_KEY": sendgrid.verification_key,
+            },
+            "notices by email, bounces",
+            lambda: _try_web(sendgrid.api_base or SENDGRID),
+        ),
+        Part(
+            "network",
+            {
+                "NETWORK_API_BASE": network.api_base,
+                "NETWORK_SIGNING_SECRET": network.signing_secret.get_secret_value(),
+            },
+            "barring and unbarring",
+            lambda: _try_web(network.api_base),
+        ),
+    ]
+
+
+def _own(settings: Settings) -> list[Part]:
+    public, secrets = settings.public, settings.secrets
+    return [
+        Part("public addresses", {"PUBLIC_API_BASE": public.api_base}, "links in notices, webhooks"),
+        Part(
+            "own keys",
+            {
+                "SECRETS_PAYLINK_SIGNING_KEY": secrets.paylink_signing_key.get_secret_value(),
+                "SECRETS_SESSION_KEY": secrets.session_key.get_secret_value(),
+                "SECRETS_ADMIN_API_KEY": secrets.admin_api_key.get_secret_value(),
+            },
+            "paylinks, sessions, the first API key",
+        ),
+    ]
+
+
+def _try_database(url: str) -> str:
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with psycopg.connect(plain, connect_timeout=TRY_SECONDS) as connection:
+        return f"PostgreSQL {connection.info.server_version // 10000} answers"
+
+
+def _try_process(settings: Settings) -> str:
+    async def connect() -> str:
+        temporal = settings.temporal
+        key = temporal.api_key.get_secret_value() or None
+        connecting = Client.connect(
+            temporal.address, namespace=temporal.namespace, api_key=key, tls=temporal.tls or key is not None
+        )
+        client = await asyncio.wait_for(connecting, TRY_SECONDS)
+        await client.count_workflows()
+        return f"namespace {temporal.namespace} answers"
+
+    return asyncio.run(connect())
+
+
+def _try_web(address: str) -> str:
+    # Only that somebody answers there: a key is not spent or logged on a look.
+    httpx.get(address, timeout=TRY_SECONDS)
+    return f"{urlsplit(address).netloc} answers"

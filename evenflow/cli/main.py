@@ -1,0 +1,135 @@
+"""The command line. Every refusal is one sentence on the error stream, never a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from billing.domain.errors import Refusal
+from evenflow.settings import SettingsError, read_settings
+from evenflow.stack.assembly import StackOptions, run_stack
+from evenflow.stack.errors import StackError
+from evenflow.stack.migrate import PROJECT
+from evenflow.stack.running import PORT_NAMES, RunningStack
+from evenflow.stack.supervisor import StoppedByUser
+
+DEFAULT_DATA_DIR = PROJECT / ".evenflow"
+
+app = typer.Typer(
+    help="Evenflow: usage in, one clear invoice on any day of the month, money in the bank.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")
+]
+Ports = Annotated[
+    list[str] | None,
+    typer.Option("--port", help=f"A fixed port, as name=number; names: {', '.join(PORT_NAMES)}. May be repeated."),
+]
+
+
+@contextmanager
+def one_sentence_errors() -> Iterator[None]:
+    """Turn what is foreseen into one sentence and exit code 1; being stopped by the user is a normal end."""
+    try:
+        yield
+    except (StackError, SettingsError, Refusal) as error:
+        sys.stderr.write(f"evenflow: {error}\n")
+        raise typer.Exit(1) from None
+    except StoppedByUser:
+        sys.stderr.write("Stopped; the same command goes on from here.\n")
+
+
+def parsed_ports(texts: list[str] | None) -> dict[str, int]:
+    """``["api=8000"]`` as ``{"api": 8000}``. Raises StackError naming the text that is not understood."""
+    ports: dict[str, int] = {}
+    for text in texts or []:
+        name, _, number = text.partition("=")
+        if name not in PORT_NAMES or not number.isdigit() or not 0 < int(number) < 65536:
+            raise StackError(f"--port {text} is not understood: write name=number, with {', '.join(PORT_NAMES)}.")
+        ports[name] = int(number)
+    return ports
+
+
+def print_links(stack: RunningStack) -> None:
+    """Print where everything can be looked at."""
+    console = Console(soft_wrap=True)
+    for name, address in stack.links().items():
+        console.print(f"  {name:<30} {address}", highlight=False)
+    console.print(f"  {'data and logs':<30} {stack.data_dir}", highlight=False)
+
+
+@app.command()
+def up(data_dir: DataDir = DEFAULT_DATA_DIR, port: Ports = None) -> None:
+    """Run the whole stack at normal time until Ctrl-C; a later start finds everything as it was left."""
+
+    async def stay(stack: RunningStack) -> None:
+        print("Evenflow runs. Stop it with Ctrl-C.")
+        print_links(stack)
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+    with one_sentence_errors():
+        options = StackOptions(data_dir, parsed_ports(port))
+        asyncio.run(run_stack(options, stay))
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 40,
+    days: Annotated[int, typer.Option(min=1, help="How many business days pass.")] = 62,
+    day_seconds: Annotated[float, typer.Option(min=0.05, help="Real seconds one business day takes.")] = 5.0,
+    leave: Annotated[bool, typer.Option("--exit", help="End by itself with a summary.")] = False,
+    port: Ports = None,
+) -> None:
+    """Let two months of forty customers pass in about five minutes."""
+    demonstration = optional("evenflow.demo", "run_demo")
+    with one_sentence_errors():
+        code = demonstration(
+            data_dir=data_dir,
+            accounts=accounts,
+            days=days,
+            day_seconds=day_seconds,
+            leave=leave,
+            ports=parsed_ports(port),
+        )
+        raise typer.Exit(code)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is configured, what is missing and what that disables, and try each connection."""
+    from evenflow.cli.doctor import examine
+
+    with one_sentence_errors():
+        raise typer.Exit(examine(read_settings(), Console()))
+
+
+@app.command()
+def check() -> None:
+    """Check the invariants of the books."""
+    run_check = optional("evenflow.cli.check", "run_check")
+    with one_sentence_errors():
+        raise typer.Exit(run_check(read_settings()))
+
+
+def optional(module: str, name: str) -> Callable[..., Any]:
+    """A function of a part that may not be installed; says so in one sentence when it is not."""
+    with one_sentence_errors():
+        if find_spec(module) is None:
+            raise StackError(f"This installation does not hold {module}.")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
