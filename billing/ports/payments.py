@@ -1,9 +1,255 @@
-"""Payment methods, mandates, attempts, allocations and the webhook inbox."""
+"""Payment methods, mandates, attempts, allocations, pay links and the webhook inbox: what is kept of them."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from billing.messages.payments import MethodKind, PaymentStatus
 
 
-class PaymentRepository(Protocol):
-    """Payment methods, mandates, attempts, allocations and the webhook inbox."""
+class MethodStatus(StrEnum):
+    """Whether a stored method may be debited."""
+
+    PENDING = "pending"  # set up, mandate not yet active
+    USABLE = "usable"
+    BLOCKED = "blocked"  # the bank or the customer ended it: never try again
+    REMOVED = "removed"
+
+
+class MandateStatus(StrEnum):
+    """A direct-debit mandate as the provider reports it."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    INACTIVE = "inactive"  # revoked, expired or refused
+
+
+class AttemptPurpose(StrEnum):
+    """Who started a try: a debit by us, or a page the customer pays on."""
+
+    DEBIT = "debit"
+    PAY_SESSION = "pay_session"
+
+
+class InboxStatus(StrEnum):
+    """What became of a webhook."""
+
+    RECEIVED = "received"  # stored, not yet passed on
+    DELIVERED = "delivered"  # the account's process was told
+    HANDLED = "handled"  # nothing to tell: already booked, or of no interest
+    PARKED = "parked"  # about an object we do not know
+
+
+# A try in one of these states holds its invoices: no other try may touch them.
+LIVE_STATUSES = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PENDING})
+
+
+@dataclass(frozen=True)
+class PaymentMethod:
+    """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day."""
+
+    account_id: str
+    method_id: str
+    kind: MethodKind
+    provider: str
+    provider_customer: str
+    provider_method: str
+    label: str  # scheme or bank code: visa, mastercard, sepa
+    last_four: str
+    status: MethodStatus
+    is_default: bool
+    created_at: datetime
+    expires_on: date | None = None
+    blocked_reason: str = ""
+    mandate_reference: str = ""
+    mandate_status: MandateStatus | None = None
+
+    def usable_on(self, day: date) -> bool:
+        """True when a debit dated ``day`` may be tried."""
+        alive = self.status == MethodStatus.USABLE and (self.expires_on is None or day <= self.expires_on)
+        return alive and (self.kind != MethodKind.SEPA_DEBIT or self.mandate_status == MandateStatus.ACTIVE)
+
+
+@dataclass(frozen=True)
+class Mandate:
+    """The customer's permission to debit a bank account; ``provider_mandate`` is the provider's object."""
+
+    account_id: str
+    method_id: str
+    provider: str
+    provider_mandate: str
+    reference: str
+    status: MandateStatus
+    accepted_at: datetime
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a payment, frozen before the provider is called; what the provider said fills in later.
+
+    ``attempt_id`` is the idempotency key. ``call_number`` grows when the provider answered 5xx and made nothing, since
+    it replays such an answer under the same key. ``called_at`` is real time (keys age in it), all else business time.
+    ``expected_minor`` is what was asked for, ``received_minor`` what came.
+    """
+
+    account_id: str
+    attempt_id: str
+    purpose: AttemptPurpose
+    provider: str
+    expected_minor: int
+    currency: str
+    status: PaymentStatus
+    created_at: datetime
+    method_id: str | None = None
+    provider_customer: str = ""
+    provider_method: str = ""
+    provider_payment: str = ""
+    provider_session: str = ""
+    session_url: str = ""
+    debit_on: date | None = None
+    expected_by: datetime | None = None
+    called_at: datetime | None = None
+    call_number: int = 1
+    received_minor: int = 0
+    category: str = ""
+    code: str = ""
+    settled_at: datetime | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The provider's key for the next create call."""
+        return self.attempt_id if self.call_number == 1 else f"{self.attempt_id}/{self.call_number}"
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The part of an attempt meant for one invoice; at most one live allocation per invoice."""
+
+    account_id: str
+    attempt_id: str
+    invoice_id: str
+    amount_minor: int
+    live: bool = True
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money given back; ``refund_id`` is the key it was asked for with, ``provider_refund`` the provider's object."""
+
+    account_id: str
+    refund_id: str
+    attempt_id: str
+    amount_minor: int
+    currency: str
+    status: str  # requested | succeeded | failed
+    reason: str
+    author: str
+    created_at: datetime
+    provider_refund: str = ""
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """A verified webhook, stored once per (provider, event id) before anything is done about it."""
+
+    provider: str
+    event_id: str
+    kind: str
+    object_id: str
+    received_at: datetime
+    status: InboxStatus = InboxStatus.RECEIVED
+    account_id: str | None = None
+    attempt_id: str = ""
+    references: Sequence[str] = ()
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    deliveries: int = 0
+
+
+class MethodRepository(Protocol):
+    """Stored ways to pay, the provider's customers and mandates."""
+
+    async def usable_method(self, account_id: str, at: datetime) -> PaymentMethod | None:
+        """The method that would be debited at an instant: the default when usable, else the newest usable one."""
+        ...
+
+    async def methods(self, account_id: str) -> Sequence[PaymentMethod]:
+        """All methods not removed, newest first."""
+        ...
+
+    async def method(self, account_id: str, method_id: str) -> PaymentMethod:
+        """Raises NotFound."""
+        ...
+
+    async def add_method(self, values: Mapping[str, Any]) -> PaymentMethod: ...
+    async def change_method(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None: ...
+    async def make_default(self, account_id: str, method_id: str) -> None: ...
+    async def put_mandate(self, mandate: Mandate) -> None: ...
+    async def customer(self, account_id: str, provider: str) -> str | None: ...
+    async def add_customer(self, account_id: str, provider: str, provider_customer: str) -> None: ...
+
+
+class PaymentRepository(MethodRepository, Protocol):
+    """Methods, attempts with their allocations, refunds, pay links and the inbox."""
+
+    async def add_attempt(self, attempt: Attempt, allocations: Sequence[Allocation]) -> None:
+        """Raises Conflict when an invoice is held by another live attempt."""
+        ...
+
+    async def attempt(self, account_id: str, attempt_id: str) -> Attempt | None: ...
+    async def attempts(self, account_id: str) -> Sequence[Attempt]:
+        """Newest first."""
+        ...
+
+    async def live_attempts(self, account_id: str) -> Sequence[Attempt]:
+        """Attempts whose outcome is not certain, pay sessions included."""
+        ...
+
+    async def attempts_to_ask(self, now: datetime, limit: int = 500) -> Sequence[Attempt]:
+        """Over all accounts: unknown outcomes, and pending ones past ``expected_by``."""
+        ...
+
+    async def change_attempt(self, account_id: str, attempt_id: str, values: Mapping[str, Any]) -> None: ...
+    async def allocations(self, account_id: str, attempt_id: str) -> Sequence[Allocation]: ...
+    async def release(self, account_id: str, attempt_id: str) -> None:
+        """The attempt no longer holds its invoices."""
+        ...
+
+    async def remember(self, provider: str, reference: str, account_id: str, attempt_id: str) -> None:
+        """Note whose a provider's object is."""
+        ...
+
+    async def owner_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
+        """Account and attempt of the first of a provider's objects that we know."""
+        ...
+
+    async def add_refund(self, refund: Refund) -> bool:
+        """False when this refund was asked for before."""
+        ...
+
+    async def refund(self, account_id: str, refund_id: str) -> Refund | None: ...
+    async def refunds(self, account_id: str, attempt_id: str) -> Sequence[Refund]: ...
+    async def change_refund(self, account_id: str, refund_id: str, values: Mapping[str, Any]) -> None: ...
+    async def paylink_revision(self, account_id: str) -> int:
+        """1 until revoked for the first time."""
+        ...
+
+    async def revoke_paylink(self, account_id: str) -> int:
+        """Raise the revision; older links stop working. The new revision."""
+        ...
+
+    async def take_in(self, row: InboxRow) -> bool:
+        """Store a webhook; False when it is there already."""
+        ...
+
+    async def inbox_row(self, provider: str, event_id: str) -> InboxRow | None: ...
+    async def undelivered(self, limit: int = 200) -> Sequence[InboxRow]:
+        """Received and not yet passed on, oldest first."""
+        ...
+
+    async def mark(self, row: InboxRow, values: Mapping[str, Any]) -> None: ...
+    async def newest_event_at(self, provider: str) -> datetime | None: ...
+    async def count_inbox(self) -> Mapping[str, int]: ...

@@ -1,0 +1,81 @@
+"""The paylink: our own stable, signed, revocable address where a customer pays what is open now.
+
+The address carries the account and a revision, nothing else, and does not expire; raising the account's revision
+revokes every older address at once.
+"""
+
+from __future__ import annotations
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from billing.domain import identity
+from billing.domain.errors import InvalidValue, NotFound
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+
+_SALT = "evenflow.paylink"
+
+
+class UnusablePaylink(NotFound):
+    """The address was never given out by us, or was revoked."""
+
+
+class Paylinks:
+    """Makes and reads pay addresses. ``public_base`` is the address customers see, without a slash at its end."""
+
+    def __init__(self, make_work: UnitOfWorkFactory, signing_key: str, public_base: str) -> None:
+        self._make_work = make_work
+        if not signing_key:
+            raise InvalidValue(
+                "Paylinks cannot be signed without a key.",
+                field="paylink_signing_key",
+                remedy="Set EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY to a long random text.",
+            )
+        self._serializer = URLSafeSerializer(signing_key, salt=_SALT)
+        self._public_base = public_base.rstrip("/")
+
+    def address(self, account_id: str, revision: int) -> str:
+        """The pay address of an account at a revision."""
+        return f"{self._public_base}/pay/{self.token(account_id, revision)}"
+
+    def token(self, account_id: str, revision: int) -> str:
+        """The signed part of the address."""
+        token = self._serializer.dumps([identity.parse(identity.ACCOUNT, account_id), revision])
+        return token if isinstance(token, str) else token.decode()
+
+    async def paylink_for(self, account_id: str) -> str:
+        """The account's pay address as it is valid now. Opens its own unit of work."""
+        async with self._make_work() as work:
+            return await self.within(work, account_id)
+
+    async def within(self, work: UnitOfWork, account_id: str) -> str:
+        """The account's pay address, read in the caller's unit of work."""
+        return self.address(account_id, await work.payments.paylink_revision(account_id))
+
+    async def account_of(self, token: str) -> str:
+        """The account behind an address. Raises UnusablePaylink for a forged or revoked one."""
+        try:
+            number, revision = self._serializer.loads(token)
+            account_id = identity.show(identity.ACCOUNT, int(number))
+        except (BadSignature, ValueError, TypeError):
+            raise _unusable() from None
+        async with self._make_work() as work:
+            if await work.payments.paylink_revision(account_id) != revision:
+                raise _unusable()
+        return account_id
+
+    async def revoke(self, account_id: str) -> str:
+        """Make every address given out so far useless, and give the new one."""
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            revision = await work.payments.revoke_paylink(account_id)
+            await work.commit()
+        return self.address(account_id, revision)
+
+
+def _unusable() -> UnusablePaylink:
+    # The token is not repeated: whoever reads a log must not be able to pay or look with it.
+    return UnusablePaylink(
+        "This payment link is not valid any more.",
+        field="token",
+        remedy="Use the link in the newest message from us, or ask us for a new one.",
+    )
