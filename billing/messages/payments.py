@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-
-class MethodKind(StrEnum):
-    """How an account pays. ``NONE``: nothing usable, so the customer gets a paylink instead of a debit."""
-
-    CARD = "card"
-    SEPA_DEBIT = "sepa_debit"
-    NONE = "none"
+from billing.domain.cycle_plan import MethodKind as MethodKind
 
 
 class PaymentStatus(StrEnum):
