@@ -1,204 +1,343 @@
-"""The dunning policy: a ladder of steps as versioned data. ``billing.domain.dunning`` decides by it.
+"""What a dunning case does next: a pure decision from the pinned policy, the facts of the case, and the time.
 
-A case pins the version it was opened under. A ladder that bars before its customers were warned is refused.
+    Decision
+    ├── Remind      failed notice or reminder, with the paylink
+    ├── Retry       ask the account, the only collector, to try again
+    ├── Warn        barring warning that names the date
+    ├── Bar         set the account's services to a level
+    ├── HandOver    the end of the ladder: collection agency or write-off, a person decides
+    ├── Wait        nothing now; look again at ``until``, or when something changes (None)
+    └── Close       nothing is owed any more
+
+Every decision carries its reason: the rule, the policy's version, and the inputs it was taken on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
 from billing.domain.barring import BarringLevel
-from billing.domain.errors import InvalidValue
-from billing.domain.fields import Fields
-from billing.domain.quiet_hours import WORKING_HOURS, QuietHours, refuse_quiet_hour
+from billing.domain.cycle_calendar import at_local_time, local_date
+from billing.domain.dunning_ladder import STANDARD, DunningAction, DunningPolicy, DunningStep
+from billing.domain.money import Money
+from billing.domain.quiet_hours import QuietHours, next_allowed
+from billing.domain.retry import FailureCategory, Scheme, may_retry
 
-_MOST_STEPS = 50
-_LONGEST_LADDER_DAYS = 730
-
-
-class DunningAction(StrEnum):
-    """What a step of the ladder does."""
-
-    FAILED_NOTICE = "failed_notice"
-    RETRY = "retry"
-    REMINDER = "reminder"
-    WARN = "warn"
-    BAR_OUTGOING = "bar_outgoing"
-    BAR_FULL = "bar_full"
-    HAND_OVER = "hand_over"
-
-    @property
-    def barring_level(self) -> BarringLevel | None:
-        """The level a barring step sets; None for the others."""
-        return _LEVELS.get(self)
-
-
-_LEVELS = {DunningAction.BAR_OUTGOING: BarringLevel.OUTGOING, DunningAction.BAR_FULL: BarringLevel.FULL}
-_ACTIONS = {action.value: action for action in DunningAction}
+__all__ = [
+    "STANDARD",
+    "Bar",
+    "CaseFacts",
+    "Close",
+    "Decision",
+    "DunningAction",
+    "DunningPolicy",
+    "DunningStep",
+    "HandOver",
+    "Remind",
+    "Retry",
+    "Wait",
+    "Warn",
+    "decide",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class DunningStep:
-    """One rung: an action, due ``day`` local calendar days after the case opened."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFacts:
+    """A case at one moment. Amounts in minor units of ``currency``; instants aware UTC; ``zone`` of the brand.
 
-    day: int
-    action: DunningAction
-
-    @property
-    def name(self) -> str:
-        """Its name in a case's list of steps done: ``warn@10``."""
-        return f"{self.action}@{self.day}"
-
-
-@dataclass(frozen=True, slots=True)
-class DunningPolicy:
-    """A ladder and its conditions.
-
-    ``bar_threshold_minor``: undisputed, unpromised overdue amount (minor units of the account's currency) from which
-    a customer is warned and barred. ``minimum_days_after_warning``: local days between a delivered warning and any
-    bar. ``minimum_days_between_bars``: between outgoing and full. Steps run from ``action_hour_local`` on, notices
-    outside ``notice_hours``' quiet time, bars outside ``barring_hours``' (evenings, weekends and holidays by default).
+    ``open_amount_minor`` is everything overdue; disputed and promised parts are taken off it (``promised_amount_minor``
+    None: a promise covers everything, until ``promise_until``). ``steps_done`` are names of steps. ``warned_at`` is
+    when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet), ``warning_failed``
+    that it bounced. ``attempt_times`` are all tries with the instrument in use, the failed one included;
+    ``country`` names the public holidays.
     """
 
-    code: str
-    version: int
-    steps: tuple[DunningStep, ...]
-    bar_threshold_minor: int = 1000
-    minimum_days_after_warning: int = 7
-    minimum_days_between_bars: int = 14
-    action_hour_local: int = 9
-    notice_hours: QuietHours = field(default_factory=QuietHours)
-    barring_hours: QuietHours = WORKING_HOURS
+    opened_at: datetime
+    currency: str
+    open_amount_minor: int
+    disputed_amount_minor: int = 0
+    zone: str = "UTC"
+    country: str = ""
+    steps_done: tuple[str, ...] = ()
+    method_usable: bool = True
+    last_failure_category: FailureCategory | None = None
+    last_failure_code: str = ""
+    scheme: Scheme = Scheme.CARD
+    attempt_times: tuple[datetime, ...] = ()
+    attempt_in_flight: bool = False
+    warned_at: datetime | None = None
+    warning_delivered_at: datetime | None = None
+    warning_failed: bool = False
+    promise_until: datetime | None = None
+    promised_amount_minor: int | None = None
+    hold_until: datetime | None = None
+    paused: bool = False
+    barring_level: BarringLevel = BarringLevel.NONE
+    barred_at: datetime | None = None
 
-    def validate(self) -> None:
-        """Check that the ladder can be walked and warns in time before it bars.
+    def promised_minor(self, now: datetime) -> int:
+        """The undisputed amount a running promise covers at ``now``."""
+        if self.promise_until is None or now >= self.promise_until:
+            return 0
+        undisputed = max(0, self.open_amount_minor - self.disputed_amount_minor)
+        return undisputed if self.promised_amount_minor is None else min(undisputed, self.promised_amount_minor)
 
-        Raises InvalidValue naming the field.
-        """
-        if not self.steps:
-            raise InvalidValue("The ladder has no steps.", field="steps", value="[]", remedy="Add at least one step.")
-        refuse_quiet_hour(self.action_hour_local, self.notice_hours, "action_hour_local")
-        refuse_quiet_hour(self.action_hour_local, self.barring_hours, "action_hour_local")
-        self._refuse_disorder()
-        for place, step in enumerate(self.steps):
-            if step.action.barring_level is not None:
-                self._refuse_unwarned_bar(place, step)
-        self._refuse_hasty_levels()
+    def pursued_minor(self, now: datetime) -> int:
+        """What dunning may press for: open, not disputed, not promised."""
+        return max(0, self.open_amount_minor - self.disputed_amount_minor - self.promised_minor(now))
 
-    def _refuse_disorder(self) -> None:
-        for place, step in enumerate(self.steps[1:], start=1):
-            before = self.steps[place - 1]
-            if step.day < before.day:
-                raise _step_refusal(
-                    place, "day", step.day, f"{step.name} comes after {before.name}.", "List the steps by rising day."
-                )
-            if step in self.steps[:place]:
-                raise _step_refusal(place, "action", step.action, f"{step.name} is there twice.", "Remove one of them.")
-            if before.action is DunningAction.HAND_OVER:
-                raise _step_refusal(
-                    place, "action", step.action, f"{step.name} comes after the hand-over.", "Hand over last."
-                )
 
-    def _refuse_unwarned_bar(self, place: int, step: DunningStep) -> None:
-        warnings = [earlier.day for earlier in self.steps[:place] if earlier.action is DunningAction.WARN]
-        if not warnings:
-            raise _step_refusal(
-                place, "day", step.day, f"{step.name} would bar without a warning.", "Put a warn step before it."
-            )
-        earliest = warnings[0] + self.minimum_days_after_warning
-        if step.day < earliest:
-            raise _step_refusal(
-                place,
-                "day",
-                step.day,
-                f"{step.name} would bar less than {self.minimum_days_after_warning} days after the warning on day "
-                f"{warnings[0]}.",
-                f"Use day {earliest} or later, or warn earlier.",
-            )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do next and why. ``step`` is the name to add to the case's steps done; empty when no step was taken."""
 
-    def _refuse_hasty_levels(self) -> None:
-        bars = [(place, step) for place, step in enumerate(self.steps) if step.action.barring_level is not None]
-        for (_, earlier), (place, later) in zip(bars, bars[1:], strict=False):
-            if later.action is DunningAction.BAR_OUTGOING:
-                raise _step_refusal(
-                    place,
-                    "action",
-                    later.action,
-                    f"{later.name} would loosen a bar.",
-                    "Bar outgoing first, then fully.",
-                )
-            if later.day < earlier.day + self.minimum_days_between_bars:
-                raise _step_refusal(
-                    place,
-                    "day",
-                    later.day,
-                    f"{later.name} comes less than {self.minimum_days_between_bars} days after {earlier.name}.",
-                    f"Use day {earlier.day + self.minimum_days_between_bars} or later.",
-                )
+    reason: str
+    step: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "code": self.code,
-            "version": self.version,
-            "steps": [{"day": step.day, "action": step.action.value} for step in self.steps],
-            "bar_threshold_minor": self.bar_threshold_minor,
-            "minimum_days_after_warning": self.minimum_days_after_warning,
-            "minimum_days_between_bars": self.minimum_days_between_bars,
-            "action_hour_local": self.action_hour_local,
-            "notice_hours": self.notice_hours.to_dict(),
-            "barring_hours": self.barring_hours.to_dict(),
-        }
 
-    @classmethod
-    def from_dict(cls, data: Any, path: str = "") -> DunningPolicy:
-        """Read an operator's JSON; missing fields take their defaults, unknown ones are refused.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remind(Decision):
+    """Send a notice with the paylink; ``notice`` is ``failed_notice`` or ``reminder``."""
 
-        Raises InvalidValue naming the field (under ``path``), its value and what would do.
-        """
-        fields = Fields(data, path)
-        policy = cls(
-            code=fields.code("code"),
-            version=fields.whole("version", default=1, least=1),
-            steps=_read_steps(fields.objects("steps", _MOST_STEPS)),
-            bar_threshold_minor=fields.whole("bar_threshold_minor", default=1000),
-            minimum_days_after_warning=fields.whole("minimum_days_after_warning", default=7, most=365),
-            minimum_days_between_bars=fields.whole("minimum_days_between_bars", default=14, most=365),
-            action_hour_local=fields.whole("action_hour_local", default=9, most=23),
-            notice_hours=QuietHours.within(fields, data, "notice_hours", QuietHours()),
-            barring_hours=QuietHours.within(fields, data, "barring_hours", WORKING_HOURS),
+    notice: DunningAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(Decision):
+    """Ask the account to announce and try the amount again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warn(Decision):
+    """Send the barring warning that names the local date ``bar_on`` and the ``level``."""
+
+    bar_on: date
+    level: BarringLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar(Decision):
+    """Set the account's services to ``level``."""
+
+    level: BarringLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver(Decision):
+    """The ladder is at its end: a person decides between collection agency and write-off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Decision):
+    """Nothing now. Decide again at ``until``; None: only when the case changes."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Decision):
+    """Nothing is owed: end the case and lift what it barred."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocked:
+    """A step that cannot be taken now: why, and when it may be (None: not by the passing of time)."""
+
+    why: str
+    until: datetime | None = None
+
+
+def decide(policy: DunningPolicy, case: CaseFacts, now: datetime) -> Decision:
+    """The next thing to do in a case.
+
+    The first step of the ladder that is due, not done and not blocked is taken; when there is none, wait for the
+    earliest instant at which one may be.
+    """
+    view = _View(policy, case, now)
+    at_rest = view.at_rest()
+    if at_rest is not None:
+        return at_rest
+    blocked = []
+    for step in policy.steps:
+        if step.name in case.steps_done:
+            continue
+        outcome = view.assess(step)
+        if isinstance(outcome, Decision):
+            return outcome
+        blocked.append(outcome)
+    return view.wait(blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One look at a case; holds the inputs so that each rule below reads as a sentence."""
+
+    policy: DunningPolicy
+    case: CaseFacts
+    now: datetime
+
+    def at_rest(self) -> Decision | None:
+        """The decision when the ladder as a whole stands still, else None."""
+        case, now = self.case, self.now
+        if case.open_amount_minor <= 0:
+            return Close(reason=self.because("nothing is owed"))
+        if case.paused:
+            return Wait(until=None, reason=self.because("collection is paused"))
+        if case.hold_until is not None and now < case.hold_until:
+            return Wait(until=case.hold_until, reason=self.because("the account is exempt for now"))
+        if case.attempt_in_flight:
+            tomorrow = now + timedelta(days=1)
+            return Wait(until=tomorrow, reason=self.because("the outcome of a payment is not known yet"))
+        if case.pursued_minor(now) == 0:
+            until = case.promise_until if case.promised_minor(now) else None
+            return Wait(until=until, reason=self.because("all that is owed is disputed or promised"))
+        return None
+
+    def assess(self, step: DunningStep) -> Decision | _Blocked:
+        """The decision this step leads to now, or what blocks it."""
+        not_now = self.not_yet(step) or self.condition_missing(step)
+        return not_now if not_now is not None else self.carry_out(step)
+
+    def not_yet(self, step: DunningStep) -> _Blocked | None:
+        """Blocked until its day, and until an hour at which such a step may be taken."""
+        due_at = self.due_at(step)
+        slot = self.slot(max(due_at, self.now), step.action)
+        if slot <= self.now:
+            return None
+        why = "is due" if due_at > self.now else "may be taken outside quiet hours"
+        return _Blocked(f"{step.name} {why} at {slot:%Y-%m-%d %H:%M} UTC", slot)
+
+    def condition_missing(self, step: DunningStep) -> _Blocked | None:
+        """Blocked by what the step needs besides its day."""
+        if step.action is DunningAction.RETRY:
+            return self.retry_forbidden(step)
+        if step.action is DunningAction.WARN or step.action.barring_level is not None:
+            below = self.below_threshold(step)
+            return below if below is not None else self.bar_forbidden(step)
+        return None
+
+    def retry_forbidden(self, step: DunningStep) -> _Blocked | None:
+        case = self.case
+        if not case.method_usable or case.last_failure_category is None:
+            return _Blocked(f"{step.name} is left out: there is no usable payment method that failed")
+        verdict = may_retry(
+            case.last_failure_category, case.scheme, case.attempt_times, self.now, case.last_failure_code
         )
-        fields.finish()
-        policy.validate()
-        return policy
+        return None if verdict.allowed else _Blocked(f"{step.name} is left out: {verdict.reason}", verdict.not_before)
 
+    def below_threshold(self, step: DunningStep) -> _Blocked | None:
+        if self.case.pursued_minor(self.now) >= self.policy.bar_threshold_minor:
+            return None
+        threshold = Money(self.policy.bar_threshold_minor, self.case.currency)
+        until = self.case.promise_until if self.case.promised_minor(self.now) else None
+        return _Blocked(f"{step.name} is left out: less than {threshold} is pursued", until)
 
-def _read_steps(items: Sequence[Fields]) -> tuple[DunningStep, ...]:
-    steps = []
-    for item in items:
-        day = item.whole("day", most=_LONGEST_LADDER_DAYS)
-        steps.append(DunningStep(day, _ACTIONS[item.one_of("action", _ACTIONS)]))
-        item.finish()
-    return tuple(steps)
+    def bar_forbidden(self, step: DunningStep) -> _Blocked | None:
+        """Blocked for want of a delivered warning that is old enough, or of time since the last bar."""
+        case, policy = self.case, self.policy
+        level = step.action.barring_level
+        if level is None:
+            return None
+        if not level.restricts_more_than(case.barring_level):
+            return _Blocked(f"{step.name} is left out: services are at level {case.barring_level} already")
+        if case.warning_delivered_at is None:
+            return self.undelivered_warning(step)
+        earliest = self.days_after(case.warning_delivered_at, policy.minimum_days_after_warning)
+        rule = f"{policy.minimum_days_after_warning} days after the warning was delivered"
+        if case.barring_level is not BarringLevel.NONE and case.barred_at is not None:
+            after_last_bar = self.days_after(case.barred_at, policy.minimum_days_between_bars)
+            if after_last_bar > earliest:
+                earliest, rule = after_last_bar, f"{policy.minimum_days_between_bars} days after the last bar"
+        if earliest <= self.now:
+            return None
+        return _Blocked(f"{step.name} must come {rule}", self.slot(earliest, step.action))
 
+    def undelivered_warning(self, step: DunningStep) -> _Blocked | None:
+        """No bar without a delivered warning; a bounced one is sent again (``carry_out`` turns the bar into it)."""
+        if self.case.warning_failed or self.case.warned_at is None:
+            return self.quiet_for_notices(step)
+        return _Blocked(f"{step.name} waits until the warning is delivered", self.now + timedelta(days=1))
 
-def _step_refusal(place: int, name: str, value: object, message: str, remedy: str) -> InvalidValue:
-    return InvalidValue(message, field=f"steps[{place}].{name}", value=value, remedy=remedy)
+    def quiet_for_notices(self, step: DunningStep) -> _Blocked | None:
+        slot = self.slot(self.now, DunningAction.WARN)
+        return _Blocked(f"{step.name} waits for a warning", slot) if slot > self.now else None
 
+    def carry_out(self, step: DunningStep) -> Decision:
+        """The decision of a step that nothing blocks."""
+        level = step.action.barring_level
+        if level is not None and self.case.warning_delivered_at is None:
+            why = f"{step.name} needs a delivered warning and the last one was not; sent again on another channel"
+            return self.warning(step.day, level, why, taken="")
+        if level is not None:
+            return Bar(level=level, step=step.name, reason=self.because(f"{step.name} is due and was warned of"))
+        reason = self.because(f"{step.name} is due")
+        if step.action is DunningAction.RETRY:
+            return Retry(step=step.name, reason=reason)
+        if step.action is DunningAction.WARN:
+            bar_step = self.next_bar(step)
+            bar_level = bar_step.action.barring_level or BarringLevel.OUTGOING
+            return self.warning(bar_step.day, bar_level, f"{step.name} is due", taken=step.name)
+        if step.action is DunningAction.HAND_OVER:
+            return HandOver(step=step.name, reason=reason)
+        return Remind(step=step.name, notice=step.action, reason=reason)
 
-STANDARD = DunningPolicy(
-    code="standard",
-    version=1,
-    steps=(
-        DunningStep(0, DunningAction.FAILED_NOTICE),
-        DunningStep(3, DunningAction.RETRY),
-        DunningStep(3, DunningAction.REMINDER),
-        DunningStep(10, DunningAction.WARN),
-        DunningStep(17, DunningAction.BAR_OUTGOING),
-        DunningStep(31, DunningAction.BAR_FULL),
-        DunningStep(60, DunningAction.HAND_OVER),
-    ),
-)
+    def warning(self, bar_day: int, level: BarringLevel, why: str, taken: str) -> Warn:
+        """The warning with the first date on which the bar may come if it is delivered today."""
+        by_ladder = self.on_day(bar_day)
+        by_warning = self.days_after(self.now, self.policy.minimum_days_after_warning)
+        bar_at = self.slot(max(by_ladder, by_warning), DunningAction.BAR_OUTGOING)
+        bar_on = local_date(bar_at, self.case.zone)
+        return Warn(bar_on=bar_on, level=level, step=taken, reason=self.because(f"{why}; bar planned on {bar_on}"))
+
+    def next_bar(self, warn: DunningStep) -> DunningStep:
+        """The bar a warning is about: the first one after it that goes further than the present level."""
+        for step in self.policy.steps[self.policy.steps.index(warn) + 1 :]:
+            level = step.action.barring_level
+            if level is not None and level.restricts_more_than(self.case.barring_level):
+                return step
+        return warn
+
+    def wait(self, blocked: list[_Blocked]) -> Wait:
+        """Until the first blocked step may be taken; also until a promise ends, for more is pursued then."""
+        instants = [step.until for step in blocked if step.until is not None]
+        if self.case.promised_minor(self.now) and self.case.promise_until is not None:
+            instants.append(self.case.promise_until)
+        until = min(instants, default=None)
+        telling = [step.why for step in blocked if step.until in (None, until)]
+        return Wait(until=until, reason=self.because("; ".join(telling) or "every step of the ladder is done"))
+
+    def due_at(self, step: DunningStep) -> datetime:
+        """When a step is due: at once on day 0, else at the action hour of its local day."""
+        return self.case.opened_at if step.day == 0 else self.on_day(step.day)
+
+    def on_day(self, day: int) -> datetime:
+        """The action hour of the local day that many days after the case opened."""
+        return self.days_after(self.case.opened_at, day)
+
+    def days_after(self, instant: datetime, days: int) -> datetime:
+        """The action hour of the local day that many days after an instant's."""
+        day = local_date(instant, self.case.zone) + timedelta(days=days)
+        return at_local_time(day, time(self.policy.action_hour_local), self.case.zone)
+
+    def slot(self, at: datetime, action: DunningAction) -> datetime:
+        """The first instant from ``at`` on at which such an action may be taken."""
+        return next_allowed(
+            at, self.case.zone, self.case.country, self.hours(action), exempt=action is DunningAction.HAND_OVER
+        )
+
+    def hours(self, action: DunningAction) -> QuietHours:
+        return self.policy.notice_hours if action.barring_level is None else self.policy.barring_hours
+
+    def because(self, rule: str) -> str:
+        """The rule with the policy's version and the inputs it was applied to."""
+        case, now = self.case, self.now
+        days = (local_date(now, case.zone) - local_date(case.opened_at, case.zone)).days
+        owed = [f"open {Money(case.open_amount_minor, case.currency)}"]
+        if case.disputed_amount_minor:
+            owed.append(f"disputed {Money(case.disputed_amount_minor, case.currency)}")
+        if case.promised_minor(now):
+            owed.append(f"promised {Money(case.promised_minor(now), case.currency)}")
+        failure = f", last failure {case.last_failure_category}" if case.last_failure_category else ""
+        policy = f"policy {self.policy.code} version {self.policy.version}"
+        return f"{rule} ({policy}, day {days} of the case, {', '.join(owed)}{failure}, barring {case.barring_level})"
