@@ -1,0 +1,275 @@
+"""A payment provider: who charges cards and debits bank accounts for us, and what it can say about a payment.
+
+outcome (a value)          Succeeded | Pending | Failed | ActionRequired | Cancelled | Unknown
+fault (an exception)       ProviderFault: retry later, no step is taken towards the customer
+├── ProviderBusy           told to slow down (429); ``retry_after_seconds`` when it said so
+├── ProviderAway           a look at the provider got no answer (a *collect* without answer is Unknown instead)
+└── MerchantFault          our own key, account or request is wrong: staff must act, never a customer's decline
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from billing.domain.errors import InvalidValue
+from billing.messages.payments import MethodKind
+
+
+class FailureCategory(StrEnum):
+    """Why a payment failed, in words that decide what comes next."""
+
+    FUNDS = "funds"
+    TECHNICAL = "technical"
+    NEEDS_CUSTOMER = "needs_customer"
+    METHOD_DEAD = "method_dead"
+    MANDATE_DEAD = "mandate_dead"
+    CUSTOMER_REFUSED = "customer_refused"
+    HARD_STOP = "hard_stop"
+    MERCHANT_ERROR = "merchant_error"
+    DUPLICATE = "duplicate"
+
+
+class ProviderFault(Exception):
+    """The provider could not be used just now."""
+
+
+class ProviderBusy(ProviderFault):
+    """Too many requests; wait and ask again."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderAway(ProviderFault):
+    """No usable answer to a question that changes nothing."""
+
+
+class MerchantFault(ProviderFault):
+    """The provider refuses us, not the customer: key, permission, account or request."""
+
+
+class UntrustedWebhook(InvalidValue):
+    """A webhook whose signature, age or form does not prove that the provider sent it."""
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """The money is ours."""
+
+    received_minor: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Accepted; certain by ``expected_by`` where the provider says when."""
+
+    expected_by: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Declined or returned; ``code`` and ``detail`` are the provider's own words."""
+
+    category: FailureCategory
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ActionRequired:
+    """The customer must do something on a page."""
+
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """Withdrawn, or never begun, and cannot take money any more."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No answer, or none that says what happened. ``key_is_spent``: the same key would only repeat this answer."""
+
+    why: str
+    key_is_spent: bool = False
+
+
+Outcome = Succeeded | Pending | Failed | ActionRequired | Cancelled | Unknown
+
+
+@dataclass(frozen=True)
+class RefundFact:
+    """A refund as the provider has it now; ``asked_as`` is our own refund id, empty when made elsewhere."""
+
+    reference: str
+    amount_minor: int
+    currency: str
+    status: str  # pending | succeeded | failed
+    asked_as: str = ""
+
+
+@dataclass(frozen=True)
+class DisputeFact:
+    """A chargeback as the provider has it now; ``standing`` is open, won or lost."""
+
+    reference: str
+    amount_minor: int
+    currency: str
+    reason: str
+    standing: str
+    category: FailureCategory | None = None  # what a bank's return code really means, where it is no dispute
+
+
+@dataclass(frozen=True)
+class ProviderPayment:
+    """Where a payment stands, read from the provider. ``reference`` is empty while the outcome is Unknown."""
+
+    outcome: Outcome
+    reference: str = ""
+    provider_customer: str = ""
+    provider_method: str = ""
+    refunds: tuple[RefundFact, ...] = ()
+    disputes: tuple[DisputeFact, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the provider can do for a kind of method; days are calendar days before the debit date."""
+
+    kind: MethodKind
+    earliest_submission_days: int
+    latest_submission_days: int
+    settles_within_days: int
+
+
+@dataclass(frozen=True)
+class CollectCommand:
+    """One off-session debit. ``idempotency_key`` makes it happen at most once; ``submitted_on`` is today's date."""
+
+    account_id: str
+    attempt_id: str
+    idempotency_key: str
+    amount_minor: int
+    currency: str
+    kind: MethodKind
+    provider_customer: str
+    provider_method: str
+    submitted_on: date
+    due_date: date
+    mandate: str = ""
+    description: str = ""
+    invoice_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PaySessionCommand:
+    """A hosted page for one amount. ``purpose`` is told to the customer."""
+
+    account_id: str
+    attempt_id: str
+    amount_minor: int
+    currency: str
+    provider_customer: str
+    purpose: str
+    return_url: str
+    cancel_url: str
+    locale: str = ""
+    invoice_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostedPage:
+    """A page of the provider."""
+
+    reference: str
+    url: str
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """A stored method as the provider has it; never a full number."""
+
+    provider_method: str
+    kind: MethodKind
+    label: str
+    last_four: str
+    expires_on: date | None = None
+    provider_customer: str = ""
+    provider_mandate: str = ""
+    mandate_reference: str = ""
+    mandate_status: str = ""  # pending | active | inactive
+
+
+@dataclass(frozen=True)
+class ProviderEvent:
+    """A verified message of the provider: a hint to look, never a fact to book.
+
+    ``references`` are the provider's objects it is about, the nearest first; ``account_id`` and ``attempt_id`` are
+    ours, where the object carries them.
+    """
+
+    event_id: str
+    kind: str
+    object_id: str
+    created_at: datetime
+    account_id: str = ""
+    attempt_id: str = ""
+    references: tuple[str, ...] = ()
+    mandate_status: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PaymentProvider(Protocol):
+    """Looks raise ProviderBusy, ProviderAway or MerchantFault; ``collect`` gives Unknown instead of ProviderAway."""
+
+    @property
+    def name(self) -> str: ...
+    def capabilities(self, kind: MethodKind) -> Capabilities: ...
+    async def ensure_customer(self, account_id: str, brand: str, name: str, email: str) -> str:
+        """The provider's customer of an account; the same one however often it is asked for."""
+        ...
+
+    async def start_method_setup(
+        self, account_id: str, provider_customer: str, currency: str, return_url: str, cancel_url: str
+    ) -> HostedPage: ...
+    async def finished_setup(self, reference: str) -> MethodFacts | None:
+        """The method a setup page stored; None while the customer has not finished."""
+        ...
+
+    async def attach_method(self, provider_customer: str, provider_method: str, accepted_from: str) -> MethodFacts:
+        """Store a method named by the provider for debits without the customer; ``accepted_from`` is an address."""
+        ...
+
+    async def detach_method(self, provider_method: str) -> None: ...
+    async def get_mandate(self, reference: str) -> MethodFacts: ...
+    async def collect(self, command: CollectCommand) -> ProviderPayment: ...
+    async def get(self, reference: str) -> ProviderPayment: ...
+    async def find_by_attempt(self, provider_customer: str, attempt_id: str) -> ProviderPayment | None:
+        """The newest payment made for an attempt, by listing the customer's payments; None when there is none."""
+        ...
+
+    async def cancel(self, reference: str) -> ProviderPayment: ...
+    async def refund(self, reference: str, amount_minor: int, refund_id: str) -> RefundFact: ...
+    async def open_pay_session(self, command: PaySessionCommand) -> HostedPage: ...
+    async def pay_session(self, reference: str) -> ProviderPayment:
+        """Where the payment of a hosted page stands: ActionRequired while open, Cancelled when it expired unused."""
+        ...
+
+    async def close_pay_session(self, reference: str) -> ProviderPayment:
+        """Expire a page; one already paid stays paid, and the answer says so."""
+        ...
+
+    def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
+        """Raises UntrustedWebhook."""
+        ...
+
+    def list_events(self, since: datetime) -> AsyncIterator[ProviderEvent]:
+        """Events made since a real instant, oldest first."""
+        ...
