@@ -15,20 +15,23 @@ from billing.domain.cycle_plan import CyclePlan
 
 
 class CollectionStage(StrEnum):
-    """Where the collection of one invoice stands."""
+    """Where the collection of one announced amount stands; the next step follows from it."""
 
-    ANNOUNCED = "announced"  # a debit with amount and date was announced
-    TO_BE_PAID = "to_be_paid"  # no debit possible: the customer pays by paylink until the due date
-    SUBMITTED = "submitted"  # with the provider, outcome not certain
+    ISSUED = "issued"  # next: the ready notice
+    ANNOUNCED = "announced"  # next: the reminder
+    REMINDED = "reminded"  # next: the debit; without a method the due date
+    SUBMITTED = "submitted"  # with the provider, outcome not certain; next: ask
+    RETRY_WANTED = "retry_wanted"  # next: announce a further debit
     OVERDUE = "overdue"  # failed or not paid by the due date; dunning has it
     SETTLED = "settled"
 
 
 @dataclass(frozen=True)
 class OpenCollection:
-    """Getting one announced amount paid. Dates are the plan's or a retry's; instants are UTC, ``debit_on`` is local.
+    """Getting one announced amount paid. Instants are UTC business time, ``debit_on`` is a local date.
 
-    ``wake_at`` is the next instant something is due: the debit, or asking the provider for an outcome never heard.
+    ``wake_at`` is when the next step is due (None: only something from outside moves it). ``debits`` False:
+    the customer was told to pay by paylink until ``debit_on``.
     """
 
     invoice_id: str
@@ -36,13 +39,15 @@ class OpenCollection:
     amount_minor: int
     currency: str
     stage: CollectionStage
+    debits: bool = True
+    cycle_number: int = 0
     debit_on: date | None = None
+    reminder_at: datetime | None = None
     submit_at: datetime | None = None
+    debit_at: datetime | None = None
     wake_at: datetime | None = None
     attempt_id: str = ""
     is_retry: bool = False
-    retry_not_before: datetime | None = None
-    notice_due: bool = False
 
 
 @dataclass(frozen=True)

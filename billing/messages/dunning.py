@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
 
 from billing.domain.clock import NORMAL_TIME, ClockSegment
+from billing.messages.account import InvoicesOverdue
+from billing.messages.notices import NoticeKind
+
+
+class NextAction(StrEnum):
+    """What the process does next in a case, as the policy decided."""
+
+    NOTIFY = "notify"  # failed notice or reminder, with paylink
+    WARN = "warn"  # barring warning that names the date
+    RETRY = "retry"  # ask the account to collect again
+    BAR = "bar"
+    HAND_OVER = "hand_over"
+    WAIT = "wait"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step the process has carried out; ``detail`` is the notice's status or the order's outcome."""
+
+    step: str
+    action: NextAction
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class DunningState:
-    """The single input of a dunning run; carried over each step. ``policy`` is the pinned version as plain data."""
+    """The single input of a dunning run; carried over each step. The case itself, its policy included, is stored.
+
+    ``joined`` are overdue invoices not yet written to the case; ``done`` the step carried out but not yet written down.
+    """
 
     account_id: str
     brand: str
     number: str
     case_id: str = ""
-    opened_at: datetime | None = None
-    policy: dict[str, Any] = field(default_factory=dict)
     clock: ClockSegment = NORMAL_TIME
-    invoice_ids: tuple[str, ...] = ()
-    failure_category: str = ""
-    failed_attempt_id: str = ""
-    steps_done: tuple[str, ...] = ()
-    barring_level: str = "none"
+    joined: tuple[InvoicesOverdue, ...] = ()
+    done: StepDone | None = None
     orders_placed: int = 0
+    seen_message_ids: tuple[str, ...] = ()
     schema_version: int = 1
 
 
@@ -41,55 +63,79 @@ class OpenCaseRequest:
 
 @dataclass(frozen=True)
 class OpenedCase:
-    """The case with its pinned policy version."""
+    """The case with its pinned policy version; ``opened_at`` is business time."""
 
     case_id: str
     opened_at: datetime
-    policy: dict[str, Any]
+    policy_code: str
+    policy_version: int
 
 
 @dataclass(frozen=True)
-class CaseQuery:
-    """Read what a decision needs to know about a case."""
+class DecideRequest:
+    """Write down the step just done (if any), read the case, and decide by its pinned policy."""
 
     account_id: str
     case_id: str
+    done: StepDone | None = None
 
 
 @dataclass(frozen=True)
-class CaseFactsRead:
-    """The facts of a case as plain values; amounts in minor units.
+class NextStep:
+    """The decision: ``action`` with its reason (rule, version, inputs).
 
-    ``undisputed_minor`` = open minus disputed. ``warned_at`` is when the last barring warning was accepted for
-    delivery. Levels as in billing.domain.barring.
+    ``notice`` is the kind of notice for NOTIFY and WARN, about ``amount_minor`` of ``invoice_ids``, naming ``on`` (the
+    local date services will be restricted). ``level`` is the level for BAR; for CLOSE and WAIT the level in force.
+    ``until`` is when to decide again for WAIT (None: when something changes). ``occasion`` tells repeats apart.
     """
 
-    open_minor: int
-    disputed_minor: int
-    currency: str
-    unpaid_invoice_ids: tuple[str, ...] = ()
-    last_failure_category: str = ""
-    method_usable: bool = False
-    warned_at: datetime | None = None
-    promise_until: datetime | None = None
-    hold_until: datetime | None = None
-    paused: bool = False
-    attempt_in_flight: bool = False
-    zone: str = "UTC"
-    country: str = ""
-    minimum_minor: int = 0
+    action: NextAction
+    reason: str
+    step: str = ""
+    notice: NoticeKind | None = None
+    occasion: str = ""
+    level: str = "none"
+    on: date | None = None
+    until: datetime | None = None
+    amount_minor: int = 0
+    currency: str = ""
+    invoice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class CaseStep:
-    """Write down a decision taken for a case: which step, why (rule, version, inputs)."""
+class CloseCaseRequest:
+    """Close a case; ``outcome`` is settled or handed_over."""
 
     account_id: str
     case_id: str
-    step: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class CaseCommand:
+    """An operator's or customer's change to how a debt is pursued, carried out in one transaction.
+
+    ``kind`` is promise_to_pay | hold_until | pause | resume | change_dunning_policy; the other fields as it needs.
+    """
+
+    account_id: str
+    kind: str
+    command_id: str
+    author: str
     reason: str
-    next_action_at: datetime | None = None
-    closed: bool = False
+    pay_by: date | None = None
+    amount_minor: int = 0
+    until: datetime | None = None
+    policy_code: str = ""
+    policy_version: int = 0
+
+
+@dataclass(frozen=True)
+class CaseCommandResult:
+    """What the command changed, in words; ``until`` is when a hold or promise ends."""
+
+    summary: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""What crosses between the process and announcing: a debit is only ever made after its amount and date were told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True)
+class AnnounceRequest:
+    """Tell the customer of an issued invoice: amount and debit date, or due date and paylink, or nothing to pay."""
+
+    account_id: str
+    invoice_id: str
+    invoice_ids: tuple[str, ...]
+    cycle_number: int
+    amount_minor: int
+    currency: str
+    debits: bool
+
+
+@dataclass(frozen=True)
+class AnnounceRetryRequest:
+    """Tell the customer that the open amount will be tried again; ``occasion`` makes it count once."""
+
+    account_id: str
+    invoice_ids: tuple[str, ...]
+    not_before: datetime
+    occasion: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What was announced. ``told`` False: nothing was, because of ``wait_until`` (quiet hours) or for ``explanation``.
+
+    The dates are the plan's, or later ones when the notice could not leave in time: the debit moves with its notice.
+    """
+
+    told: bool
+    explanation: str = ""
+    wait_until: datetime | None = None
+    invoice_ids: tuple[str, ...] = ()
+    amount_minor: int = 0
+    currency: str = ""
+    debit_on: date | None = None
+    reminder_at: datetime | None = None
+    submit_at: datetime | None = None
+    debit_at: datetime | None = None

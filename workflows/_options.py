@@ -1,0 +1,67 @@
+"""Every time-out and retry policy has a name here. Vendor time is real time, whatever the business clock does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import Priority, RetryPolicy
+
+from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+
+
+class ActivityOptions(TypedDict):
+    """What every activity of a kind is called with."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    priority: Priority
+
+
+# Infrastructure comes back: retry for ever, never rarer than the cap.
+_SOON = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30))
+_PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+
+
+@dataclass(frozen=True)
+class Urgency:
+    """Priorities of tasks that wait for a worker: who has paid is never kept waiting by who will be billed."""
+
+    PAID = Priority(priority_key=1)
+    DEBIT = Priority(priority_key=2)
+    INVOICE = Priority(priority_key=3)
+    NOTICE = Priority(priority_key=4)
+
+
+QUICK_WRITE = ActivityOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=_SOON,
+    priority=Urgency.INVOICE,
+)
+COLLECT = ActivityOptions(
+    task_queue=PAYMENTS_QUEUE,
+    start_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.DEBIT,
+)
+ASK_PROVIDER = ActivityOptions(
+    task_queue=PAYMENTS_QUEUE,
+    start_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.PAID,
+)
+NOTIFY = ActivityOptions(
+    task_queue=MESSAGES_QUEUE,
+    start_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.NOTICE,
+)
+NETWORK_CALL = ActivityOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.PAID,
+)
