@@ -177,6 +177,7 @@ class OrderCheck:
 class BarringResult:
     """How an order ended: ``confirmed``, ``withdrawn`` or ``failed``."""
 
+    account_id: str
     order_id: str
     level: str
     outcome: str
