@@ -1,1 +1,156 @@
 """Usage events, counters, the file registry and what could not be taken."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from billing.domain import identity
+from billing.persistence.columns import Instant, PrefixedId, account_key, document, generated_key, metadata, reference
+
+LATE_USAGE = "late"
+OUTBOX = "thr"
+
+# Daily partitions by UTC day, made on demand and dropped by age; see usage_partitions.
+usage_events = Table(
+    "usage_events",
+    metadata,
+    Column("started_at", Instant, nullable=False),
+    Column("key_hash", Uuid, nullable=False),  # 128 bit of (source, record_id)
+    reference("account_id", identity.ACCOUNT),
+    reference("service_id", identity.SERVICE),
+    Column("cycle_number", Integer, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("amount", Numeric),
+    document("attributes"),
+    Column("content_hash", Uuid, nullable=False),
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("price_code", Text, nullable=False),
+    Column("band", Text, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("billable_quantity", BigInteger, nullable=False),
+    Column("counted_amount", Numeric, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    reference("file_id", identity.FILE, nullable=True),
+    PrimaryKeyConstraint("started_at", "key_hash", "account_id"),
+    Index("ix_usage_events_service", "account_id", "service_id", "started_at"),
+    postgresql_partition_by="RANGE (started_at)",
+)
+
+usage_counters = Table(
+    "usage_counters",
+    metadata,
+    account_key(),
+    Column("cycle_number", Integer, primary_key=True, autoincrement=False),
+    Column("service_id", PrefixedId(identity.SERVICE), primary_key=True, autoincrement=False),
+    Column("plan_code", Text, primary_key=True),
+    Column("plan_version", Integer, primary_key=True, autoincrement=False),
+    Column("price_code", Text, primary_key=True),
+    Column("band", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+    # Counters are rewritten all day: room on the page keeps the rewrite beside the row.
+    postgresql_with={"fillfactor": "70"},
+)
+
+usage_late = Table(
+    "usage_late",
+    metadata,
+    account_key(),
+    generated_key("late_id", LATE_USAGE),
+    Column("cycle_number", Integer, nullable=False),
+    reference("service_id", identity.SERVICE),
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("price_code", Text, nullable=False),
+    Column("band", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("first_started_at", Instant, nullable=False),
+    Column("last_started_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    reference("invoice_id", identity.INVOICE, nullable=True),
+)
+
+usage_outbox = Table(
+    "usage_outbox",
+    metadata,
+    account_key(),
+    generated_key("outbox_id", OUTBOX),
+    Column("cycle_number", Integer, nullable=False),
+    reference("service_id", identity.SERVICE),
+    Column("allowance_code", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("included", BigInteger, nullable=False),
+    Column("crossed_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    UniqueConstraint("account_id", "cycle_number", "service_id", "allowance_code", "percent", name="uq_usage_outbox"),
+    Index("ix_usage_outbox_pending", "outbox_id", postgresql_where=text("sent_at IS NULL")),
+)
+
+usage_files = Table(
+    "usage_files",
+    metadata,
+    generated_key("file_id", identity.FILE),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("profile", Text, nullable=False),
+    Column("status", Text, nullable=False),  # registered | importing | done
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("stored_as", Text, nullable=False),
+    Column("lines_done", BigInteger, nullable=False, server_default="0"),
+    Column("registered_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    *[
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late")
+    ],
+    UniqueConstraint("sha256", "profile"),
+)
+
+usage_issues = Table(
+    "usage_issues",
+    metadata,
+    generated_key("issue_id", identity.LINE_ISSUE),
+    Column("kind", Text, nullable=False),  # rejected | recycled | conflict
+    Column("status", Text, nullable=False, server_default="open"),  # open | resolved
+    Column("source", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    document("event"),
+    Column("raw", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("dedup_hash", Uuid, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    reference("file_id", identity.FILE, nullable=True),
+    Column("line_number", BigInteger),
+    Column("resolved_at", Instant),
+    Column("resolution", Text, nullable=False, server_default=""),
+    Index("uq_usage_issues_open", "dedup_hash", unique=True, postgresql_where=text("status = 'open'")),
+    Index("ix_usage_issues_identifier", "identifier", postgresql_where=text("status = 'open'")),
+)
