@@ -127,7 +127,7 @@ def balance_of(
 def project(
     plan: PlanDefinition, counters: Iterable[Counter], cycle: OpenCycle, *, on: date | None = None
 ) -> RatedUsage:
-    """Rate the cycle as if use went on linearly: the counters grow, so that allowances, tiers and limits take effect."""
+    """Rate the cycle as if use went on linearly: counters grow, so allowances, tiers and limits take effect."""
     return rate_totals(plan, [_grown(counter, cycle) for counter in counters], on=on)
 
 

@@ -128,7 +128,7 @@ class Fields:
         except (TypeError, ValueError):
             raise self.refusal(name, "This is not a date.", "Write it as 2026-06-30.") from None
 
-    def object(self, name: str) -> Fields:
+    def nested(self, name: str) -> Fields:
         """One nested object."""
         return Fields(self._required(name), self.where(name))
 

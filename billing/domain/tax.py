@@ -16,15 +16,15 @@ from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields, plain
 from billing.domain.money import Money, total
 
-EUROPEAN_UNION = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 _STANDARD_PERCENT = {
     **{"AT": "20", "BE": "21", "BG": "20", "CH": "8.1", "CY": "19", "CZ": "21", "DE": "19", "DK": "25", "EE": "24"},
     **{"ES": "21", "FI": "25.5", "FR": "20", "GB": "20", "GR": "24", "HR": "25", "HU": "27", "IE": "23", "IT": "22"},
     **{"LT": "21", "LU": "17", "LV": "21", "MT": "18", "NL": "21", "NO": "25", "PL": "23", "PT": "23", "RO": "21"},
     **{"SE": "25", "SI": "22", "SK": "23"},
 }
+EUROPEAN_UNION = frozenset(_STANDARD_PERCENT) - {"CH", "GB", "NO"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
-# Greece writes its VAT numbers with EL, and Northern Ireland is GB for services.
+# Greece writes its VAT numbers with EL.
 _VAT_PREFIX = {"GR": "EL"}
 _HUNDRED = Decimal(100)
 REVERSE_CHARGE_NOTE = "Reverse charge: the customer accounts for the VAT (article 196 of directive 2006/112/EC)."
@@ -57,7 +57,7 @@ class TaxTable:
         country = fields.text("country")
         if not _COUNTRY.fullmatch(country):
             raise fields.refusal("country", "This is not a country.", "Use the two capitals of ISO 3166, like BE.")
-        rates = fields.object("rates")
+        rates = fields.nested("rates")
         percents = {code: rates.amount(code, most=_HUNDRED) for code in rates.rest()}
         if not percents:
             raise fields.refusal("rates", "There are no rates.", 'Add one, like {"standard": "21"}.')
@@ -148,7 +148,8 @@ def compute_tax(
     codes: dict[Decimal, list[str]] = {}
     sums: dict[Decimal, Money] = {}
     for line in lines:
-        percent = Decimal(0) if is_reversed else table.percent(line.tax_code)
+        own_percent = table.percent(line.tax_code)
+        percent = Decimal(0) if is_reversed else own_percent
         sums[percent] = sums.get(percent, Money.zero(currency)) + line.net
         codes.setdefault(percent, []).append(line.tax_code)
     percents = sorted(sums, reverse=True)

@@ -1,0 +1,91 @@
+"""An event goes to the longest prefix, and to a counter that rating can tell apart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.domain.errors import InvalidValue
+from billing.domain.rating import Guided, NoPrice, UsageEvent, guide
+from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan
+
+GROUPS = a_plan(
+    {
+        "code": "abroad",
+        "model": "per_unit",
+        "destinations": [
+            {"name": "France", "prefixes": ["33"], "rate": "0.10"},
+            {"name": "France mobile", "prefixes": ["337", "336"], "rate": "0.25"},
+        ],
+        **MINUTE,
+    },
+    {"code": "home", "model": "per_unit", "rate": "0.05", "prefixes": ["32"], **MINUTE},
+)
+
+
+@pytest.mark.parametrize(
+    ("destination", "price_code", "band", "prefix"),
+    [
+        ("33123456789", "abroad", "33", "33"),
+        ("33612345678", "abroad", "337", "336"),
+        ("+33712345678", "abroad", "337", "337"),
+        ("32470000000", "home", "", "32"),
+    ],
+)
+def test_the_longest_prefix_wins(destination: str, price_code: str, band: str, prefix: str) -> None:
+    guided = guide(GROUPS, UsageEvent(VOICE, 61, destination))
+    assert guided == Guided(price_code, band, 61, prefix=prefix)
+
+
+@pytest.mark.parametrize(
+    ("event", "word"),
+    [
+        (UsageEvent(VOICE, 60, "44207000000"), "44207000000"),
+        (UsageEvent(VOICE, 60), "without destination"),
+        (UsageEvent("data_bytes", 60), "data_bytes"),
+        (UsageEvent(VOICE, 60, "3"), "destination 3"),
+    ],
+)
+def test_what_has_no_price_says_why_and_is_never_free(event: UsageEvent, word: str) -> None:
+    outcome = guide(GROUPS, event)
+    assert isinstance(outcome, NoPrice)
+    assert word in outcome.reason
+
+
+def test_a_percentage_needs_an_amount_on_the_event() -> None:
+    assert isinstance(guide(A_RICH_PLAN, UsageEvent("content", 1)), NoPrice)
+    priced = guide(A_RICH_PLAN, UsageEvent("content", 1, amount=Decimal("2.00")))
+    assert isinstance(priced, Guided)
+    assert priced.amount_per_event == Decimal("0.25")
+
+
+@pytest.mark.parametrize(
+    ("destination", "band"),
+    [("32470000000", "3247"), ("32499000000", "324"), ("3221234567", ""), ("33123456789", "33"), ("26212", "33")],
+)
+def test_an_allowance_for_some_prefixes_splits_the_band_it_cuts(destination: str, band: str) -> None:
+    guided = guide(A_RICH_PLAN, UsageEvent(VOICE, 60, destination))
+    assert isinstance(guided, Guided)
+    assert guided.band == band
+
+
+@given(st.text("0123456789", min_size=0, max_size=15))
+def test_guiding_agrees_with_trying_every_prefix(number: str) -> None:
+    rates = {"33": "33", "337": "337", "336": "337"}
+    matching = [prefix for prefix in (*rates, "32") if number.startswith(prefix)]
+    outcome = guide(GROUPS, UsageEvent(VOICE, 60, number))
+    if not matching:
+        assert isinstance(outcome, NoPrice)
+    else:
+        longest = max(matching, key=len)
+        assert isinstance(outcome, Guided)
+        assert (outcome.prefix, outcome.band) == (longest, rates.get(longest, ""))
+
+
+@pytest.mark.parametrize("quantity", [-1, 10**16])
+def test_an_impossible_quantity_is_refused(quantity: int) -> None:
+    with pytest.raises(InvalidValue, match="quantity"):
+        UsageEvent(VOICE, quantity)
