@@ -38,12 +38,19 @@ def running(spec: ChildSpec, log_path: Path) -> Iterator[Child]:
         child.stop()
 
 
-@pytest.fixture(scope="session")
-def servers_directory() -> Iterator[Path]:
-    """A short-lived directory that the unprivileged user of the database server can reach."""
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A short-lived directory that the unprivileged user of a database server can reach."""
     with tempfile.TemporaryDirectory(prefix="evenflow-tests-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
-        yield Path(name)
+        yield Path(name).resolve()
+
+
+@pytest.fixture(scope="session")
+def servers_directory() -> Iterator[Path]:
+    """Where the servers of this test process keep their data."""
+    with reachable_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

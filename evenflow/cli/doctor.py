@@ -39,6 +39,12 @@ class Finding:
             return "broken"
         return "missing" if self.missing else "ok"
 
+    @property
+    def remark(self) -> str:
+        """What a missing or broken part disables, and what was found when it was tried."""
+        loss = "" if self.state == "ok" else f"disables {self.disables}"
+        return "; ".join(text for text in (loss, self.answer) if text)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -53,12 +59,13 @@ class Part:
 def examine(settings: Settings, console: Console) -> int:
     """Print the table; 0 when everything needed is set and answers, 1 otherwise."""
     findings = [examined(part) for part in parts(settings)]
-    table = Table("part", "state", "missing", "what that disables", "connection")
+    table = Table("part", "state")
+    table.add_column("missing", no_wrap=True)
+    table.add_column("what that disables, or what was found")
     colours = {"ok": "green", "missing": "yellow", "broken": "red"}
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
-        disables = finding.disables if finding.state != "ok" else ""
-        table.add_row(finding.part, state, "\n".join(finding.missing), disables, finding.answer)
+        table.add_row(finding.part, state, "\n".join(finding.missing), finding.remark)
     console.print(table)
     pace = "normal time" if settings.clock.rate == 1 else f"{settings.clock.rate:g} times as fast as real time"
     console.print(f"The business clock runs at {pace}. Real vendors: {', '.join(settings.live_vendors) or 'none'}.")

@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.settings import SettingsError, read_settings
-from evenflow.stack.assembly import StackOptions, run_stack
+from evenflow.cli.doctor import examine
+from evenflow.settings import SettingsError
+from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import PROJECT
 from evenflow.stack.running import PORT_NAMES, RunningStack
@@ -110,20 +111,18 @@ def demo(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Say what is configured, what is missing and what that disables, and try each connection."""
-    from evenflow.cli.doctor import examine
-
     with one_sentence_errors():
-        raise typer.Exit(examine(read_settings(), Console()))
+        raise typer.Exit(examine(settings_beside(data_dir), Console()))
 
 
 @app.command()
-def check() -> None:
+def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Check the invariants of the books."""
     run_check = optional("evenflow.cli.check", "run_check")
     with one_sentence_errors():
-        raise typer.Exit(run_check(read_settings()))
+        raise typer.Exit(run_check(settings_beside(data_dir)))
 
 
 def optional(module: str, name: str) -> Callable[..., Any]:

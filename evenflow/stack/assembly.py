@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-from evenflow.settings import settings_from
+from evenflow.settings import Settings, read_settings, settings_from
 from evenflow.stack import hooks
 from evenflow.stack.child import ChildSpec
 from evenflow.stack.directory import DataDirectory
 from evenflow.stack.environment import core_environment, simulated_vendors, simulator_environment, vendor_environment
+from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import PROJECT, upgrade
 from evenflow.stack.ports import LOOPBACK
 from evenflow.stack.postgres import prepare_postgres
@@ -26,6 +28,7 @@ from evenflow.stack.supervisor import Report, Supervisor
 from evenflow.stack.temporal_server import TemporalServer
 
 DATABASE = "evenflow"
+ENVIRONMENT_FILE = "environment.json"
 WORKER_PROGRAM = PROJECT / "worker.py"
 Result = TypeVar("Result")
 
@@ -69,11 +72,12 @@ def assemble(directory: DataDirectory, options: StackOptions, report: Report) ->
     temporal = TemporalServer(ports["temporal"], ports["temporal-ui"], directory.path / "temporal.db")
     api_url, simulator_url = web_address(ports["api"]), web_address(ports["simulator"])
     vendors = simulated_vendors(directory, simulator_url)
-    environment = {
+    environment: dict[str, str] = {
         **core_environment(directory, postgres, temporal, api_url, options.clock_rate),
         **vendor_environment(vendors, os.environ, only_simulated=options.clock_rate != 1),
     }
     settings_from(environment)
+    directory.write(ENVIRONMENT_FILE, environment)
     stack = RunningStack(directory.path, ports, postgres, temporal, options.clock_rate, environment)
     simulator = simulator_environment(directory, vendors, api_url, simulator_url)
     return stack, [*_servers(stack), *_programs(stack, simulator, options)]
@@ -82,7 +86,12 @@ def assemble(directory: DataDirectory, options: StackOptions, report: Report) ->
 def _servers(stack: RunningStack) -> list[ChildSpec]:
     async def build_database() -> None:
         await asyncio.to_thread(stack.postgres.create_database, DATABASE)
-        await asyncio.to_thread(upgrade, stack.database_url)
+        try:
+            await asyncio.to_thread(upgrade, stack.database_url)
+        except Exception as error:
+            log_path = stack.data_dir / "logs" / "migrations.log"
+            log_path.write_text(traceback.format_exc(), encoding="utf-8")
+            raise StackError(f"The database could not be brought to the newest schema: see {log_path}.") from error
 
     return [
         replace(stack.postgres.child(), after_ready=build_database),
@@ -131,3 +140,14 @@ def _uvicorn(factory: str) -> tuple[str, ...]:
 
 def _has_module(name: str) -> bool:
     return find_spec(name) is not None
+
+
+def settings_beside(data_dir: Path) -> Settings:
+    """The settings of a command run beside a stack: those of the stack on ``data_dir``, unless a database is named.
+
+    Raises SettingsError when they cannot be used.
+    """
+    own = read_settings()
+    if own.database.url.get_secret_value() or not (data_dir / ENVIRONMENT_FILE).exists():
+        return own
+    return settings_from(DataDirectory(data_dir).read(ENVIRONMENT_FILE))
