@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -77,13 +76,9 @@ class TemporalServer:
     async def adjust(self) -> None:
         """Keep runs for long, and add the search attributes a store from an older release does not know yet."""
         client = await Client.connect(self.address, namespace=NAMESPACE)
-        retention = Duration()
-        retention.FromTimedelta(RETENTION)
-        await client.workflow_service.update_namespace(
-            UpdateNamespaceRequest(
-                namespace=NAMESPACE, config=NamespaceConfig(workflow_execution_retention_ttl=retention)
-            )
-        )
+        config = NamespaceConfig()
+        config.workflow_execution_retention_ttl.FromTimedelta(RETENTION)
+        await client.workflow_service.update_namespace(UpdateNamespaceRequest(namespace=NAMESPACE, config=config))
         known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=NAMESPACE))
         missing = {
             name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}")
