@@ -12,25 +12,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from billing.domain.errors import InvalidValue
+from billing.domain.retry import FailureCategory
 from billing.messages.payments import MethodKind
-
-
-class FailureCategory(StrEnum):
-    """Why a payment failed, in words that decide what comes next."""
-
-    FUNDS = "funds"
-    TECHNICAL = "technical"
-    NEEDS_CUSTOMER = "needs_customer"
-    METHOD_DEAD = "method_dead"
-    MANDATE_DEAD = "mandate_dead"
-    CUSTOMER_REFUSED = "customer_refused"
-    HARD_STOP = "hard_stop"
-    MERCHANT_ERROR = "merchant_error"
-    DUPLICATE = "duplicate"
 
 
 class ProviderFault(Exception):
