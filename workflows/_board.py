@@ -1,0 +1,72 @@
+"""What operators see in the Temporal UI: search attributes and details in business words. One upsert per transition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+COLLECTION_STATE = SearchAttributeKey.for_keyword("CollectionState")
+BRAND = SearchAttributeKey.for_keyword("Brand")
+CYCLE_DAY = SearchAttributeKey.for_int("CycleDay")
+NEXT_ACTION_AT = SearchAttributeKey.for_datetime("NextActionAt")
+DUNNING_STAGE = SearchAttributeKey.for_keyword("DunningStage")
+FAILURE_CODE = SearchAttributeKey.for_keyword("FailureCode")
+NEEDS_OPERATOR = SearchAttributeKey.for_bool("NeedsOperator")
+
+
+class Board:
+    """Remembers what is shown, so that nothing is written twice."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, object] = {}
+        self.state = ""
+        self.next_action = ""
+        self.next_action_at: datetime | None = None
+
+    def show(
+        self,
+        state: str,
+        next_action: str,
+        next_action_at: datetime | None,
+        *,
+        brand: str = "",
+        cycle_day: int = 0,
+        failure_code: str | None = None,
+        needs_operator: bool | None = None,
+    ) -> None:
+        """Show where the account stands and what comes next, if that is news."""
+        self.state, self.next_action, self.next_action_at = state, next_action, next_action_at
+        updates: list[SearchAttributeUpdate] = []
+        self._add(updates, COLLECTION_STATE, state)
+        if brand:
+            self._add(updates, BRAND, brand)
+            self._add(updates, CYCLE_DAY, cycle_day)
+        if failure_code is not None:
+            self._add(updates, FAILURE_CODE, failure_code)
+        if needs_operator is not None:
+            self._add(updates, NEEDS_OPERATOR, needs_operator)
+        if updates:
+            if next_action_at is not None:
+                updates.append(NEXT_ACTION_AT.value_set(next_action_at))
+            workflow.upsert_search_attributes(updates)
+        when = f" on {next_action_at:%Y-%m-%d %H:%M} UTC" if next_action_at else ""
+        workflow.set_current_details(f"**{state}** · next: {next_action}{when}")
+
+    def show_dunning(self, stage: str, next_action_at: datetime | None, level: str) -> None:
+        """Show the stage of a dunning case."""
+        self.state, self.next_action_at = stage, next_action_at
+        updates: list[SearchAttributeUpdate] = []
+        self._add(updates, DUNNING_STAGE, stage)
+        if updates:
+            if next_action_at is not None:
+                updates.append(NEXT_ACTION_AT.value_set(next_action_at))
+            workflow.upsert_search_attributes(updates)
+        when = f" until {next_action_at:%Y-%m-%d %H:%M} UTC" if next_action_at else ""
+        workflow.set_current_details(f"**{stage}**{when} · services: {level}")
+
+    def _add(self, updates: list[SearchAttributeUpdate], key: SearchAttributeKey, value: object) -> None:  # type: ignore[type-arg]
+        if self._shown.get(key.name) != value:
+            self._shown[key.name] = value
+            updates.append(key.value_set(value))

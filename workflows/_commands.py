@@ -1,0 +1,280 @@
+"""What each command of an operator or customer does. A refusal is an answer, never a failed workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.dunning import DunningActivities
+    from activities.invoicing import InvoicingActivities
+    from activities.payments import PaymentActivities
+    from billing.messages.account import (
+        AdjustBalance,
+        BarService,
+        ChangeCycleDay,
+        ChangeDunningPolicy,
+        ChangePaymentMethod,
+        CloseAccount,
+        CollectionStage,
+        Command,
+        CommandResult,
+        HoldUntil,
+        PauseCollection,
+        PromiseToPay,
+        RefundPayment,
+        ResumeCollection,
+        RetryCollection,
+        UnbarService,
+        WaiveInvoice,
+    )
+    from billing.messages.dunning import BarringState, CaseCommand
+    from billing.messages.identities import barring_workflow_id
+    from billing.messages.invoicing import (
+        AdjustBalanceRequest,
+        ChangeCycleDayRequest,
+        CloseAccountRequest,
+        CorrectionResult,
+        WaiveInvoiceRequest,
+    )
+    from billing.messages.payments import MethodReview, RefundRequest
+
+from workflows._collecting import Collector
+from workflows._desk import Desk
+from workflows._options import COLLECT, QUICK_WRITE
+from workflows.barring import BarringWorkflow
+
+
+class Commands:
+    """Carries out commands one after the other, between the steps of the run."""
+
+    def __init__(self, desk: Desk, collector: Collector) -> None:
+        self._desk = desk
+        self._collector = collector
+        self._handlers: dict[str, Callable[[Any], Awaitable[CommandResult]]] = {
+            "pause_collection": self._pause,
+            "resume_collection": self._resume,
+            "retry_collection": self._retry,
+            "promise_to_pay": self._promise,
+            "hold_until": self._hold,
+            "change_cycle_day": self._change_cycle_day,
+            "waive_invoice": self._waive,
+            "adjust_balance": self._adjust,
+            "refund_payment": self._refund,
+            "bar_service": self._bar,
+            "unbar_service": self._unbar,
+            "change_dunning_policy": self._change_policy,
+            "change_payment_method": self._change_method,
+            "close_account": self._close,
+        }
+
+    async def carry_out(self, kind: str, command: Command) -> None:
+        """Do it and answer the caller; a refusal of an activity becomes the answer."""
+        try:
+            result = await self._handlers[kind](command)
+        except ActivityError as error:
+            result = refused(command, error)
+        self._desk.inbox.answer(result)
+        self._desk.show()
+
+    async def _pause(self, command: PauseCollection) -> CommandResult:
+        await self._change_case("pause", command)
+        self._desk.paused = True
+        return CommandResult(command.command_id, summary="Collection is paused until it is resumed.")
+
+    async def _resume(self, command: ResumeCollection) -> CommandResult:
+        await self._change_case("resume", command)
+        self._desk.paused = False
+        self._desk.hold_until = None
+        return CommandResult(command.command_id, summary="Collection goes on; a date that passed is announced anew.")
+
+    async def _hold(self, command: HoldUntil) -> CommandResult:
+        summary = await self._change_case("hold_until", command, until=command.until)
+        self._desk.hold_until = command.until
+        return CommandResult(command.command_id, summary=summary)
+
+    async def _promise(self, command: PromiseToPay) -> CommandResult:
+        summary = await self._change_case(
+            "promise_to_pay", command, pay_by=command.pay_by, amount_minor=command.amount_minor
+        )
+        return CommandResult(command.command_id, summary=summary)
+
+    async def _change_policy(self, command: ChangeDunningPolicy) -> CommandResult:
+        summary = await self._change_case(
+            "change_dunning_policy",
+            command,
+            policy_code=command.policy_code,
+            policy_version=command.policy_version,
+        )
+        return CommandResult(command.command_id, summary=summary)
+
+    async def _change_case(self, kind: str, command: Command, **more: Any) -> str:
+        request = CaseCommand(self._desk.account_id, kind, command.command_id, command.author, command.reason, **more)
+        changed = await workflow.execute_activity_method(
+            DunningActivities.change_case, request, summary=f"{kind} by {command.author}", **QUICK_WRITE
+        )
+        await self._collector.tell_dunning(kind)
+        return changed.summary
+
+    async def _retry(self, command: RetryCollection) -> CommandResult:
+        overdue = [
+            one
+            for one in self._desk.collections
+            if one.stage is CollectionStage.OVERDUE and command.invoice_id in ("", *one.invoice_ids)
+        ]
+        if not overdue:
+            return CommandResult(
+                command.command_id,
+                accepted=False,
+                summary="There is no overdue invoice to try again.",
+                field="invoice_id",
+                value=command.invoice_id,
+                remedy="Look at the account's invoices; one that is announced is debited on its date by itself.",
+            )
+        for collection in overdue:
+            self._collector.want_retry(collection, self._desk.now())
+        return CommandResult(command.command_id, summary=f"{len(overdue)} amount(s) will be announced and tried again.")
+
+    async def _change_cycle_day(self, command: ChangeCycleDay) -> CommandResult:
+        changed = await workflow.execute_activity_method(
+            InvoicingActivities.change_cycle_day,
+            ChangeCycleDayRequest(
+                self._desk.account_id,
+                command.cycle_day,
+                command.bridge,
+                command.reason,
+                command.author,
+                command.command_id,
+            ),
+            summary=f"Change cycle day to {command.cycle_day}",
+            **QUICK_WRITE,
+        )
+        self._desk.plan = changed.plan
+        return CommandResult(command.command_id, summary=changed.explanation)
+
+    async def _waive(self, command: WaiveInvoice) -> CommandResult:
+        corrected = await workflow.execute_activity_method(
+            InvoicingActivities.waive_invoice,
+            WaiveInvoiceRequest(
+                self._desk.account_id, command.invoice_id, command.reason, command.author, command.command_id
+            ),
+            summary=f"Waive {command.invoice_id}",
+            **QUICK_WRITE,
+        )
+        return await self._corrected(command, corrected)
+
+    async def _adjust(self, command: AdjustBalance) -> CommandResult:
+        corrected = await workflow.execute_activity_method(
+            InvoicingActivities.adjust_balance,
+            AdjustBalanceRequest(
+                self._desk.account_id,
+                command.amount_minor,
+                command.description,
+                command.reason,
+                command.author,
+                command.command_id,
+            ),
+            summary="Adjust the balance",
+            **QUICK_WRITE,
+        )
+        return await self._corrected(command, corrected)
+
+    async def _corrected(self, command: Command, corrected: CorrectionResult) -> CommandResult:
+        self._desk.settle(corrected.settled_invoice_ids)
+        await self._collector.tell_dunning("correction")
+        return CommandResult(command.command_id, summary=f"{corrected.document_id}: {corrected.explanation}")
+
+    async def _refund(self, command: RefundPayment) -> CommandResult:
+        result = await workflow.execute_activity_method(
+            PaymentActivities.refund_payment,
+            RefundRequest(
+                self._desk.account_id,
+                command.attempt_id,
+                command.amount_minor,
+                command.reason,
+                command.author,
+                command.command_id,
+            ),
+            summary=f"Refund {command.attempt_id}",
+            **COLLECT,
+        )
+        return CommandResult(command.command_id, summary=result.explanation or f"Refund is {result.status}.")
+
+    async def _bar(self, command: BarService) -> CommandResult:
+        return await self._order(command, command.level, command.service_id)
+
+    async def _unbar(self, command: UnbarService) -> CommandResult:
+        return await self._order(command, "none", command.service_id)
+
+    async def _order(self, command: Command, level: str, service_id: str) -> CommandResult:
+        desk = self._desk
+        order_id = desk.new_order_id()
+        state = BarringState(
+            desk.account_id,
+            desk.brand,
+            desk.number,
+            order_id,
+            level,
+            command.reason,
+            command.author,
+            (service_id,) if service_id else (),
+            desk.deadline.clock,
+        )
+        await workflow.start_child_workflow(
+            BarringWorkflow.run,
+            state,
+            id=barring_workflow_id(desk.brand, desk.number, order_id),
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"Set services to {level} by {command.author}",
+        )
+        return CommandResult(command.command_id, summary=f"Order {order_id} to the network: services to {level}.")
+
+    async def _change_method(self, command: ChangePaymentMethod) -> CommandResult:
+        method = await self.review_method(command.method_id)
+        return CommandResult(command.command_id, summary=method)
+
+    async def review_method(self, method_id: str) -> str:
+        """Look at the method in use after a change; announced debits follow it, and a lost one means paylink."""
+        method = await workflow.execute_activity_method(
+            PaymentActivities.review_method,
+            MethodReview(self._desk.account_id, method_id),
+            summary="Review the payment method in use",
+            **QUICK_WRITE,
+        )
+        usable = method.kind.value != "none"
+        for collection in list(self._desk.collections):
+            planned = collection.stage in (CollectionStage.ISSUED, CollectionStage.ANNOUNCED, CollectionStage.REMINDED)
+            if planned and collection.debits and not usable:
+                await self._collector.cancel_debit(collection)
+        await self._collector.tell_dunning("payment method")
+        return method.explanation
+
+    async def _close(self, command: CloseAccount) -> CommandResult:
+        changed = await workflow.execute_activity_method(
+            InvoicingActivities.close_account,
+            CloseAccountRequest(self._desk.account_id, command.reason, command.author, command.command_id),
+            summary="Close the account",
+            **QUICK_WRITE,
+        )
+        self._desk.plan = replace(changed.plan)
+        self._desk.closing = True
+        return CommandResult(command.command_id, summary=changed.explanation)
+
+
+def refused(command: Command, error: ActivityError) -> CommandResult:
+    """The answer to a command that an activity refused: message, field, value and remedy."""
+    cause = error.cause
+    details = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else {}
+    message = cause.message if isinstance(cause, ApplicationError) else str(cause)
+    return CommandResult(
+        command.command_id,
+        accepted=False,
+        summary=message,
+        field=str(details.get("field", "")),
+        value=str(details.get("value", "")),
+        remedy=str(details.get("remedy", "")),
+    )

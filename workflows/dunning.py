@@ -1,0 +1,229 @@
+"""Dunning: one case per account with overdue money, walked by a pinned policy version until it is paid or handed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.dunning import DunningActivities
+    from activities.notices import NoticeActivities
+    from billing.messages.account import (
+        CaseChanged,
+        ClockChanged,
+        CollectionRequested,
+        DunningEnded,
+        InvoicesOverdue,
+        OrderWithdrawn,
+    )
+    from billing.messages.dunning import (
+        BarringState,
+        CloseCaseRequest,
+        DecideRequest,
+        DunningState,
+        NextAction,
+        NextStep,
+        OpenCaseRequest,
+        StepDone,
+    )
+    from billing.messages.identities import account_workflow_id, barring_workflow_id
+    from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
+
+from workflows._board import Board
+from workflows._deadline import Deadline
+from workflows._options import NOTIFY, QUICK_WRITE
+from workflows.barring import BarringWorkflow
+
+
+@workflow.defn(name="DunningWorkflow")
+class DunningWorkflow:
+    """Asks the policy for the next step, carries it out, and starts the next run; it never collects by itself.
+
+    The account workflow is the only collector: dunning asks it by signal. Barring is a sub-workflow.
+    """
+
+    @workflow.init
+    def __init__(self, state: DunningState) -> None:
+        self._state = state
+        self._joined = list(state.joined)
+        self._changed = False
+        self._deadline = Deadline(state.clock)
+        self._board = Board()
+
+    @workflow.run
+    async def run(self, state: DunningState) -> str:
+        await self._write_down_what_is_overdue()
+        step = await self._decide()
+        while step.action is NextAction.WAIT:
+            await self._wait(step)
+            await self._write_down_what_is_overdue()
+            step = await self._decide()
+        if step.action is NextAction.CLOSE:
+            return await self._close(step, "settled")
+        done = await self._carry_out(step)
+        if step.action is NextAction.HAND_OVER:
+            await self._write_down(done)
+            return await self._close(step, "handed_over")
+        return self._go_on(done)
+
+    # The runbook, in the order it is called --------------------------------------------------------------------
+
+    async def _write_down_what_is_overdue(self) -> None:
+        """Open the case, or let newly failed invoices join it."""
+        while self._joined:
+            overdue = self._joined.pop(0)
+            case = await workflow.execute_activity_method(
+                DunningActivities.open_case,
+                OpenCaseRequest(
+                    self._state.account_id, overdue.invoice_ids, overdue.failure_category, overdue.failed_attempt_id
+                ),
+                summary=f"Overdue: {', '.join(overdue.invoice_ids)}",
+                **QUICK_WRITE,
+            )
+            self._state = replace(self._state, case_id=case.case_id)
+
+    async def _decide(self) -> NextStep:
+        """What the pinned policy says now; the step just done is written down in the same transaction."""
+        self._changed = False
+        step = await workflow.execute_activity_method(
+            DunningActivities.decide_next_step,
+            DecideRequest(self._state.account_id, self._state.case_id, self._state.done),
+            summary="Decide by the case's policy",
+            **QUICK_WRITE,
+        )
+        self._state = replace(self._state, done=None)
+        self._board.show_dunning(step.step or step.action.value, step.until, step.level)
+        return step
+
+    async def _write_down(self, done: StepDone) -> None:
+        self._state = replace(self._state, done=done)
+        await self._decide()
+
+    async def _wait(self, step: NextStep) -> None:
+        """Until the policy wants to look again, or the case changed."""
+        while not self._news() and (step.until is None or self._deadline.now() < step.until):
+            clock = self._deadline.clock
+            await self._deadline.wait(
+                step.until, lambda: self._news() or self._deadline.clock is not clock, f"dunning: {step.reason}"[:200]
+            )
+
+    async def _carry_out(self, step: NextStep) -> StepDone:
+        match step.action:
+            case NextAction.NOTIFY | NextAction.WARN:
+                detail = await self._notify(step)
+            case NextAction.RETRY:
+                detail = await self._ask_to_collect(step)
+            case NextAction.BAR:
+                detail = await self._set_services_to(step.level, step.reason)
+            case _:
+                detail = ""
+        return StepDone(step.step, step.action, detail)
+
+    async def _notify(self, step: NextStep) -> str:
+        request = NoticeRequest(
+            self._state.account_id,
+            step.notice or NoticeKind.DUNNING_REMINDER,
+            self._state.case_id,
+            step.occasion or step.step,
+            step.amount_minor,
+            step.currency,
+            step.on,
+            step.invoice_ids,
+        )
+        notice = await self._send(request)
+        while notice.wait_until is not None and self._deadline.now() < notice.wait_until:
+            await self._deadline.wait(notice.wait_until, self._news, "until the end of quiet hours")
+            if self._news():
+                return "interrupted"
+            notice = await self._send(request)
+        return notice.status
+
+    async def _send(self, request: NoticeRequest) -> NoticeResult:
+        return await workflow.execute_activity_method(
+            NoticeActivities.send_notice, request, summary=f"Notice: {request.kind}", **NOTIFY
+        )
+
+    async def _ask_to_collect(self, step: NextStep) -> str:
+        account = workflow.get_external_workflow_handle(account_workflow_id(self._state.brand, self._state.number))
+        await account.signal(
+            "collection_requested",
+            CollectionRequested(f"{self._state.case_id}-{step.step}", step.invoice_ids, self._deadline.now()),
+        )
+        return "asked"
+
+    async def _set_services_to(self, level: str, reason: str) -> str:
+        """Order the level from the network; when money arrives meanwhile the order is withdrawn and put right."""
+        order_number = self._state.orders_placed + 1
+        self._state = replace(self._state, orders_placed=order_number)
+        order_id = f"{self._state.case_id}-{order_number}"
+        order = BarringState(
+            self._state.account_id,
+            self._state.brand,
+            self._state.number,
+            order_id,
+            level,
+            reason,
+            clock=self._deadline.clock,
+        )
+        barring = await workflow.start_child_workflow(
+            BarringWorkflow.run,
+            order,
+            id=barring_workflow_id(self._state.brand, self._state.number, order_id),
+            static_summary=f"Set services to {level}",
+        )
+        lifting = level == "none"
+        await workflow.wait_condition(lambda: barring.done() or (self._changed and not lifting))
+        if not barring.done():
+            await barring.signal(BarringWorkflow.order_withdrawn, OrderWithdrawn(why="the case changed"))
+        return (await barring).outcome
+
+    async def _close(self, step: NextStep, outcome: str) -> str:
+        """Lift what the case barred, at once; then tell the account."""
+        if outcome == "settled" and step.level != "none":
+            await self._set_services_to("none", step.reason)
+        await workflow.execute_activity_method(
+            DunningActivities.close_case,
+            CloseCaseRequest(self._state.account_id, self._state.case_id, outcome),
+            summary=f"Close the case: {outcome}",
+            **QUICK_WRITE,
+        )
+        if self._joined:
+            self._go_on(None)
+        await self._tell_the_account(outcome)
+        return outcome
+
+    async def _tell_the_account(self, outcome: str) -> None:
+        account = workflow.get_external_workflow_handle(account_workflow_id(self._state.brand, self._state.number))
+        try:
+            await account.signal(
+                "dunning_ended", DunningEnded(f"{self._state.case_id}-end", self._state.case_id, outcome)
+            )
+        except FailureError:
+            workflow.logger.info("the account %s ended before its case", self._state.account_id)
+
+    def _go_on(self, done: StepDone | None) -> NoReturn:
+        """The next step is another run, so that no case grows a long history."""
+        self._deadline.clear()
+        workflow.continue_as_new(
+            replace(self._state, joined=tuple(self._joined), done=done, clock=self._deadline.clock)
+        )
+
+    # Messages --------------------------------------------------------------------------------------------------
+
+    def _news(self) -> bool:
+        return self._changed or bool(self._joined)
+
+    @workflow.signal(name="invoices_overdue", description="More invoices failed or fell due unpaid.")
+    def invoices_overdue(self, fact: InvoicesOverdue) -> None:
+        self._joined.append(fact)
+
+    @workflow.signal(name="case_changed", description="Money, a promise, a dispute, a hold or a pause changed.")
+    def case_changed(self, fact: CaseChanged) -> None:
+        self._changed = True
+
+    @workflow.signal(name="clock_changed", description="A new segment of business time began.")
+    def clock_changed(self, fact: ClockChanged) -> None:
+        self._deadline.change_clock(fact.clock)
