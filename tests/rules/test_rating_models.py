@@ -38,7 +38,7 @@ def test_an_event_is_billed_in_increments(increments: str, used: int, billed: in
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(1, 100_000))
 def test_increments_never_bill_less_than_used_nor_a_whole_step_more(initial: int, further: int, used: int) -> None:
     billed = Increments(initial, further).billable(used)
-    assert billed >= used
+    assert billed >= max(used, initial)
     assert billed == initial or (billed - used < further and (billed - initial) % further == 0)
 
 
@@ -126,8 +126,9 @@ def test_rounding_each_event_includes_the_connection_fee_once() -> None:
     assert preview_price(price, "EUR", events=[UsageEvent(VOICE, 2)] * 2).amount.decimal == Decimal("0.02")
 
 
-def test_an_unanswered_call_costs_no_connection_fee() -> None:
-    assert amount_for(a_price(connection_fee="0.50"), 0) == 0
+@pytest.mark.parametrize("round_each_event", [False, True])
+def test_an_unanswered_call_costs_no_connection_fee(round_each_event: bool) -> None:
+    assert amount_for(a_price(connection_fee="0.50", round_each_event=round_each_event), 0) == 0
 
 
 @pytest.mark.parametrize(("currency", "amount_minor"), [("EUR", 13), ("JPY", 0), ("KWD", 125)])

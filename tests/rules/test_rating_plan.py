@@ -53,7 +53,7 @@ def test_null_in_a_stored_plan_counts_as_absent() -> None:
             "allowances[0].prefixes",
         ),
         (
-            [CALLS | {"round_each_event": True}, MESSAGES, CALLS | {"code": "more", "prefixes": ["33"]}],
+            [CALLS | {"round_each_event": True}, MESSAGES],
             {"allowances": [{"code": "minutes", "meter": VOICE, "quantity": 5}]},
             "prices[0].round_each_event",
         ),

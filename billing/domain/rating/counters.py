@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,12 +27,6 @@ class Counter:
         """What it counts for."""
         return self.price_code, self.band
 
-    @classmethod
-    def of(cls, guided: Guided) -> Counter:
-        """The counter of one event."""
-        amount = guided.amount_per_event if guided.amount_per_event is not None else Decimal(0)
-        return cls(guided.price_code, guided.band, guided.events, guided.billable_quantity, amount)
-
     def plus(self, other: Counter) -> Counter:
         """Both together; the key is this one's."""
         return Counter(
@@ -54,4 +49,17 @@ def merge(counters: Iterable[Counter]) -> tuple[Counter, ...]:
 
 def count(guided: Iterable[Guided]) -> tuple[Counter, ...]:
     """The counters of a stream of guided events, sorted by key."""
-    return merge(Counter.of(each) for each in guided)
+    by_key: dict[tuple[str, str], list[Guided]] = defaultdict(list)
+    for each in guided:
+        by_key[each.price_code, each.band].append(each)
+    return tuple(_sum(key, by_key[key]) for key in sorted(by_key))
+
+
+def _sum(key: tuple[str, str], guided: list[Guided]) -> Counter:
+    amounts = (each.amount_per_event for each in guided if each.amount_per_event is not None)
+    return Counter(
+        *key,
+        events=sum(each.events for each in guided),
+        quantity=sum(each.billable_quantity for each in guided),
+        amount=sum(amounts, Decimal(0)),
+    )

@@ -74,9 +74,8 @@ def draw_shared(books: Sequence[DrawBook]) -> None:
 
 def _draw_for_others(owner: DrawBook, place: int, books: Sequence[DrawBook]) -> None:
     meter = owner.plan.allowances[place].meter
+    # The owner is among them, but where something is left it has nothing open: a shared allowance covers all its bands.
     for book in books:
-        if book is owner:
-            continue
         for counter in book.counters:
             price = book.plan.bands.by_code[counter.key].price
             if price.can_draw and price.meter == meter:

@@ -160,6 +160,16 @@ def _claims(price: PriceDefinition) -> Iterable[tuple[str, str]]:
 
 
 def _check_allowances_meet_prices(plan: PlanDefinition, fields: Fields) -> None:
+    meters = {allowance.meter for allowance in plan.allowances}
+    for place, price in enumerate(plan.prices):
+        would_draw = price.draws_allowances and price.model.draws_allowance and price.meter in meters
+        if price.round_each_event and would_draw:
+            raise InvalidValue(
+                "An allowance draws from totals and cannot know which rounded events it covers.",
+                field=f"{fields.where('prices')}[{place}].round_each_event",
+                value=True,
+                remedy="Round per line, or set draws_allowances to false on this price.",
+            )
     drawing = {price.meter for price in plan.usage_prices if price.can_draw}
     for place, allowance in enumerate(plan.allowances):
         if allowance.meter not in drawing:
@@ -168,15 +178,6 @@ def _check_allowances_meet_prices(plan: PlanDefinition, fields: Fields) -> None:
                 field=f"{fields.where('allowances')}[{place}].meter",
                 value=allowance.meter,
                 remedy=f"Use a meter with a price by quantity: {', '.join(sorted(drawing)) or 'there is none yet'}.",
-            )
-    meters = {allowance.meter for allowance in plan.allowances}
-    for place, price in enumerate(plan.prices):
-        if price.round_each_event and price.can_draw and price.meter in meters:
-            raise InvalidValue(
-                "An allowance draws from totals and cannot know which rounded events it covers.",
-                field=f"{fields.where('prices')}[{place}].round_each_event",
-                value=True,
-                remedy="Round per line, or set draws_allowances to false on this price.",
             )
 
 

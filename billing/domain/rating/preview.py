@@ -77,7 +77,7 @@ def _check_request(
 ) -> None:
     if allowance < 0:
         raise _refusal("allowance", allowance, "An allowance is not negative.", "Use 0 or more.")
-    if allowance and (not price.can_draw or price.round_each_event):
+    if allowance and not price.can_draw:
         raise _refusal("allowance", allowance, "This price draws no allowance.", "Leave the allowance out.")
     if not price.is_recurring and (quantity is None) == (events is None):
         remedy = "Give quantity or events, not both."

@@ -63,8 +63,8 @@ class PriceDefinition:
 
     @property
     def can_draw(self) -> bool:
-        """True when allowances may cover its quantity."""
-        return self.draws_allowances and self.model.draws_allowance
+        """True when allowances may cover its quantity: not when each event is rounded on its own."""
+        return self.draws_allowances and self.model.draws_allowance and not self.round_each_event
 
     @property
     def is_priced_per_event(self) -> bool:
