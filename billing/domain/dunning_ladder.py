@@ -87,6 +87,8 @@ class DunningPolicy:
         for place, step in enumerate(self.steps):
             if step.action.barring_level is not None:
                 self._refuse_unwarned_bar(place, step)
+            if step.action is DunningAction.WARN:
+                self._refuse_empty_warning(place, step)
         self._refuse_hasty_levels()
 
     def _refuse_disorder(self) -> None:
@@ -118,6 +120,12 @@ class DunningPolicy:
                 f"{step.name} would bar less than {self.minimum_days_after_warning} days after the warning on day "
                 f"{warnings[0]}.",
                 f"Use day {earliest} or later, or warn earlier.",
+            )
+
+    def _refuse_empty_warning(self, place: int, step: DunningStep) -> None:
+        if not any(later.action.barring_level is not None for later in self.steps[place + 1 :]):
+            raise _step_refusal(
+                place, "action", step.action, f"{step.name} warns of no bar.", "Add a bar after it, or use a reminder."
             )
 
     def _refuse_hasty_levels(self) -> None:

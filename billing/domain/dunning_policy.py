@@ -212,6 +212,8 @@ class _View:
         """Blocked by what the step needs besides its day."""
         if step.action is DunningAction.RETRY:
             return self.retry_forbidden(step)
+        if step.action is DunningAction.WARN and self.next_bar(step) is None:
+            return _Blocked(f"{step.name} is left out: services are at level {self.case.barring_level} already")
         if step.action is DunningAction.WARN or step.action.barring_level is not None:
             below = self.below_threshold(step)
             return below if below is not None else self.bar_forbidden(step)
@@ -271,13 +273,12 @@ class _View:
             return self.warning(step.day, level, why, taken="")
         if level is not None:
             return Bar(level=level, step=step.name, reason=self.because(f"{step.name} is due and was warned of"))
+        bar = self.next_bar(step)
+        if step.action is DunningAction.WARN and bar is not None:
+            return self.warning(*bar, f"{step.name} is due", taken=step.name)
         reason = self.because(f"{step.name} is due")
         if step.action is DunningAction.RETRY:
             return Retry(step=step.name, reason=reason)
-        if step.action is DunningAction.WARN:
-            bar_step = self.next_bar(step)
-            bar_level = bar_step.action.barring_level or BarringLevel.OUTGOING
-            return self.warning(bar_step.day, bar_level, f"{step.name} is due", taken=step.name)
         if step.action is DunningAction.HAND_OVER:
             return HandOver(step=step.name, reason=reason)
         return Remind(step=step.name, notice=step.action, reason=reason)
@@ -290,13 +291,13 @@ class _View:
         bar_on = local_date(bar_at, self.case.zone)
         return Warn(bar_on=bar_on, level=level, step=taken, reason=self.because(f"{why}; bar planned on {bar_on}"))
 
-    def next_bar(self, warn: DunningStep) -> DunningStep:
-        """The bar a warning is about: the first one after it that goes further than the present level."""
+    def next_bar(self, warn: DunningStep) -> tuple[int, BarringLevel] | None:
+        """Day and level of the bar a warning is about: the first after it that goes further than the present level."""
         for step in self.policy.steps[self.policy.steps.index(warn) + 1 :]:
             level = step.action.barring_level
             if level is not None and level.restricts_more_than(self.case.barring_level):
-                return step
-        return warn
+                return step.day, level
+        return None
 
     def wait(self, blocked: list[_Blocked]) -> Wait:
         """Until the first blocked step may be taken; also until a promise ends, for more is pursued then."""
