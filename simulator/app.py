@@ -1,0 +1,109 @@
+"""The simulator as one ASGI application: ``create_app(config)``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from simulator import control, network, pages, sendgrid, twilio
+from simulator.business_time import BusinessTime, segment_from_json
+from simulator.config import SimulatorConfig
+from simulator.deliveries import Deliveries
+from simulator.doors import answer_json
+from simulator.faults import Faults
+from simulator.scheduler import JobWork, Scheduler
+from simulator.signatures import Signer, new_signing_key
+from simulator.store import Json, Store, Transaction
+from simulator.stripe import checkout, pay_page, refunds
+from simulator.stripe.api import StripeDoor
+from simulator.world import World
+
+DATABASE = "simulator.sqlite"
+
+
+def build_world(config: SimulatorConfig) -> World:
+    """Open the data directory and take up where it was left."""
+    business_time = BusinessTime()
+    store = Store(config.data_dir / DATABASE, business_time)
+    faults = Faults()
+    key = store.run_now(_prepare)
+    faults.load(store.run_now(lambda tx: tx.setting("faults")))
+    _resume_clock(store)
+    signer = Signer(config, key)
+    return World(config, store, faults, signer, Deliveries(config, store, faults, signer))
+
+
+def _prepare(tx: Transaction) -> str:
+    key = tx.setting("sendgrid_key")
+    if key is None:
+        key = new_signing_key()
+        tx.keep("sendgrid_key", key)
+    return str(key)
+
+
+def _resume_clock(store: Store) -> None:
+    kept, seen = store.run_now(lambda tx: (tx.setting("clock"), tx.setting("last_seen")))
+    if kept is not None:
+        store.business_time.segment = segment_from_json(kept)
+        if seen is not None:
+            store.business_time.resume(datetime.fromtimestamp(seen, UTC))
+
+
+def _job_work(world: World) -> dict[str, JobWork]:
+    work = {
+        "settle_debit": checkout.settle_debit,
+        "settle_refund": refunds.settle,
+        "expire_session": checkout.expire_in_time,
+        "sms_state": twilio.advance,
+        "email_event": sendgrid.happen,
+        "network_confirm": network.confirm,
+    }
+
+    def bound(kind: str) -> JobWork:
+        def do(tx: Transaction, body: Json) -> None:
+            work[kind](world, tx, body)
+
+        return do
+
+    return {kind: bound(kind) for kind in work}
+
+
+def create_app(config: SimulatorConfig) -> Starlette:
+    """The application; its data directory is opened here and closed with its lifespan."""
+    world = build_world(config)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        loop = asyncio.create_task(Scheduler(world.store, world.deliveries, _job_work(world)).run())
+        try:
+            yield
+        finally:
+            loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await loop
+            await world.deliveries.close()
+            world.store.close()
+
+    async def health(request: Request) -> Response:
+        return answer_json(200, await world.store.run(lambda tx: {"status": "ok", "time": tx.real_now.isoformat()}))
+
+    stripe_routes: list[BaseRoute] = [*pay_page.routes(world), *StripeDoor(world).routes()]
+    routes: list[BaseRoute] = [
+        Mount("/stripe", routes=stripe_routes),
+        Mount("/twilio", routes=twilio.routes(world)),
+        Mount("/sendgrid", routes=sendgrid.routes(world)),
+        Mount("/network", routes=network.routes(world)),
+        Mount("/_control", routes=control.routes(world)),
+        Route("/health", health),
+        *pages.routes(world),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.state.world = world
+    return app

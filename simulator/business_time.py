@@ -1,0 +1,87 @@
+"""Business time inside the simulator: the same clock as the product's, plus banking days.
+
+Settlements of direct debits and expiry of cards follow business time; whatever belongs to the vendors (age of keys and
+signatures, session expiry, delivery retries) stays in real time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+import holidays
+
+from billing.domain.clock import NORMAL_TIME, ClockSegment
+
+
+class BusinessTime:
+    """The current segment of the business clock."""
+
+    def __init__(self, segment: ClockSegment = NORMAL_TIME) -> None:
+        self.segment = segment
+
+    def at(self, real: datetime) -> datetime:
+        """The business instant at a real one."""
+        return self.segment.business(real)
+
+    def now(self) -> datetime:
+        """The business instant now."""
+        return self.at(datetime.now(UTC))
+
+    def resume(self, last_seen_real: datetime) -> None:
+        """Go on where business time was last seen: while the simulator was down, no accelerated time passed."""
+        if not self.segment.is_normal_time:
+            now = datetime.now(UTC)
+            self.segment = self.segment.continued_from(min(last_seen_real, now), now, self.segment.rate)
+
+
+def segment_as_json(segment: ClockSegment) -> dict[str, Any]:
+    """A segment as it is kept and shown."""
+    return {
+        "real_start": segment.real_start.isoformat(),
+        "business_start": segment.business_start.isoformat(),
+        "rate": segment.rate,
+    }
+
+
+def segment_from_json(body: dict[str, Any]) -> ClockSegment:
+    """A segment from ISO 8601 instants with an offset and a rate.
+
+    Raises ``ValueError`` naming the field that cannot be read.
+    """
+    instants = {}
+    for name in ("real_start", "business_start"):
+        try:
+            instant = datetime.fromisoformat(str(body[name]).replace("Z", "+00:00"))
+        except (KeyError, ValueError):
+            raise ValueError(f"{name} must be an ISO 8601 instant such as 2026-01-01T00:00:00Z.") from None
+        if instant.tzinfo is None:
+            raise ValueError(f"{name} needs an offset, for example a Z at its end.")
+        instants[name] = instant.astimezone(UTC)
+    return ClockSegment(instants["real_start"], instants["business_start"], float(body.get("rate", 1.0)))
+
+
+@lru_cache(maxsize=4)
+def _closing_days(year: int) -> frozenset[date]:
+    return frozenset(holidays.financial_holidays("ECB", years=year))
+
+
+def is_banking_day(day: date) -> bool:
+    """True when the euro settlement system (TARGET) is open."""
+    return day.weekday() < 5 and day not in _closing_days(day.year)
+
+
+def add_banking_days(start: datetime, days: int) -> datetime:
+    """The instant ``days`` banking days later, at the same time of day (UTC)."""
+    day, remaining = start.date(), days
+    while remaining > 0 or not is_banking_day(day):
+        day += timedelta(days=1)
+        if is_banking_day(day):
+            remaining -= 1
+    return start if day == start.date() else datetime.combine(day, start.timetz())
+
+
+def start_of(day: date) -> datetime:
+    """Midnight UTC of a day."""
+    return datetime.combine(day, time(), tzinfo=UTC)

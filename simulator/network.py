@@ -1,0 +1,150 @@
+"""The network's control door, our own contract: set a level, acknowledge, confirm by signed callback.
+
+``PUT /network/services/{id}/restriction`` with ``{"level", "reason", "correlation_id"}`` sets a level (never a toggle)
+and is idempotent by correlation id; ``GET`` tells what is in force. A newer order supersedes one still under way.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from simulator.doors import answer_json, serve
+from simulator.faults import Fault
+from simulator.store import Json, Transaction
+from simulator.world import World
+
+LEVELS = ("none", "outgoing", "full")
+FAILURE: Json = {"title": "Internal error, as asked for.", "status": 500}
+BUSY: Json = {"title": "Too many orders; try again later.", "status": 429}
+
+
+class NetworkRefusal(Exception):
+    """An order that cannot be taken; names the field."""
+
+    def __init__(self, status: int, title: str, field: str = "") -> None:
+        super().__init__(title)
+        self.status = status
+        self.body: Json = {"title": title, "field": field, "status": status}
+
+
+def routes(world: World) -> list[BaseRoute]:
+    """The endpoints under ``/network``."""
+
+    async def order(request: Request) -> Response:
+        strikes: dict[str, Fault] = request.state.strikes
+        try:
+            given = _parsed(await request.body())
+            service = str(request.path_params["id"])
+            if "network_refuse" in strikes:
+                raise NetworkRefusal(422, f"The network refuses the order for service {service}, as asked for.")
+            body = await world.store.run(lambda tx: _order(world, tx, service, given, frozenset(strikes)))
+        except NetworkRefusal as refusal:
+            return answer_json(refusal.status, refusal.body)
+        return answer_json(202, body)
+
+    async def state(request: Request) -> Response:
+        service = str(request.path_params["id"])
+        return answer_json(200, await world.store.run(lambda tx: current(tx, service)))
+
+    path = "/services/{id}/restriction"
+    return [
+        Route(path, serve(world, order, FAILURE, BUSY), methods=["PUT"]),
+        Route(path, serve(world, state, FAILURE, BUSY), methods=["GET"]),
+    ]
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        given = json.loads(body)
+    except ValueError:
+        raise NetworkRefusal(400, "The body is not JSON.") from None
+    if not isinstance(given, dict) or not given.get("correlation_id"):
+        raise NetworkRefusal(422, "correlation_id is required.", "correlation_id")
+    if given.get("level") not in LEVELS:
+        raise NetworkRefusal(422, f"level {given.get('level')!r} is unknown; use {', '.join(LEVELS)}.", "level")
+    return given
+
+
+def current(tx: Transaction, service: str) -> Json:
+    """What is in force on a service, and the last order; a service never ordered has no restriction."""
+    known = tx.get("network_service", service)
+    if known is not None:
+        return {name: value for name, value in known.items() if name not in ("id", "_sim")}
+    return {
+        "service": service,
+        "level": "none",
+        "requested_level": "none",
+        "state": "applied",
+        "correlation_id": None,
+        "updated_at": None,
+    }
+
+
+def _order(world: World, tx: Transaction, service: str, given: Json, strikes: frozenset[str]) -> Json:
+    known = tx.get("network_order", given["correlation_id"])
+    if known is None:
+        known = _new_order(world, tx, service, given, strikes)
+    elif (known["service"], known["level"]) != (service, given["level"]):
+        raise NetworkRefusal(409, "This correlation_id was used for another order.", "correlation_id")
+    return {
+        "correlation_id": known["id"],
+        "service": service,
+        "level": known["level"],
+        "state": known["state"],
+    }
+
+
+def _new_order(world: World, tx: Transaction, service: str, given: Json, strikes: frozenset[str]) -> Json:
+    order: Json = {
+        "id": given["correlation_id"],
+        "service": service,
+        "level": given["level"],
+        "reason": given.get("reason"),
+        "order": given,
+        "state": "accepted",
+        "received_at": tx.real_now.isoformat(),
+        "business_at": tx.business_now.isoformat(),
+    }
+    tx.save("network_order", order)
+    tx.save(
+        "network_service",
+        {
+            "id": service,
+            **current(tx, service),
+            "requested_level": order["level"],
+            "state": "pending",
+            "correlation_id": order["id"],
+            "updated_at": order["received_at"],
+        },
+    )
+    if "network_never_confirm" not in strikes:
+        due = tx.real_now + timedelta(seconds=world.config.network_confirm_seconds)
+        ending = "failed" if "network_fail" in strikes else "applied"
+        tx.schedule("network_confirm", {"order": order["id"], "state": ending}, real=due)
+    return order
+
+
+def confirm(world: World, tx: Transaction, job: Json) -> None:
+    """The network did it, could not, or was overtaken by a newer order: told by callback."""
+    order = tx.get("network_order", job["order"])
+    if order is None or order["state"] != "accepted":
+        return
+    service = tx.get("network_service", order["service"]) or {}
+    newest = service.get("correlation_id") == order["id"]
+    order["state"] = job["state"] if newest else "superseded"
+    tx.save("network_order", order)
+    if newest:
+        applied = job["state"] == "applied"
+        service.update(state=job["state"], updated_at=tx.real_now.isoformat())
+        service["level"] = order["level"] if applied else service["level"]
+        tx.save("network_service", service)
+    told = {name: order[name] for name in ("service", "level", "state")}
+    for url in world.webhook_urls(tx, "network"):
+        world.deliveries.queue(
+            tx, "network", url, f"restriction.{order['state']}", {"correlation_id": order["id"], **told}
+        )
