@@ -196,8 +196,17 @@ class _View:
 
     def assess(self, step: DunningStep) -> Decision | _Blocked:
         """The decision this step leads to now, or what blocks it."""
-        not_now = self.not_yet(step) or self.condition_missing(step)
+        not_now = self.superseded(step) or self.not_yet(step) or self.condition_missing(step)
         return not_now if not_now is not None else self.carry_out(step)
+
+    def superseded(self, step: DunningStep) -> _Blocked | None:
+        """Blocked for good when services are restricted that far already, so that there is nothing to warn of or do."""
+        level = step.action.barring_level
+        is_idle_warning = step.action is DunningAction.WARN and self.next_bar(step) is None
+        is_idle_bar = level is not None and not level.restricts_more_than(self.case.barring_level)
+        if not (is_idle_warning or is_idle_bar):
+            return None
+        return _Blocked(f"{step.name} is left out: services are at level {self.case.barring_level} already")
 
     def not_yet(self, step: DunningStep) -> _Blocked | None:
         """Blocked until its day, and until an hour at which such a step may be taken."""
@@ -212,8 +221,6 @@ class _View:
         """Blocked by what the step needs besides its day."""
         if step.action is DunningAction.RETRY:
             return self.retry_forbidden(step)
-        if step.action is DunningAction.WARN and self.next_bar(step) is None:
-            return _Blocked(f"{step.name} is left out: services are at level {self.case.barring_level} already")
         if step.action is DunningAction.WARN or step.action.barring_level is not None:
             below = self.below_threshold(step)
             return below if below is not None else self.bar_forbidden(step)
@@ -238,11 +245,8 @@ class _View:
     def bar_forbidden(self, step: DunningStep) -> _Blocked | None:
         """Blocked for want of a delivered warning that is old enough, or of time since the last bar."""
         case, policy = self.case, self.policy
-        level = step.action.barring_level
-        if level is None:
+        if step.action is DunningAction.WARN:
             return None
-        if not level.restricts_more_than(case.barring_level):
-            return _Blocked(f"{step.name} is left out: services are at level {case.barring_level} already")
         if case.warning_delivered_at is None:
             return self.undelivered_warning(step)
         earliest = self.days_after(case.warning_delivered_at, policy.minimum_days_after_warning)
