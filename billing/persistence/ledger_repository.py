@@ -1,8 +1,22 @@
-"""The ledger on PostgreSQL."""
+"""The ledger on PostgreSQL: entries are appended once and only ever read again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.domain.ledger import Entry, EntryKind, LedgerAccount, Posting
+from billing.persistence.statements import fetch_all
+from billing.persistence.tables import accounts
+from billing.persistence.tables import invoicing as t
+from billing.ports.ledger import OpenInvoice
+
+_entries, _postings = t.ledger_entries.c, t.ledger_postings.c
 
 
 class SqlLedger:
@@ -10,3 +24,152 @@ class SqlLedger:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def post(self, entry: Entry) -> bool:
+        """Append; False when an entry of this provider, reference and kind is there already."""
+        statement = (
+            insert_or_skip(t.ledger_entries)
+            .values(
+                account_id=entry.account_id,
+                kind=entry.kind.value,
+                at=entry.at,
+                provider=entry.provider,
+                reference=entry.reference,
+                reason=entry.reason,
+            )
+            .on_conflict_do_nothing(index_elements=["account_id", "provider", "reference", "kind"])
+            .returning(_entries.entry_id)
+        )
+        entry_id = (await self._connection.execute(statement)).scalar_one_or_none()
+        if entry_id is None:
+            return False
+        rows = [_posting_row(entry, entry_id, place, posting) for place, posting in enumerate(entry.postings, start=1)]
+        await self._connection.execute(insert(t.ledger_postings), rows)
+        return True
+
+    async def find(self, account_id: str, provider: str, reference: str, kind: str) -> Entry | None:
+        query = _with_postings().where(
+            _entries.account_id == account_id,
+            _entries.provider == provider,
+            _entries.reference == reference,
+            _entries.kind == str(kind),
+        )
+        found = _as_entries(await self._connection.execute(query))
+        return found[0] if found else None
+
+    async def entries(self, account_id: str) -> Sequence[Entry]:
+        """All entries of an account in the order they were booked."""
+        return _as_entries(await self._connection.execute(_with_postings().where(_entries.account_id == account_id)))
+
+    async def open_invoices(self, account_id: str) -> Sequence[OpenInvoice]:
+        """Invoices that are not zero, oldest first."""
+        return await fetch_all(self._connection, OpenInvoice, open_invoices_query(account_id))
+
+    async def open_of(self, account_id: str, invoice_id: str) -> int:
+        """Minor units open on one invoice."""
+        return await self._sum(account_id, LedgerAccount.RECEIVABLE, _postings.invoice_id == invoice_id)
+
+    async def credit_minor(self, account_id: str) -> int:
+        """Credit held for the customer, minor units, positive when the customer has money with us."""
+        return -await self._sum(account_id, LedgerAccount.CUSTOMER_CREDIT)
+
+    async def _sum(self, account_id: str, kind: LedgerAccount, *conditions: ColumnElement[bool]) -> int:
+        query = select(func.coalesce(func.sum(_postings.amount_minor), 0)).where(
+            _postings.account_id == account_id, _postings.ledger_account == kind.value, *conditions
+        )
+        return int((await self._connection.execute(query)).scalar_one())
+
+
+def open_invoices_query(account_id: str) -> Select[Any]:
+    """What is open per invoice, from the receivable postings that name it.
+
+    An amount carried over falls due with the debit it is collected by; until one is announced, with the open cycle's.
+    """
+    sums = _open_sums().where(_postings.account_id == account_id).subquery()
+    invoices, collections = t.invoices.c, t.invoice_collections.c
+    next_debit = (
+        select(func.min(accounts.cycles.c.debit_on))
+        .where(accounts.cycles.c.account_id == account_id, accounts.cycles.c.status == "open")
+        .scalar_subquery()
+    )
+    carried = (collections.invoice_id.is_(None)) & (invoices.total_minor > 0)
+    due_on = case((carried, func.coalesce(next_debit, invoices.due_on)), else_=invoices.due_on)
+    return (
+        select(
+            invoices.account_id,
+            invoices.invoice_id,
+            invoices.number,
+            invoices.invoice_date,
+            func.coalesce(collections.due_on, due_on).label("due_on"),
+            invoices.currency,
+            invoices.total_minor,
+            sums.c.open_minor,
+        )
+        .join(sums, (sums.c.account_id == invoices.account_id) & (sums.c.invoice_id == invoices.invoice_id))
+        .outerjoin(
+            t.invoice_collections,
+            (collections.account_id == invoices.account_id) & (collections.invoice_id == invoices.invoice_id),
+        )
+        .where(sums.c.open_minor != 0)
+        .order_by(invoices.invoice_date, invoices.invoice_id)
+    )
+
+
+def _open_sums() -> Select[Any]:
+    open_minor = func.sum(_postings.amount_minor)
+    return (
+        select(
+            _postings.account_id, _postings.invoice_id, open_minor.cast(_postings.amount_minor.type).label("open_minor")
+        )
+        .where(_postings.ledger_account == LedgerAccount.RECEIVABLE.value, _postings.invoice_id.is_not(None))
+        .group_by(_postings.account_id, _postings.invoice_id)
+    )
+
+
+def _posting_row(entry: Entry, entry_id: str, position: int, posting: Posting) -> dict[str, Any]:
+    return {
+        "account_id": entry.account_id,
+        "entry_id": entry_id,
+        "position": position,
+        "ledger_account": posting.ledger_account.value,
+        "amount_minor": posting.amount_minor,
+        "currency": posting.currency,
+        "invoice_id": posting.invoice_id,
+    }
+
+
+def _with_postings() -> Select[Any]:
+    return (
+        select(
+            t.ledger_entries,
+            _postings.ledger_account,
+            _postings.amount_minor,
+            _postings.currency,
+            _postings.invoice_id,
+        )
+        .join(
+            t.ledger_postings, (_postings.account_id == _entries.account_id) & (_postings.entry_id == _entries.entry_id)
+        )
+        .order_by(_entries.entry_id, _postings.position)
+    )
+
+
+def _as_entries(rows: Iterable[Row[Any]]) -> list[Entry]:
+    heads: dict[str, Row[Any]] = {}
+    postings: dict[str, list[Posting]] = {}
+    for row in rows:
+        heads.setdefault(row.entry_id, row)
+        account = LedgerAccount(row.ledger_account)
+        postings.setdefault(row.entry_id, []).append(Posting(account, row.amount_minor, row.currency, row.invoice_id))
+    return [
+        Entry(
+            row.account_id,
+            EntryKind(row.kind),
+            row.at,
+            row.provider,
+            row.reference,
+            tuple(postings[entry_id]),
+            row.reason,
+        )
+        for entry_id, row in heads.items()
+    ]

@@ -1,0 +1,127 @@
+"""Opening cycles: every cycle's row holds its dates, and the one after the open cycle is always there.
+
+Late records arrive after a cycle closed and before it is issued, and fresh ones with them: these belong to the next
+cycle, so its row must exist by then. It is therefore written together with the one before it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.domain.cycle_calendar import Cycle, CycleDay, first_cycle, next_cycle
+from billing.domain.cycle_plan import CyclePlan, MethodKind, plan_cycle, replan_debit
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.quiet_hours import next_allowed
+from billing.ports import accounts as stored
+from billing.ports.accounts import Account, Brand
+from billing.ports.unit_of_work import UnitOfWork
+
+OPEN = "open"
+ISSUED = "issued"
+CANCELLED = "cancelled"  # never began: the account closed before
+
+
+async def usable_method_kind(work: UnitOfWork, account_id: str, at: datetime) -> MethodKind:
+    """How a debit at that instant would be made; NONE without a usable method or mandate."""
+    method = await work.payments.usable_method(account_id, at)
+    return MethodKind.NONE if method is None else MethodKind(method.kind.value)
+
+
+async def open_first_cycle(work: UnitOfWork, account: Account, brand: Brand, activated_at: datetime) -> CyclePlan:
+    """Compute and store cycle 1 of a new account, and the cycle that will follow it. Answers the plan of cycle 1.
+
+    Raises UnableToPlanCycle when the brand's policy cannot be kept.
+    """
+    kind = await usable_method_kind(work, account.account_id, activated_at)
+    cycle = first_cycle(activated_at, CycleDay(account.cycle_day), brand.zone)
+    plan = await store_plan(work, account.account_id, plan_of(cycle, brand, kind))
+    await ensure_following(work, account.account_id, cycle, brand, kind)
+    return plan
+
+
+async def open_following(
+    work: UnitOfWork, account: Account, cycle: stored.Cycle, brand: Brand, now: datetime
+) -> CyclePlan:
+    """Open the cycle after an issued one, and write the row of the one after that. Answers the opened cycle's plan.
+
+    The next cycle keeps the period stored with its predecessor; its dates follow today's policy and method.
+    """
+    kind = await usable_method_kind(work, account.account_id, now)
+    following = await _stored_or_next(work, cycle, brand)
+    plan = await store_plan(work, account.account_id, plan_of(following, brand, kind))
+    if account.closed_at is None:
+        await ensure_following(work, account.account_id, following, brand, kind)
+    return plan
+
+
+async def _stored_or_next(work: UnitOfWork, cycle: stored.Cycle, brand: Brand) -> Cycle:
+    for known in await work.accounts.cycles(cycle.account_id):
+        if known.cycle_number == cycle.cycle_number + 1:
+            return as_domain(known)
+    return next_cycle(as_domain(cycle), brand.zone)
+
+
+async def ensure_following(
+    work: UnitOfWork, account_id: str, cycle: Cycle, brand: Brand, kind: MethodKind
+) -> CyclePlan:
+    """The plan of the cycle after ``cycle``, by the brand's policy and the method of today; stored."""
+    return await store_plan(work, account_id, plan_of(next_cycle(cycle, brand.zone), brand, kind))
+
+
+def plan_of(cycle: Cycle, brand: Brand, kind: MethodKind, zone: str = "") -> CyclePlan:
+    """The dates of a cycle under the brand's policy; ``zone`` where the cycle was computed in another one."""
+    return plan_cycle(cycle, CyclePolicy.from_dict(brand.cycle_policy), zone or brand.zone, kind)
+
+
+def plan_at_issue(cycle: stored.Cycle, brand: Brand, kind: MethodKind, now: datetime) -> CyclePlan:
+    """The plan of the cycle being billed, by today's method; a late issue moves the debit."""
+    policy = CyclePolicy.from_dict(brand.cycle_policy)
+    plan = plan_of(as_domain(cycle), brand, kind, zone_of(cycle, brand))
+    if now <= plan.ready_notice_at:
+        return plan
+    return replan_debit(plan, next_allowed(now, plan.zone, policy.country, policy.quiet_hours), policy)
+
+
+async def store_plan(work: UnitOfWork, account_id: str, plan: CyclePlan) -> CyclePlan:
+    """Write a cycle that is still open, or change its dates."""
+    known = {cycle.cycle_number for cycle in await work.accounts.cycles(account_id)}
+    row = stored.Cycle(
+        account_id=account_id,
+        cycle_number=plan.cycle_number,
+        cycle_day=int(plan.cycle_day),
+        opens_at=plan.opens_at,
+        closes_at=plan.closes_at,
+        debit_on=plan.debit_on,
+        plan=plan.to_dict(),
+        status=OPEN,
+    )
+    if plan.cycle_number not in known:
+        await work.accounts.add_cycle(row)
+        return plan
+    await work.accounts.change_cycle(
+        account_id,
+        plan.cycle_number,
+        {
+            "cycle_day": row.cycle_day,
+            "opens_at": row.opens_at,
+            "closes_at": row.closes_at,
+            "debit_on": row.debit_on,
+            "plan": row.plan,
+        },
+    )
+    return plan
+
+
+def as_domain(cycle: stored.Cycle) -> Cycle:
+    """The stored cycle as the calendar's functions take it."""
+    return Cycle(cycle.cycle_number, cycle.opens_at, cycle.closes_at, CycleDay(cycle.cycle_day))
+
+
+def zone_of(cycle: stored.Cycle, brand: Brand) -> str:
+    """The zone a stored cycle was computed in: a brand may move to another one, its past cycles do not."""
+    return str(cycle.plan.get("zone", brand.zone))
+
+
+def is_last(cycle: stored.Cycle, account: Account) -> bool:
+    """True when the account ended with this cycle, so that none follows."""
+    return account.closed_at is not None and account.closed_at <= cycle.closes_at
