@@ -11,8 +11,8 @@ import httpx
 import psycopg
 from rich.console import Console
 from rich.table import Table
-from temporalio.client import Client
 
+from evenflow.cli.prepare import connect_plainly
 from evenflow.settings import PREFIX, Settings
 
 TRY_SECONDS = 5
@@ -168,14 +168,9 @@ def _try_database(url: str) -> str:
 
 def _try_process(settings: Settings) -> str:
     async def connect() -> str:
-        temporal = settings.temporal
-        key = temporal.api_key.get_secret_value() or None
-        connecting = Client.connect(
-            temporal.address, namespace=temporal.namespace, api_key=key, tls=temporal.tls or key is not None
-        )
-        client = await asyncio.wait_for(connecting, TRY_SECONDS)
+        client = await asyncio.wait_for(connect_plainly(settings.temporal), TRY_SECONDS)
         await client.count_workflows()
-        return f"namespace {temporal.namespace} answers"
+        return f"namespace {client.namespace} answers"
 
     return asyncio.run(connect())
 

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from billing.domain.errors import Refusal
 from evenflow.cli.doctor import examine
-from evenflow.settings import SettingsError
+from evenflow.cli.prepare import prepare_servers
+from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import PROJECT
@@ -123,6 +124,14 @@ def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     run_check = optional("evenflow.cli.check", "run_check")
     with one_sentence_errors():
         raise typer.Exit(run_check(settings_beside(data_dir)))
+
+
+@app.command()
+def prepare() -> None:
+    """Bring the database and the Temporal namespace that the environment names to what this release needs."""
+    with one_sentence_errors():
+        prepare_servers(read_settings())
+    print("The database and the Temporal namespace are ready.")
 
 
 def optional(module: str, name: str) -> Callable[..., Any]:
