@@ -101,17 +101,23 @@ class Fields:
             raise self.refusal(name, "True or false is needed.", "Write true or false, without quotes.")
         return value
 
-    def amount(self, name: str, default: Decimal | None = None, most: Decimal = _LARGEST_AMOUNT) -> Decimal:
+    def amount(
+        self,
+        name: str,
+        default: Decimal | None = None,
+        most: Decimal = _LARGEST_AMOUNT,
+        decimals: int = _MOST_DECIMALS,
+    ) -> Decimal:
         """A non-negative decimal written as text ("0.12"); a JSON fraction is refused because it is a binary float."""
         if default is not None and not self.has(name):
             return default
         value = self._required(name)
         number = _decimal(value)
-        if number is None or not 0 <= number <= most or _decimals(number) > _MOST_DECIMALS:
+        if number is None or not 0 <= number <= most or not has_at_most(decimals, number):
             raise self.refusal(
                 name,
                 "This is not a usable decimal.",
-                f'Write it as text, like "0.12": from 0 to {most:f}, at most {_MOST_DECIMALS} decimals.',
+                f'Write it as text, like "0.12": from 0 to {most:f}, at most {decimals} decimals.',
             )
         return number
 
@@ -183,9 +189,9 @@ def _decimal(value: object) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _decimals(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+def has_at_most(decimals: int, number: Decimal) -> bool:
+    """True when a decimal below 10**12 has no more decimals than this (idle zeros do not count)."""
+    return number == number.quantize(Decimal(1).scaleb(-decimals))
 
 
 def plain(number: Decimal, decimals: int = 6) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.domain.errors import InvalidValue
-from billing.domain.rating import Guided, NoPrice, UsageEvent, guide
+from billing.domain.rating import Guided, NoPrice, PlanDefinition, UsageEvent, guide
 from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan
 
 GROUPS = a_plan(
@@ -89,3 +90,36 @@ def test_guiding_agrees_with_trying_every_prefix(number: str) -> None:
 def test_an_impossible_quantity_is_refused(quantity: int) -> None:
     with pytest.raises(InvalidValue, match="quantity"):
         UsageEvent(VOICE, quantity)
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-0.01", "1e10", "0.0000001"])
+def test_an_impossible_carried_amount_is_refused(amount: str) -> None:
+    with pytest.raises(InvalidValue, match="amount"):
+        UsageEvent("content", 1, amount=Decimal(amount))
+
+
+@st.composite
+def plans_with_cuts(draw: st.DrawFn) -> PlanDefinition:
+    """Plans whose destination groups and allowances overlap in every way three digits allow."""
+    prefixes = draw(st.lists(st.text("123", min_size=1, max_size=3), max_size=8, unique=True))
+    edges = sorted({0, len(prefixes), *draw(st.lists(st.integers(0, len(prefixes)), max_size=3))})
+    groups = [{"prefixes": prefixes[begin:end], "rate": "0.2"} for begin, end in pairwise(edges)]
+    cuts = draw(st.lists(st.lists(st.text("123", min_size=1, max_size=3), max_size=3), max_size=3))
+    allowances = [
+        {"code": f"allowance-{place}", "meter": VOICE, "quantity": 60, "prefixes": each}
+        for place, each in enumerate(cuts)
+    ]
+    calls = {"code": "calls", "model": "per_unit", "rate": "0.1", "destinations": groups, **MINUTE}
+    return a_plan(calls, allowances=allowances)
+
+
+@given(plans_with_cuts(), st.text("1234", max_size=5))
+def test_all_events_of_a_band_share_its_rate_and_its_allowances(plan: PlanDefinition, number: str) -> None:
+    guided = guide(plan, UsageEvent(VOICE, 60, number))
+    assert isinstance(guided, Guided)
+    band = plan.bands.by_code[guided.price_code, guided.band]
+    groups = {prefix: group for group in plan.prices[0].destinations for prefix in group.prefixes}
+    longest = max((prefix for prefix in groups if number.startswith(prefix)), key=len, default=None)
+    assert band.destination == (None if longest is None else groups[longest])
+    covering = [place for place, each in enumerate(plan.allowances) if each.covers(number)]
+    assert list(band.allowances) == covering

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing.domain.errors import InvalidValue
 from billing.domain.rating import PlanDefinition
@@ -94,3 +96,38 @@ def test_a_plan_built_by_hand_can_be_validated() -> None:
     twice = replace(A_RICH_PLAN, prices=A_RICH_PLAN.prices * 2)
     with pytest.raises(InvalidValue, match="used twice"):
         twice.validate()
+
+
+any_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1e-99999999", "0.1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_stands_in_a_field_is_read_or_refused_by_a_name_within_the_plan(data: st.DataObject) -> None:
+    damaged = A_RICH_PLAN.to_dict()
+    holder: Any = damaged
+    while True:
+        place = data.draw(st.sampled_from(list(range(len(holder)) if isinstance(holder, list) else holder)))
+        if not holder[place] or not isinstance(holder[place], dict | list) or data.draw(st.booleans()):
+            break
+        holder = holder[place]
+    holder[place] = data.draw(any_json)
+    refused = refusal_of(damaged)
+    assert refused is None or (refused.field.split("[")[0].split(".")[0] in damaged and refused.remedy)
+
+
+def refusal_of(data: dict[str, object]) -> InvalidValue | None:
+    """Why a plan cannot be read; None when it can, and then it also stands by itself."""
+    try:
+        PlanDefinition.from_dict(data).validate()
+    except InvalidValue as refused:
+        return refused
+    return None

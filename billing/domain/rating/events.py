@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.domain.errors import InvalidValue
-from billing.domain.fields import LARGEST_QUANTITY
+from billing.domain.fields import LARGEST_QUANTITY, has_at_most
+
+_LARGEST_AMOUNT = 10**9
+_MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,15 @@ class UsageEvent:
                 value=self.quantity,
                 remedy=f"Send a whole number from 0 to {LARGEST_QUANTITY}; never a negative correction.",
             )
-        if self.amount is not None and not self.amount.is_finite():
+        if self.amount is not None and not _is_usable(self.amount):
             raise InvalidValue(
-                "An amount is a number.", field="amount", value=self.amount, remedy='Write it like "1.50".'
+                "A carried amount is not negative and not finer than a millionth.",
+                field="amount",
+                value=self.amount,
+                remedy=f'Write it like "1.50": from 0 to {_LARGEST_AMOUNT}, at most {_MOST_DECIMALS} decimals.',
             )
+
+
+def _is_usable(amount: Decimal) -> bool:
+    """Within these bounds the sum of a cycle's shares is exact, so that the order of events cannot matter."""
+    return amount.is_finite() and 0 <= amount <= _LARGEST_AMOUNT and has_at_most(_MOST_DECIMALS, amount)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from billing.domain.fields import Fields
 
-_WRITTEN = re.compile(r"(\d{1,12})/(\d{1,12})")
+_WRITTEN = re.compile(r"([0-9]{1,12})/([0-9]{1,12})")
 
 
 @dataclass(frozen=True, slots=True)

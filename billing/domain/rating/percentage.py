@@ -22,7 +22,7 @@ class Percentage(PriceModel):
 
     @classmethod
     def read(cls, fields: Fields) -> Percentage:
-        return cls(percent=fields.amount("percent", most=_LARGEST_PERCENT))
+        return cls(percent=fields.amount("percent", most=_LARGEST_PERCENT, decimals=4))
 
     def to_dict(self) -> dict[str, object]:
         return {"percent": str(self.percent)}
