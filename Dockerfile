@@ -1,0 +1,16 @@
+# One image for the API, the worker and the preparing step; docker-compose.yml says which runs what.
+# Not built yet, for want of a container engine where it was written.
+FROM python:3.11-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONUTF8=1 LC_ALL=C.UTF-8 TZ=UTC
+WORKDIR /app
+
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
+
+COPY . .
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable . \
+    && useradd --system --no-create-home evenflow
+
+USER evenflow
+CMD ["python", "worker.py"]
