@@ -1,28 +1,20 @@
 """What a dunning case does next: a pure decision from the pinned policy, the facts of the case, and the time.
 
-    Decision
-    ├── Remind      failed notice or reminder, with the paylink
-    ├── Retry       ask the account, the only collector, to try again
-    ├── Warn        barring warning that names the date
-    ├── Bar         set the account's services to a level
-    ├── HandOver    the end of the ladder: collection agency or write-off, a person decides
-    ├── Wait        nothing now; look again at ``until``, or when something changes (None)
-    └── Close       nothing is owed any more
-
 Every decision carries its reason: the rule, the policy's version, and the inputs it was taken on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from billing.domain.barring import BarringLevel
 from billing.domain.cycle_calendar import at_local_time, local_date
+from billing.domain.dunning_case import Bar, CaseFacts, Close, Decision, HandOver, Remind, Retry, Wait, Warn
 from billing.domain.dunning_ladder import STANDARD, DunningAction, DunningPolicy, DunningStep
 from billing.domain.money import Money
 from billing.domain.quiet_hours import QuietHours, next_allowed
-from billing.domain.retry import FailureCategory, Scheme, may_retry
+from billing.domain.retry import may_retry
 
 __all__ = [
     "STANDARD",
@@ -40,104 +32,6 @@ __all__ = [
     "Warn",
     "decide",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFacts:
-    """A case at one moment. Amounts in minor units of ``currency``; instants aware UTC; ``zone`` of the brand.
-
-    ``open_amount_minor`` is everything overdue; disputed and promised parts are taken off it (``promised_amount_minor``
-    None: a promise covers everything, until ``promise_until``). ``steps_done`` are names of steps. ``warned_at`` is
-    when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet), ``warning_failed``
-    that it bounced. ``attempt_times`` are all tries with the instrument in use, the failed one included;
-    ``country`` names the public holidays.
-    """
-
-    opened_at: datetime
-    currency: str
-    open_amount_minor: int
-    disputed_amount_minor: int = 0
-    zone: str = "UTC"
-    country: str = ""
-    steps_done: tuple[str, ...] = ()
-    method_usable: bool = True
-    last_failure_category: FailureCategory | None = None
-    last_failure_code: str = ""
-    scheme: Scheme = Scheme.CARD
-    attempt_times: tuple[datetime, ...] = ()
-    attempt_in_flight: bool = False
-    warned_at: datetime | None = None
-    warning_delivered_at: datetime | None = None
-    warning_failed: bool = False
-    promise_until: datetime | None = None
-    promised_amount_minor: int | None = None
-    hold_until: datetime | None = None
-    paused: bool = False
-    barring_level: BarringLevel = BarringLevel.NONE
-    barred_at: datetime | None = None
-
-    def promised_minor(self, now: datetime) -> int:
-        """The undisputed amount a running promise covers at ``now``."""
-        if self.promise_until is None or now >= self.promise_until:
-            return 0
-        undisputed = max(0, self.open_amount_minor - self.disputed_amount_minor)
-        return undisputed if self.promised_amount_minor is None else min(undisputed, self.promised_amount_minor)
-
-    def pursued_minor(self, now: datetime) -> int:
-        """What dunning may press for: open, not disputed, not promised."""
-        return max(0, self.open_amount_minor - self.disputed_amount_minor - self.promised_minor(now))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What to do next and why. ``step`` is the name to add to the case's steps done; empty when no step was taken."""
-
-    reason: str
-    step: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remind(Decision):
-    """Send a notice with the paylink; ``notice`` is ``failed_notice`` or ``reminder``."""
-
-    notice: DunningAction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry(Decision):
-    """Ask the account to announce and try the amount again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warn(Decision):
-    """Send the barring warning that names the local date ``bar_on`` and the ``level``."""
-
-    bar_on: date
-    level: BarringLevel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar(Decision):
-    """Set the account's services to ``level``."""
-
-    level: BarringLevel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandOver(Decision):
-    """The ladder is at its end: a person decides between collection agency and write-off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Decision):
-    """Nothing now. Decide again at ``until``; None: only when the case changes."""
-
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close(Decision):
-    """Nothing is owed: end the case and lift what it barred."""
 
 
 @dataclass(frozen=True, slots=True)

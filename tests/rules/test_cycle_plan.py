@@ -168,7 +168,7 @@ def test_a_notice_period_that_fails_only_in_some_years_is_refused_too() -> None:
         validate_policy(policy, AMSTERDAM)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     notice_days=st.integers(2, 30), reminder_days=st.integers(-1, 20), lead=st.integers(0, 15), delay=st.integers(0, 9),
     cycle_day=cycle_days, noon=noons, method_kind=st.sampled_from([MethodKind.CARD, MethodKind.SEPA_DEBIT]),
