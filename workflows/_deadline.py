@@ -37,7 +37,7 @@ class Deadline:
         self.clear()
 
     async def wait(self, at: datetime | None, interrupted: Callable[[], bool], summary: str) -> None:
-        """Return when ``at`` is reached (never, when None) or ``interrupted()`` is true; check both afterwards."""
+        """Return when ``at`` is reached (never, when None), ``interrupted()`` is true, or the clock changed."""
         self._set(at, summary)
         timer = self._timer
         if timer is None and at is not None:

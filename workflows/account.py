@@ -133,11 +133,8 @@ class AccountWorkflow(AccountUpdates):
         desk = self._desk
         wakes = [at for at in (desk.next_wake(), None if self._bill_is_issued() else desk.issue_at) if at is not None]
         wake = min(wakes, default=None)
-        clock = desk.deadline.clock
         state = desk.board.next_action or summary
-        await desk.deadline.wait(
-            wake, lambda: desk.inbox.has_mail or desk.deadline.clock is not clock, f"{state}; {summary}"[:200]
-        )
+        await desk.deadline.wait(wake, lambda: desk.inbox.has_mail, f"{state}; {summary}"[:200])
 
     def _bill_is_issued(self) -> bool:
         """True once the last bill of a closing account is out: nothing is to be billed any more."""

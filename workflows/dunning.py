@@ -1,4 +1,4 @@
-"""Dunning: one case per account with overdue money, walked by a pinned policy version until it is paid or handed over."""
+"""Dunning: one case per account with overdue money, walked by a pinned policy until it is paid or handed over."""
 
 from __future__ import annotations
 
@@ -105,10 +105,7 @@ class DunningWorkflow:
     async def _wait(self, step: NextStep) -> None:
         """Until the policy wants to look again, or the case changed."""
         while not self._news() and (step.until is None or self._deadline.now() < step.until):
-            clock = self._deadline.clock
-            await self._deadline.wait(
-                step.until, lambda: self._news() or self._deadline.clock is not clock, f"dunning: {step.reason}"[:200]
-            )
+            await self._deadline.wait(step.until, self._news, f"dunning: {step.reason}"[:200])
 
     async def _carry_out(self, step: NextStep) -> StepDone:
         match step.action:

@@ -1,0 +1,62 @@
+"""Who may use the API: machine keys with a role, stored as hashes.
+
+A key is 256 random bits, so a plain SHA-256 is as good as a slow hash: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.domain.errors import InvalidValue
+from billing.ports.access import KeyRecord, KeyStore
+
+ROLES = ("viewer", "agent", "finance", "admin")
+_PREFIX = "evk_"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, and what it may do; the name is the author of what it changes."""
+
+    name: str
+    role: str
+
+
+class Access:
+    """Creates, checks and revokes keys. ``admin_key`` is the installation's own, from its secrets."""
+
+    def __init__(self, keys: KeyStore, admin_key: str = "") -> None:
+        self._keys = keys
+        self._admin_hash = hash_of(admin_key) if admin_key else ""
+
+    async def caller_of(self, key: str) -> Caller | None:
+        """The caller behind a key; None for an unknown or revoked one."""
+        given = hash_of(key)
+        if self._admin_hash and secrets.compare_digest(given, self._admin_hash):
+            return Caller("admin", "admin")
+        known = await self._keys.find(given)
+        if known is None or known.revoked_at is not None:
+            return None
+        return Caller(known.name, known.role)
+
+    async def create(self, name: str, role: str) -> str:
+        """Make a key and answer it; it cannot be shown again. Raises InvalidValue for a role there is not."""
+        if role not in ROLES:
+            raise InvalidValue(
+                "There is no such role.", field="role", value=role, remedy=f"Use one of {', '.join(ROLES)}."
+            )
+        key = _PREFIX + secrets.token_urlsafe(32)
+        await self._keys.add(KeyRecord(hash_of(key), name, role))
+        return key
+
+    async def revoke(self, name: str, now: datetime) -> int:
+        """Revoke every key of this name; answers how many there were."""
+        return await self._keys.revoke(name, now)
+
+
+def hash_of(key: str) -> str:
+    """The stored form of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,262 @@
+"""Opening accounts and looking at them: one row, one first cycle, one workflow."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+
+from billing.domain.cycle_calendar import CycleDay, local_date
+from billing.domain.cycle_plan import CyclePlan
+from billing.domain.discount import Discount
+from billing.domain.errors import Conflict, InvalidValue
+from billing.messages.account import AccountState
+from billing.ports.accounts import Account, Brand, Service, TimelineEntry
+from billing.ports.clock import BusinessClock
+from billing.ports.process import Process
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.invoicing_cycles import open_first_cycle
+
+SERVICE_KINDS = ("mobile", "fixed", "internet", "tv")
+
+
+@dataclass(frozen=True)
+class NewService:
+    """A line to subscribe: ``identifier`` is an E.164 number for mobile and fixed, any id for internet and tv."""
+
+    kind: str
+    identifier: str
+    plan_code: str
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """Who will pay. ``cycle_day`` None: the activation day. ``activated_at`` None: now; it may lie in the past."""
+
+    brand: str
+    number: str
+    customer_name: str
+    customer_kind: str = "consumer"
+    company: str = ""
+    vat_number: str = ""
+    email: str = ""
+    mobile: str = ""
+    postal_address: dict[str, str] = field(default_factory=dict)
+    country: str = ""
+    locale: str = ""
+    cycle_day: int | None = None
+    activated_at: datetime | None = None
+    notice_channels: dict[str, Any] = field(default_factory=dict)
+    discounts: tuple[dict[str, Any], ...] = ()
+    segment: str = "standard"
+    services: tuple[NewService, ...] = ()
+
+
+class AccountService:
+    """Accounts with their services. The workflow is started after the row is committed; upkeep repairs a gap."""
+
+    def __init__(
+        self, make_work: UnitOfWorkFactory, clock: BusinessClock, process: Process, spread_seconds: int = 0
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._process = process
+        self._spread_seconds = spread_seconds
+
+    async def open(self, new: NewAccount, author: str) -> Account:
+        """Open an account and start its workflow. Opening the same number again with the same customer repeats safely.
+
+        Raises InvalidValue for a field that cannot be used, Conflict for a number that is another customer's.
+        """
+        async with self._make_work() as work:
+            known = await work.accounts.by_number(new.brand, new.number)
+            if known is None:
+                known = await self._write(work, new, author)
+                await work.commit()
+            elif known.customer_name != new.customer_name:
+                raise _number_taken(new)
+        await self.ensure_workflow(known)
+        return known
+
+    async def _write(self, work: UnitOfWork, new: NewAccount, author: str) -> Account:
+        brand = await work.accounts.brand(new.brand)
+        activated_at = new.activated_at or self._clock.now()
+        account = await work.accounts.add(_account_values(new, brand, activated_at))
+        for service in new.services:
+            await _subscribe(work, account, service, activated_at)
+        plan = await open_first_cycle(work, account, brand, activated_at)
+        await work.timeline.add(_opened(account, plan, self._clock.now(), author))
+        return account
+
+    async def ensure_workflow(self, account: Account) -> None:
+        """Start the account's workflow unless it runs; the open cycle's stored plan is where it begins."""
+        async with self._make_work() as work:
+            cycle = await work.accounts.open_cycle(account.account_id)
+        if cycle is None or account.status == "closed":
+            return
+        await self._process.start_account(
+            AccountState(
+                account_id=account.account_id,
+                brand=account.brand,
+                number=account.number,
+                plan=CyclePlan.from_dict(dict(cycle.plan)),
+                clock=self._clock.segment(),
+                paused=account.paused,
+                hold_until=account.hold_until,
+                spread_seconds=self._offset(account),
+            )
+        )
+
+    def _offset(self, account: Account) -> int:
+        """This account's place in the billing window of its day: a hash, so that one day's accounts are spread."""
+        if not self._spread_seconds:
+            return 0
+        return zlib.crc32(f"{account.brand}/{account.number}".encode()) % self._spread_seconds
+
+    async def get(self, account_id: str) -> Account:
+        async with self._make_work() as work:
+            return await work.accounts.get(account_id)
+
+    async def services_of(self, account_id: str) -> Sequence[Service]:
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.accounts.services(account_id)
+
+    async def add_service(self, account_id: str, new: NewService, author: str) -> Service:
+        """Subscribe a further line from now on; its first fee is on the next invoice."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            account = await work.accounts.lock(account_id)
+            service = await _subscribe(work, account, new, now)
+            await work.timeline.add(
+                TimelineEntry(
+                    account_id,
+                    now,
+                    "service_added",
+                    f"{service.kind} {service.identifier} on plan {service.plan_code} version {service.plan_version}",
+                    {"service_id": service.service_id, "plan_version": service.plan_version},
+                    author,
+                )
+            )
+            await work.commit()
+        return service
+
+    async def timeline(self, account_id: str, limit: int = 500) -> Sequence[TimelineEntry]:
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.timeline.of(account_id, limit)
+
+
+def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> dict[str, Any]:
+    day = CycleDay(new.cycle_day) if new.cycle_day is not None else local_date(activated_at, brand.zone).day
+    for place, discount in enumerate(new.discounts):
+        Discount.from_dict(discount, f"discounts[{place}]")
+    if new.customer_kind not in ("consumer", "business"):
+        raise InvalidValue(
+            "A customer is a consumer or a business.",
+            field="customer_kind",
+            value=new.customer_kind,
+            remedy="Use consumer or business.",
+        )
+    return {
+        "brand": brand.brand,
+        "number": new.number,
+        "status": "active",
+        "customer_kind": new.customer_kind,
+        "customer_name": new.customer_name,
+        "company": new.company,
+        "vat_number": new.vat_number,
+        "email": new.email,
+        "mobile": _phone_number(new.mobile, brand.country, "mobile") if new.mobile else "",
+        "postal_address": new.postal_address,
+        "country": new.country or brand.country,
+        "locale": new.locale or brand.locale,
+        "zone": brand.zone,
+        "cycle_day": day,
+        "notice_channels": new.notice_channels,
+        "discounts": list(new.discounts),
+        "segment": new.segment,
+        "activated_at": activated_at,
+    }
+
+
+async def _subscribe(work: UnitOfWork, account: Account, new: NewService, active_from: datetime) -> Service:
+    if new.kind not in SERVICE_KINDS:
+        raise InvalidValue(
+            "There is no such kind of service.",
+            field="services.kind",
+            value=new.kind,
+            remedy=f"Use one of {', '.join(SERVICE_KINDS)}.",
+        )
+    identifier = new.identifier
+    if new.kind in ("mobile", "fixed"):
+        identifier = _phone_number(identifier, account.country, "services.identifier")
+    if await work.accounts.owner_of(identifier, active_from) is not None:
+        raise Conflict(
+            "This number is in use by another service.",
+            field="services.identifier",
+            value=identifier,
+            remedy="End the other service first, or use another number.",
+        )
+    plan = await work.accounts.plan(new.plan_code)
+    if plan.brand != account.brand:
+        raise InvalidValue(
+            f"The plan belongs to the brand {plan.brand}.",
+            field="services.plan_code",
+            value=new.plan_code,
+            remedy=f"Use a plan of {account.brand}; GET /v1/plans?brand={account.brand} lists them.",
+        )
+    return await work.accounts.add_service(
+        {
+            "account_id": account.account_id,
+            "kind": new.kind,
+            "identifier": identifier,
+            "plan_code": plan.plan_code,
+            "plan_version": plan.plan_version,
+            "active_from": active_from,
+        }
+    )
+
+
+def _phone_number(text: str, country: str, field_name: str) -> str:
+    """The number in E.164; national forms are read in the account's country."""
+    try:
+        parsed = phonenumbers.parse(text, country or None)
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or not phonenumbers.is_possible_number(parsed):
+        raise InvalidValue(
+            "This is not a telephone number.",
+            field=field_name,
+            value=text,
+            remedy="Use the international form, like +31612345678.",
+        )
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _opened(account: Account, plan: CyclePlan, now: datetime, author: str) -> TimelineEntry:
+    return TimelineEntry(
+        account.account_id,
+        now,
+        "account_opened",
+        f"Account {account.number} opened; cycle day {account.cycle_day}, first invoice on {plan.invoice_date}",
+        {
+            "rule": "the first cycle starts on activation; no pro rata",
+            "activated_at": account.activated_at.isoformat(),
+            "closes_at": plan.closes_at.isoformat(),
+        },
+        author,
+    )
+
+
+def _number_taken(new: NewAccount) -> Conflict:
+    return Conflict(
+        f"The account number {new.number} is taken in brand {new.brand}.",
+        field="number",
+        value=new.number,
+        remedy="Use another number.",
+    )

@@ -1,0 +1,158 @@
+"""Announcing: the customer is told amount and date before money is taken, and the debit moves with a late notice."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+
+from billing.domain.cycle_calendar import at_local_time, local_date
+from billing.domain.cycle_plan import CyclePlan, replan_debit
+from billing.domain.cycle_policy import CyclePolicy
+from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
+from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
+from billing.messages.payments import RetryPlan, RetryPlanRequest
+from billing.ports.accounts import TimelineEntry
+from billing.ports.clock import BusinessClock
+from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.invoicing_cycles import store_plan
+from billing.services.notices import NoticeService
+from billing.services.payments import PaymentService
+
+
+class AnnouncingService:
+    """Joins dates and notices; both steps are safe to repeat."""
+
+    def __init__(
+        self, make_work: UnitOfWorkFactory, clock: BusinessClock, notices: NoticeService, payments: PaymentService
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._notices = notices
+        self._payments = payments
+
+    async def announce_invoice(self, request: AnnounceRequest) -> Announced:
+        """Send the ready notice with amount and debit date; a notice that leaves late names a later date."""
+        plan = await self._plan_as_of_now(request)
+        notice = await self._notices.send(
+            NoticeRequest(
+                request.account_id,
+                _ready_kind(request),
+                request.invoice_id,
+                plan.debit_on.isoformat() if request.amount_minor > 0 else "",
+                max(request.amount_minor, 0),
+                request.currency,
+                plan.debit_on,
+                request.invoice_ids,
+            )
+        )
+        if notice.wait_until is not None:
+            return Announced(False, notice.explanation, notice.wait_until)
+        return Announced(
+            True,
+            notice.explanation,
+            None,
+            request.invoice_ids,
+            request.amount_minor,
+            request.currency,
+            plan.debit_on,
+            plan.reminder_at,
+            plan.submit_at,
+            plan.debit_at,
+        )
+
+    async def _plan_as_of_now(self, request: AnnounceRequest) -> CyclePlan:
+        """The stored plan, moved when its ready notice did not leave on its day; the move is stored and explained."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            cycle = await work.accounts.lock_cycle(request.account_id, request.cycle_number)
+            plan = CyclePlan.from_dict(dict(cycle.plan))
+            account = await work.accounts.get(request.account_id)
+            brand = await work.accounts.brand(account.brand)
+            moved = replan_debit(plan, now, CyclePolicy.from_dict(dict(brand.cycle_policy)))
+            if request.amount_minor <= 0 or moved.debit_on == plan.debit_on:
+                return plan
+            await store_plan(work, request.account_id, moved)
+            await work.timeline.add(_moved(request, plan, moved, now))
+            await work.commit()
+            return moved
+
+    async def announce_retry(self, request: AnnounceRetryRequest) -> Announced:
+        """Find the next date a debit may be tried, and tell the customer; not told when nothing may be tried."""
+        plan = await self._payments.plan_retry(
+            RetryPlanRequest(request.account_id, request.invoice_ids, request.not_before)
+        )
+        if not plan.possible or plan.debit_on is None or plan.submit_at is None:
+            await self._explain(request, plan)
+            return Announced(False, plan.explanation)
+        now = self._clock.now()
+        if plan.notify_at is not None and plan.notify_at > now:
+            return Announced(False, plan.explanation, plan.notify_at)
+        notice = await self._tell_retry(request, plan)
+        if notice.wait_until is not None:
+            return Announced(False, notice.explanation, notice.wait_until)
+        return Announced(
+            True,
+            plan.explanation,
+            None,
+            plan.invoice_ids,
+            plan.amount_minor,
+            plan.currency,
+            plan.debit_on,
+            submit_at=plan.submit_at,
+            debit_at=await self._debit_at(request.account_id, plan),
+        )
+
+    async def _tell_retry(self, request: AnnounceRetryRequest, plan: RetryPlan) -> NoticeResult:
+        return await self._notices.send(
+            NoticeRequest(
+                request.account_id,
+                NoticeKind.RETRY,
+                plan.invoice_ids[0],
+                request.occasion,
+                plan.amount_minor,
+                plan.currency,
+                plan.debit_on,
+                plan.invoice_ids,
+            )
+        )
+
+    async def _debit_at(self, account_id: str, plan: RetryPlan) -> datetime:
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+            brand = await work.accounts.brand(account.brand)
+        policy = CyclePolicy.from_dict(dict(brand.cycle_policy))
+        assert plan.debit_on is not None
+        return at_local_time(plan.debit_on, time(policy.debit_hour_local), brand.zone)
+
+    async def _explain(self, request: AnnounceRetryRequest, plan: RetryPlan) -> None:
+        async with self._make_work() as work:
+            await work.timeline.add(
+                TimelineEntry(
+                    request.account_id,
+                    self._clock.now(),
+                    "retry_not_possible",
+                    f"No further debit: {plan.explanation}",
+                    {"rule": "retry by category and scheme", "invoices": list(request.invoice_ids)},
+                )
+            )
+            await work.commit()
+
+
+def _ready_kind(request: AnnounceRequest) -> NoticeKind:
+    if request.amount_minor <= 0:
+        return NoticeKind.NOTHING_TO_PAY
+    return NoticeKind.READY if request.debits else NoticeKind.READY_TO_PAY
+
+
+def _moved(request: AnnounceRequest, plan: CyclePlan, moved: CyclePlan, now: datetime) -> TimelineEntry:
+    return TimelineEntry(
+        request.account_id,
+        now,
+        "debit_moved",
+        f"The notice leaves late, so the debit moves from {plan.debit_on} to {moved.debit_on}",
+        {
+            "rule": "notice before debit, in local calendar days",
+            "planned_notice_on": local_date(plan.ready_notice_at, plan.zone).isoformat(),
+            "notice_on": local_date(now, plan.zone).isoformat(),
+            "invoice_id": request.invoice_id,
+        },
+    )

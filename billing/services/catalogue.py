@@ -1,0 +1,93 @@
+"""Brands and plans: checked as a whole before they are kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from billing.domain.banking_days import public_holidays
+from billing.domain.cycle_calendar import zone_info
+from billing.domain.cycle_plan import validate_policy
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.rating import PlanDefinition
+from billing.domain.tax import TaxTable
+from billing.ports.accounts import Brand, Plan
+from billing.ports.clock import BusinessClock
+from billing.ports.unit_of_work import UnitOfWorkFactory
+
+_CODE = re.compile(r"[a-z][a-z0-9-]{1,30}")
+
+
+class CatalogueService:
+    """What the operator sells, and under which names and rules."""
+
+    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock) -> None:
+        self._make_work = make_work
+        self._clock = clock
+
+    async def add_brand(self, brand: Brand) -> Brand:
+        """Keep a new brand. Raises InvalidValue for a code, zone, tax table or policy that cannot be kept."""
+        _check_brand(brand)
+        async with self._make_work() as work:
+            if brand.brand in {known.brand for known in await work.accounts.brands()}:
+                raise Conflict(
+                    f"The brand {brand.brand} is there already.",
+                    field="brand",
+                    value=brand.brand,
+                    remedy="Use another code.",
+                )
+            await work.accounts.add_brand(brand)
+            await work.commit()
+        return brand
+
+    async def brands(self) -> Sequence[Brand]:
+        async with self._make_work() as work:
+            return await work.accounts.brands()
+
+    async def publish_plan(self, brand: str, definition: Mapping[str, Any]) -> Plan:
+        """Publish the next version of a plan; the same definition again is the version that is there.
+
+        Raises InvalidValue naming the dotted field of a definition that cannot be read, or a currency that is not the
+        brand's.
+        """
+        read = PlanDefinition.from_dict(dict(definition))
+        async with self._make_work() as work:
+            owner = await work.accounts.brand(brand)
+            if read.currency != owner.currency:
+                raise InvalidValue(
+                    f"The brand {brand} bills in {owner.currency}.",
+                    field="currency",
+                    value=read.currency,
+                    remedy=f"Publish the plan in {owner.currency}.",
+                )
+            versions = [plan for plan in await work.accounts.plans(brand) if plan.plan_code == read.code]
+            number = 1 + max((plan.plan_version for plan in versions), default=0)
+            kept = {**read.to_dict(), "version": number}
+            same = [plan for plan in versions if {**plan.definition, "version": number} == kept]
+            if same:
+                return same[-1]
+            plan = Plan(read.code, number, brand, read.name, kept, self._clock.now())
+            await work.accounts.add_plan(plan)
+            await work.commit()
+        return plan
+
+    async def plans(self, brand: str | None = None) -> Sequence[Plan]:
+        async with self._make_work() as work:
+            return await work.accounts.plans(brand)
+
+
+def _check_brand(brand: Brand) -> None:
+    if not _CODE.fullmatch(brand.brand):
+        raise InvalidValue(
+            "A brand's code is short and plain, because it is part of workflow ids.",
+            field="brand",
+            value=brand.brand,
+            remedy="Use lower-case letters, digits and hyphens, like vonk.",
+        )
+    zone_info(brand.zone)
+    public_holidays(brand.country, 2026)
+    TaxTable.from_dict(dict(brand.tax_table), "tax_table")
+    policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
+    validate_policy(policy, brand.zone)
