@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from billing.persistence.usage_intake import SqlUsageIntake
+from billing.persistence.usage_keeping import SqlUsageKeeping
+from billing.persistence.usage_reading import SqlUsageReading
 
 
-class SqlUsageRepository:
+class SqlUsageRepository(SqlUsageReading, SqlUsageIntake, SqlUsageKeeping):
     """Usage events, counters, the file registry and what could not be taken."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection

@@ -118,6 +118,23 @@ class Crossing:
     included: int
     crossed_at: datetime
 
+    @property
+    def key(self) -> tuple[str, int, str, str, int]:
+        """What is told only once."""
+        return self.account_id, self.cycle_number, self.service_id, self.allowance_code, self.percent
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A service of an account and its plan version."""
+
+    account_id: str
+    service_id: str
+    plan_code: str
+    plan_version: int
+    active_from: datetime
+    active_to: datetime | None
+
 
 @dataclass(frozen=True, slots=True)
 class PendingThreshold:
@@ -158,9 +175,18 @@ class UsageIntakeStore(Protocol):
         """Counters by (account_id, cycle_number)."""
         ...
 
-    async def add_crossings(self, crossings: Sequence[Crossing]) -> int:
-        """Write the crossings not seen before to the outbox; answers how many were new."""
+    async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
+        """All services of these accounts: an allowance may be shared by a service that was not used."""
         ...
 
-    async def pending_thresholds(self, limit: int = 500) -> Sequence[PendingThreshold]: ...
+    async def add_crossings(self, crossings: Sequence[Crossing]) -> Sequence[Crossing]:
+        """Write the crossings not seen before to the outbox; answers those."""
+        ...
+
+    async def pending_thresholds(
+        self, account_ids: Sequence[str] = (), limit: int = 500
+    ) -> Sequence[PendingThreshold]:
+        """Crossings not told yet, oldest first; of some accounts, or of all."""
+        ...
+
     async def mark_sent(self, account_id: str, outbox_id: str, at: datetime) -> None: ...

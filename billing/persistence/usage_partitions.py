@@ -1,0 +1,40 @@
+"""The daily partitions of the usage events, by UTC day: made before they are needed, dropped when they are too old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# Any number no other advisory lock of ours uses: one transaction at a time changes the partitions.
+_PARTITIONS_LOCK = 7_290_001
+_KNOWN = text("SELECT relid::regclass::text AS name FROM pg_partition_tree('usage_events') WHERE isleaf")
+
+
+def partition_name(day: date) -> str:
+    """The table that holds a day's events."""
+    return f"usage_events_{day:%Y%m%d}"
+
+
+async def create_days(connection: AsyncConnection, days: Sequence[date]) -> None:
+    """Create and attach what is missing. Attaching lets writers of other days go on, unlike creating in place."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+    known = {row.name for row in await connection.execute(_KNOWN)}
+    for day in sorted(set(days)):
+        name = partition_name(day)
+        if name not in known:
+            await connection.execute(text(f"CREATE TABLE {name} (LIKE usage_events INCLUDING ALL)"))
+            bounds = f"FROM ('{day} 00:00+00') TO ('{day + timedelta(days=1)} 00:00+00')"
+            await connection.execute(text(f"ALTER TABLE usage_events ATTACH PARTITION {name} FOR VALUES {bounds}"))
+
+
+async def drop_days_before(connection: AsyncConnection, day: date) -> int:
+    """Drop whole days older than ``day``; counters and invoices stay. Answers how many days were dropped."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+    oldest_kept = partition_name(day)
+    names = [row.name for row in await connection.execute(_KNOWN) if row.name < oldest_kept]
+    for name in names:
+        await connection.execute(text(f"DROP TABLE {name}"))
+    return len(names)

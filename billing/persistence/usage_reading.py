@@ -1,0 +1,78 @@
+"""Counted usage on PostgreSQL, as invoicing and the live balance read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.persistence.statements import fetch_all
+from billing.persistence.tables import usage as t
+from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
+
+
+class SqlUsageReading:
+    """Counters, late usage and details of one account."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def counters_of(self, account_id: str, cycle_number: int) -> Sequence[CounterRow]:
+        counters = t.usage_counters.c
+        query = (
+            select(t.usage_counters)
+            .where(counters.account_id == account_id, counters.cycle_number == cycle_number)
+            .order_by(*t.usage_counters.primary_key.columns)
+        )
+        return await fetch_all(self._connection, CounterRow, query)
+
+    async def unbilled_late_usage(self, account_id: str) -> Sequence[LateUsageRow]:
+        late = t.usage_late.c
+        query = (
+            select(t.usage_late)
+            .where(late.account_id == account_id, late.invoice_id.is_(None))
+            .order_by(late.cycle_number, late.late_id)
+            .with_for_update()
+        )
+        return await fetch_all(self._connection, LateUsageRow, query)
+
+    async def late_usage_of(self, account_id: str, cycle_number: int) -> Sequence[LateUsageRow]:
+        late = t.usage_late.c
+        query = (
+            select(t.usage_late)
+            .where(late.account_id == account_id, late.cycle_number == cycle_number)
+            .order_by(late.late_id)
+        )
+        return await fetch_all(self._connection, LateUsageRow, query)
+
+    async def mark_late_billed(self, account_id: str, late_ids: Sequence[str], invoice_id: str) -> int:
+        late = t.usage_late.c
+        changed = await self._connection.execute(
+            update(t.usage_late)
+            .where(late.account_id == account_id, late.late_id.in_(late_ids), late.invoice_id.is_(None))
+            .values(invoice_id=invoice_id)
+        )
+        return changed.rowcount
+
+    async def event_details(
+        self, account_id: str, cycle_number: int, service_id: str, limit: int = 10_000
+    ) -> Sequence[EventDetail]:
+        events = t.usage_events.c
+        query = (
+            select(t.usage_events)
+            .where(events.account_id == account_id, events.service_id == service_id)
+            .where(events.cycle_number == cycle_number)
+            .order_by(events.started_at, events.key_hash)
+            .limit(limit)
+        )
+        return await fetch_all(self._connection, EventDetail, query)
+
+    async def last_counted_at(self, account_id: str, cycle_number: int) -> datetime | None:
+        counters = t.usage_counters.c
+        query = select(func.max(counters.counted_at)).where(
+            counters.account_id == account_id, counters.cycle_number == cycle_number
+        )
+        found: datetime | None = (await self._connection.execute(query)).scalar_one()
+        return found

@@ -1,0 +1,58 @@
+"""What has to be kept of a batch: rejected, recycled and conflicting records, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from billing.ports.usage import NewIssue
+from billing.services.usage_intake import LONGEST_RAW, Entry, Outcome, ReadBatch, RecordResult
+from billing.services.usage_records import Malformed, UsageRecord, hash_of
+
+
+def issues_of(
+    batch: ReadBatch, results: Sequence[RecordResult], now: datetime, file_id: str | None = None
+) -> list[NewIssue]:
+    """What has to be kept of a batch: rejected, recycled and conflicting records."""
+    kept = (Outcome.REJECTED, Outcome.RECYCLED, Outcome.CONFLICT)
+    return [
+        _issue(batch.entries[result.place], batch.records[result.place], result, now, file_id)
+        for result in results
+        if result.outcome in kept
+    ]
+
+
+def _issue(
+    entry: Entry, record: UsageRecord | Malformed, result: RecordResult, now: datetime, file_id: str | None
+) -> NewIssue:
+    known = record if isinstance(record, UsageRecord) else None
+    event = known.as_dict() if known else _plain(entry.event or {})
+    raw = (entry.raw or str(dict(event)))[:LONGEST_RAW].replace("\x00", "\\x00")
+    where = (file_id or "", str(entry.line_number or ""))
+    identity = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (*where, raw)
+    return NewIssue(
+        kind=result.outcome.value,
+        source=known.source if known else str(event.get("source") or ""),
+        record_id=known.record_id if known else str(event.get("record_id") or ""),
+        identifier=known.identifier if known else str(event.get("identifier") or ""),
+        event=event,
+        raw=raw,
+        field=result.field,
+        reason=result.reason,
+        dedup_hash=hash_of(result.outcome.value, *identity),
+        created_at=now,
+        file_id=file_id,
+        line_number=entry.line_number,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it in the database: no NUL, nothing but plain kinds."""
+    if isinstance(value, Mapping):
+        return {_plain(str(name)): _plain(each) for name, each in list(value.items())[:LONGEST_RAW]}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)[:LONGEST_RAW].replace("\x00", "\\x00")
