@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import APIKeyHeader
 
 from api.container import Container
+from billing.services.access import ROLES, Caller
 
-ROLES = ("viewer", "agent", "finance", "admin")  # each may do what the ones before it may
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls: the key's name and role. The name is the author of what the call changes."""
-
-    name: str
-    role: str
 
 
 def get_container(request: Request) -> Container:
@@ -32,7 +23,7 @@ ContainerDep = Annotated[Container, Depends(get_container)]
 
 
 def require(role: str) -> Callable[..., Awaitable[Caller]]:
-    """A dependency that admits callers of at least this role."""
+    """A dependency that admits callers of at least this role; each may do what the ones before it may."""
     needed = ROLES.index(role)
 
     async def admitted(container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None) -> Caller:

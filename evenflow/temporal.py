@@ -1,0 +1,162 @@
+"""Temporal as Evenflow uses it: one plugin for client, worker and replayer, and the process port on a client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.plugin import SimplePlugin
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.identities import (
+    BILLING_QUEUE,
+    UPKEEP_WORKFLOW_ID,
+    account_workflow_id,
+    usage_import_workflow_id,
+)
+from billing.messages.upkeep import UpkeepState
+from billing.messages.usage import ImportFileRequest
+
+# Pure code of ours: passing it through the sandbox saves loading it again for every workflow instance.
+PASSED_THROUGH = ("billing", "activities", "pydantic", "phonenumbers", "structlog")
+# An update waits for the account's run; a caller of the API should not wait longer than this.
+COMMAND_TIMEOUT = timedelta(seconds=30)
+
+
+def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
+    """Our sandbox in the place of the default one; a runner somebody chose on purpose is left alone."""
+    if given is not None and not isinstance(given, SandboxedWorkflowRunner):
+        return given
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def plugin() -> SimplePlugin:
+    """Data converter and sandbox, the same for everything that speaks to Temporal."""
+    return SimplePlugin("evenflow", data_converter=pydantic_data_converter, workflow_runner=_runner)
+
+
+async def connect(address: str, namespace: str = "default", api_key: str = "", tls: bool = False) -> Client:
+    """A client. ``address`` as host:port; with an API key TLS is always used, as Temporal Cloud wants it."""
+    return await Client.connect(
+        address, namespace=namespace, api_key=api_key or None, tls=tls or bool(api_key), plugins=[plugin()]
+    )
+
+
+class TemporalProcess:
+    """The process port on Temporal: starts by deterministic id, signals and updates by workflow id."""
+
+    def __init__(self, client: Client, queue: str = BILLING_QUEUE) -> None:
+        self._client = client
+        self._queue = queue
+
+    async def start_account(self, state: AccountState) -> None:
+        """Start the account's workflow; nothing happens when it runs."""
+        await self._start(
+            "AccountWorkflow",
+            state,
+            account_workflow_id(state.brand, state.number),
+            f"Account {state.brand}/{state.number}, cycle day {state.plan.cycle_day}",
+            [
+                SearchAttributePair(SearchAttributeKey.for_keyword("Brand"), state.brand),
+                SearchAttributePair(SearchAttributeKey.for_int("CycleDay"), int(state.plan.cycle_day)),
+            ],
+        )
+
+    async def start_import(self, request: ImportFileRequest) -> None:
+        """Start the import of a registered file; nothing happens when it runs."""
+        await self._start(
+            "UsageImportWorkflow", request, usage_import_workflow_id(request.file_id), f"Import {request.file_id}"
+        )
+
+    async def start_upkeep(self, state: UpkeepState) -> None:
+        """Start the one upkeep workflow; nothing happens when it runs."""
+        await self._start("UpkeepWorkflow", state, UPKEEP_WORKFLOW_ID, "Upkeep: finds and mends what was missed")
+
+    async def _start(
+        self, workflow: str, state: Any, workflow_id: str, summary: str, attributes: Sequence[Any] = ()
+    ) -> None:
+        try:
+            await self._client.start_workflow(
+                workflow,
+                state,
+                id=workflow_id,
+                task_queue=self._queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=TypedSearchAttributes(list(attributes)) if attributes else None,
+                static_summary=summary,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+
+    async def signal(self, workflow_id: str, signal: str, payload: Any) -> None:
+        """Tell a fact. Raises NotFound when no workflow of this id is open."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(signal, payload)
+        except RPCError as error:
+            raise _missing(workflow_id, error) from error
+
+    async def command(self, workflow_id: str, update: str, command: Command) -> CommandResult:
+        """Carry out a command and answer its result. Raises the refusal that the workflow answered."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        try:
+            result = await handle.execute_update(
+                update, command, id=command.command_id, result_type=CommandResult, rpc_timeout=COMMAND_TIMEOUT
+            )
+        except WorkflowUpdateFailedError as error:
+            raise _refusal(error.cause) from error
+        except RPCError as error:
+            raise _missing(workflow_id, error) from error
+        return result
+
+    async def view(self, workflow_id: str) -> AccountView:
+        """Look at one account's process. Raises NotFound when there is none."""
+        try:
+            view: AccountView = await self._client.get_workflow_handle(workflow_id).query(
+                "view", result_type=AccountView, rpc_timeout=COMMAND_TIMEOUT
+            )
+        except RPCError as error:
+            raise _missing(workflow_id, error) from error
+        return view
+
+
+def _missing(workflow_id: str, error: RPCError) -> Exception:
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        return error
+    return NotFound(
+        f"No open workflow {workflow_id}.",
+        field="workflow_id",
+        value=workflow_id,
+        remedy="Upkeep starts missing workflows within minutes; a closed account has none.",
+    )
+
+
+_KINDS: dict[str, type[Refusal]] = {"NotFound": NotFound, "Conflict": Conflict, "InvalidValue": InvalidValue}
+
+
+def _refusal(cause: BaseException | None) -> Exception:
+    """The refusal inside a failed update."""
+    if not isinstance(cause, ApplicationError):
+        return RuntimeError(f"the command failed: {cause}")
+    details = cause.details[0] if cause.details else {}
+    return _KINDS.get(cause.type or "", UnableTo)(
+        cause.message,
+        field=details.get("field", ""),
+        value=details.get("value", ""),
+        remedy=details.get("remedy", ""),
+    )
