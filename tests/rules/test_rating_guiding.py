@@ -73,6 +73,14 @@ def test_an_allowance_for_some_prefixes_splits_the_band_it_cuts(destination: str
     assert guided.band == band
 
 
+def test_a_group_keeps_its_name_when_an_allowance_splits_off_its_first_prefix() -> None:
+    price = {"code": "calls", "model": "per_unit", "destinations": [{"prefixes": ["324", "32"], "rate": "1"}], **MINUTE}
+    mobile = {"code": "mobile", "meter": VOICE, "quantity": 600, "prefixes": ["324"]}
+    plan = a_plan(price, allowances=[mobile])
+    bands = [guide(plan, UsageEvent(VOICE, 1, number)) for number in ("3247", "3221")]
+    assert [each.band for each in bands if isinstance(each, Guided)] == ["324", "32"]
+
+
 @given(st.text("0123456789", min_size=0, max_size=15))
 def test_guiding_agrees_with_trying_every_prefix(number: str) -> None:
     rates = {"33": "33", "337": "337", "336": "337"}

@@ -119,7 +119,25 @@ def test_the_base_allowance_is_drawn_before_the_add_on() -> None:
 def test_an_allowance_for_some_prefixes_covers_only_those() -> None:
     mobile = {"code": "mobile", "meter": VOICE, "quantity": 6000, "prefixes": ["3247"]}
     bill = rated(a_plan(HOME, allowances=[mobile]), [*calls(600, to="32470"), *calls(600, to="32200")])
-    assert amounts(bill) == [("usage", "home", "0.60"), ("usage", "home, +3247", "0.00")]
+    assert amounts(bill) == [("usage", "home", "0.60")]
+    assert (bill.lines[0].quantity, bill.lines[0].allowance_drawn) == (1200, 600)
+
+
+@pytest.mark.parametrize(
+    ("model", "amount"),
+    [
+        ({"model": "flat", "fee": "3"}, "3.00"),
+        ({"model": "graduated", "tiers": [{"up_to": 15, "rate": "0.10"}, {"rate": "0.01"}]}, "1.55"),
+        ({"model": "volume", "tiers": [{"up_to": 15, "rate": "0.10"}, {"rate": "0.01"}]}, "0.20"),
+        ({"model": "package", "rate": "1", "unit_size": 3600}, "1.00"),
+    ],
+)
+def test_an_allowance_for_some_prefixes_never_starts_tiers_or_blocks_anew(model: dict[str, Any], amount: str) -> None:
+    """20 minutes are left to charge: 10 towards each of two bands that only the allowance tells apart."""
+    mobile = {"code": "mobile", "meter": VOICE, "quantity": 600, "prefixes": ["3247"]}
+    plan = a_plan({"code": "home", **MINUTE} | model, allowances=[mobile])
+    bill = rated(plan, [*calls(1200, to="32470"), *calls(600, to="32200")])
+    assert amounts(bill) == [("usage", "home", amount)]
 
 
 def test_a_price_may_stay_outside_all_allowances() -> None:

@@ -26,6 +26,11 @@ class Band:
     destination: Destination | None
     allowances: tuple[int, ...]
 
+    @property
+    def group(self) -> str:
+        """The band of the whole group: bands that only an allowance splits are priced together, on one line."""
+        return _home(self.destination)
+
 
 class PrefixTable:
     """Longest prefix wins: one dictionary, tried from the longest length that occurs."""

@@ -12,7 +12,7 @@ from billing.domain.money import Money, total
 from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter
 from billing.domain.rating.drawing import AllowanceState, Draw
-from billing.domain.rating.model import ChargedUsage, money_text
+from billing.domain.rating.model import ChargedUsage, events_text, money_text
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
 
@@ -65,14 +65,12 @@ class RatedUsage:
 
 
 def usage_line(plan: PlanDefinition, band: Band, counter: Counter, draws: Sequence[Draw]) -> RatedLine:
-    """Price one counter after its draws."""
+    """Price the counter of one group of destinations after its draws."""
     price, model = band.price, band.price.model_for(band.destination)
     drawn = sum(draw.quantity for draw in draws)
     usage = ChargedUsage(counter.events, counter.quantity - drawn, counter.amount, price.unit, plan.currency)
-    steps = [
-        f"{counter.events} events, {price.unit.quantity(counter.quantity)} counted at increments {price.increments}"
-    ]
-    steps += _draw_steps(usage, draws)
+    counted = f"{events_text(counter.events)}, {price.unit.quantity(counter.quantity)}"
+    steps = [f"{counted} counted at increments {price.increments}", *_draw_steps(usage, draws)]
     if price.round_each_event:
         exact = counter.amount
         steps.append(f"each event at {model.unit_price(price.unit, plan.currency)} and rounded half up")
@@ -84,7 +82,7 @@ def usage_line(plan: PlanDefinition, band: Band, counter: Counter, draws: Sequen
     return RatedLine(
         kind=LineKind.USAGE,
         price_code=price.code,
-        band=band.code,
+        band=band.group,
         description=_description(band),
         tax_code=price.tax_code,
         events=counter.events,
@@ -111,7 +109,7 @@ def _by_totals(band: Band, usage: ChargedUsage) -> tuple[Decimal, tuple[str, ...
         return charge.amount, charge.steps
     fees = fee * usage.events
     fee_text, fees_text = money_text(fee, usage.currency), money_text(fees, usage.currency)
-    step = f"{usage.events} events x connection fee {fee_text} = {fees_text}"
+    step = f"{events_text(usage.events)} x connection fee {fee_text} = {fees_text}"
     return charge.amount + fees, (*charge.steps, step)
 
 
@@ -126,7 +124,7 @@ def _rounding_step(exact: Decimal, amount: Money) -> str:
 def _description(band: Band) -> str:
     if band.destination is not None:
         return f"{band.price.name}, {band.destination.name}"
-    return f"{band.price.name}, +{band.code}" if band.code else band.price.name
+    return band.price.name
 
 
 def limit_line(price: PriceDefinition, lines: Sequence[RatedLine], currency: str) -> RatedLine | None:

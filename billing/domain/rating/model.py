@@ -115,3 +115,8 @@ def base_rate(fields: Fields) -> Decimal | None:
     if fields.has("rate") or not fields.has("destinations"):
         return fields.amount("rate")
     return None
+
+
+def events_text(events: int) -> str:
+    """A count of events: "1 event", "2 events"."""
+    return f"{events} event" if events == 1 else f"{events} events"

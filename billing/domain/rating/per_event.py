@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from billing.domain.fields import Fields
-from billing.domain.rating.model import Charge, ChargedUsage, PriceModel, Unit, base_rate, money_text
+from billing.domain.rating.model import Charge, ChargedUsage, PriceModel, Unit, base_rate, events_text, money_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PerEvent(PriceModel):
         rate = self.rate or Decimal(0)
         amount = rate * usage.events
         rate_text, amount_text = money_text(rate, usage.currency), money_text(amount, usage.currency)
-        return Charge(amount, (f"{usage.events} events x {rate_text} = {amount_text}",))
+        return Charge(amount, (f"{events_text(usage.events)} x {rate_text} = {amount_text}",))
 
     def unit_price(self, unit: Unit, currency: str) -> str:
         return f"{money_text(self.rate or Decimal(0), currency)} per event"

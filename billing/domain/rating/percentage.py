@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from billing.domain.fields import Fields, plain
-from billing.domain.rating.model import Charge, ChargedUsage, PriceModel, Unit, money_text
+from billing.domain.rating.model import Charge, ChargedUsage, PriceModel, Unit, events_text, money_text
 
 _LARGEST_PERCENT = Decimal(1000)
 
@@ -32,7 +32,7 @@ class Percentage(PriceModel):
         return (carried_amount * self.percent).scaleb(-2)
 
     def charge(self, usage: ChargedUsage) -> Charge:
-        share = f"{plain(self.percent)} % of the amounts of {usage.events} events"
+        share = f"{plain(self.percent)} % of the amounts of {events_text(usage.events)}"
         return Charge(usage.amount, (f"{share} = {money_text(usage.amount, usage.currency)}",))
 
     def unit_price(self, unit: Unit, currency: str) -> str:

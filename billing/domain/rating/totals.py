@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from billing.domain.errors import InvalidValue
+from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter, merge
-from billing.domain.rating.drawing import DrawBook, draw_own, draw_shared
+from billing.domain.rating.drawing import Draw, DrawBook, draw_own, draw_shared
 from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
 from billing.domain.rating.plan import PlanDefinition
+from billing.domain.rating.price import PriceDefinition
 
 
 def rate_totals(plan: PlanDefinition, counters: Iterable[Counter], *, on: date | None = None) -> RatedUsage:
@@ -43,15 +45,27 @@ def _rated(book: DrawBook, on: date | None) -> RatedUsage:
     plan = book.plan
     lines: list[RatedLine] = []
     for price in plan.usage_prices:
-        own = [
-            usage_line(plan, plan.bands.by_code[counter.key], counter, book.draws.get(counter.key, ()))
-            for counter in book.counters
-            if counter.price_code == price.code
-        ]
+        own = [usage_line(plan, band, counter, draws) for band, counter, draws in _groups(book, price)]
         limit = limit_line(price, own, plan.currency)
         own += [limit] if limit else []
         lines += [*own, *discount_lines(plan, price, own, on)]
     return RatedUsage(plan.currency, tuple(lines), book.states())
+
+
+def _groups(book: DrawBook, price: PriceDefinition) -> Iterator[tuple[Band, Counter, list[Draw]]]:
+    """One price's counters put together again where an allowance split them: tiers and blocks count their total."""
+    counters: dict[str, Counter] = {}
+    draws: dict[str, list[Draw]] = {}
+    bands: dict[str, Band] = {}
+    for counter in book.counters:
+        if counter.price_code == price.code:
+            band = book.plan.bands.by_code[counter.key]
+            bands.setdefault(band.group, band)
+            so_far = counters.get(band.group, Counter(price.code, band.group, 0, 0))
+            counters[band.group] = so_far.plus(counter)
+            draws.setdefault(band.group, []).extend(book.draws.get(counter.key, ()))
+    for group, counter in counters.items():
+        yield bands[group], counter, draws[group]
 
 
 def _in_drawing_order(plan: PlanDefinition, counters: Iterable[Counter]) -> list[Counter]:
