@@ -100,6 +100,18 @@ class VendorBusy(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class VendorRefusesUs(Exception):
+    """A fault: the vendor does not know our key or our sender. Nothing was taken; people must mend the settings.
+
+    The customer hears nothing of it, and no other channel is tried.
+    """
+
+    def __init__(self, vendor: str, code: str, explanation: str) -> None:
+        super().__init__(f"{vendor} refuses our account ({code}): {explanation}")
+        self.vendor = vendor
+        self.code = code
+
+
 class CallbackRefused(Refusal):
     """A callback without a valid signature, too old, or unreadable. Nothing of it is kept."""
 

@@ -198,3 +198,11 @@ class NoticeRepository(Protocol):
     async def templates(self, brand: str) -> Sequence[NoticeTemplate]:
         """The newest version of each of a brand's texts."""
         ...
+
+
+class InvoiceDocuments(Protocol):
+    """The document of an issued invoice, to send along."""
+
+    async def pdf(self, account_id: str, invoice_id: str) -> bytes:
+        """The invoice as PDF. Raises NotFound."""
+        ...

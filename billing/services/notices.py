@@ -1,0 +1,138 @@
+"""Notices: send each at most once, outside of quiet hours, on the channel that works, and keep the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from billing.messages.notices import NoticeRequest, NoticeResult
+from billing.ports.clock import BusinessClock
+from billing.ports.notices import TAKEN, UNFINISHED, Notice, NoticeStatus
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.notice_channels import choose_channels, other_channels
+from billing.services.notice_composing import Customer
+from billing.services.notice_delivery import NoticeDelivery, new_notice
+from billing.services.notice_timing import allowed_from
+
+SENT, REPEATED, FAILED, WAIT = "sent", "repeated", "failed", "wait"
+
+
+class NoticeService:
+    """The one way a customer hears from us."""
+
+    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, delivery: NoticeDelivery) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._delivery = delivery
+
+    async def send(self, request: NoticeRequest) -> NoticeResult:
+        """Send a notice, or say that it went out before, has to wait for quiet hours to end, or reaches nobody.
+
+        Raises UnusableTemplate when the request lacks what the notice must name, and faults (a vendor that does not
+        answer or is busy): repeat the same request, nothing is sent twice.
+        """
+        async with self._make_work() as work:
+            customer = await read_customer(work, request.account_id)
+            before = await _of(work, request)
+        now = self._clock.now()
+        allowed_at = allowed_from(request.kind, now, customer.account, customer.brand, hurry=request.hurry)
+        if not before and allowed_at > now:
+            return NoticeResult(WAIT, wait_until=allowed_at, explanation="quiet hours of the customer")
+        channels = _to_do(before, choose_channels(request.kind, customer.account, customer.brand).channels)
+        for channel in channels:
+            await self._delivery.deliver(request, customer, channel)
+        after = await self._with_fallback(request) if channels or not _are_taken(before) else before
+        if not _are_taken(after):
+            return _result(FAILED, after)
+        return _result(SENT if channels or not _are_taken(before) else REPEATED, after)
+
+    async def _with_fallback(self, request: NoticeRequest) -> Sequence[Notice]:
+        async with self._make_work() as work:
+            notices = await _of(work, request)
+        failed = [notice for notice in notices if notice.status is NoticeStatus.FAILED]
+        if _are_taken(notices) or not failed:
+            return notices
+        await self.fall_back(failed[0])
+        async with self._make_work() as work:
+            return await _of(work, request)
+
+    async def fall_back(self, failed: Notice) -> Notice | None:
+        """Send a notice that could not be delivered by the other channel, once; None when there is no other."""
+        request = request_of(failed)
+        async with self._make_work() as work:
+            customer = await read_customer(work, failed.account_id)
+            tried = {notice.channel for notice in await _of(work, request)}
+        for channel in other_channels(customer.account, tried)[:1]:
+            return await self._send_or_wait(request, customer, channel, failed.notice_id)
+        return None
+
+    async def _send_or_wait(
+        self, request: NoticeRequest, customer: Customer, channel: str, fallback_of: str
+    ) -> Notice | None:
+        now = self._clock.now()
+        allowed_at = allowed_from(request.kind, now, customer.account, customer.brand, hurry=request.hurry)
+        if allowed_at <= now:
+            return await self._delivery.deliver(request, customer, channel, fallback_of)
+        waiting = new_notice(request, customer, channel, now, fallback_of=fallback_of, send_after=allowed_at)
+        async with self._make_work() as work:
+            notice = await work.notices.add(waiting)
+            await work.commit()
+        return notice
+
+    async def send_waiting(self) -> int:
+        """Send the notices whose quiet hours are over; how many there were. For the upkeep."""
+        async with self._make_work() as work:
+            due = await work.notices.due(self._clock.now())
+        for notice in due:
+            async with self._make_work() as work:
+                customer = await read_customer(work, notice.account_id)
+            await self._delivery.deliver(request_of(notice), customer, notice.channel, notice.fallback_of)
+        return len(due)
+
+
+async def read_customer(work: UnitOfWork, account_id: str) -> Customer:
+    """The account with its brand."""
+    account = await work.accounts.get(account_id)
+    return Customer(account, await work.accounts.brand(account.brand))
+
+
+def request_of(notice: Notice) -> NoticeRequest:
+    """The request that a notice came from."""
+    return NoticeRequest(
+        account_id=notice.account_id,
+        kind=notice.kind,
+        subject=notice.subject,
+        occasion=notice.occasion,
+        amount_minor=notice.amount_minor,
+        currency=notice.currency,
+        on=notice.named_on,
+        invoice_ids=tuple(notice.invoice_ids),
+        hurry=notice.hurry,
+    )
+
+
+async def _of(work: UnitOfWork, request: NoticeRequest) -> Sequence[Notice]:
+    return await work.notices.of_occasion(request.account_id, request.subject, request.kind, request.occasion)
+
+
+def _are_taken(notices: Sequence[Notice]) -> bool:
+    return any(notice.status in TAKEN for notice in notices)
+
+
+def _to_do(before: Sequence[Notice], chosen: Sequence[str]) -> list[str]:
+    """Channels begun and not finished, then chosen ones not begun. One that waits for quiet hours is the upkeep's."""
+    unfinished = [one.channel for one in before if one.status in UNFINISHED and one.send_after is None]
+    return unfinished + [channel for channel in chosen if channel not in {one.channel for one in before}]
+
+
+def _result(status: str, notices: Sequence[Notice]) -> NoticeResult:
+    taken = [notice for notice in notices if notice.status in TAKEN]
+    first: datetime | None = min((notice.accepted_at for notice in taken if notice.accepted_at), default=None)
+    return NoticeResult(
+        status,
+        sent_on=min((notice.sent_on for notice in taken if notice.sent_on), default=None),
+        sent_at=first,
+        channels=tuple(notice.channel for notice in taken),
+        explanation="; ".join(f"{notice.channel}: {notice.failure}" for notice in notices if notice.failure)
+        or ("" if taken else "no channel reaches this customer"),
+    )
