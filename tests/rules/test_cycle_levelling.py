@@ -33,6 +33,10 @@ def test_no_day_has_less_than_the_one_taken(load: dict[int, int], near: int | No
     assert load.get(taken, 0) == min(load.get(day, 0) for day in range(1, 32))
 
 
+def test_large_accounts_are_placed_first_so_that_small_ones_fill_up() -> None:
+    assert level({}, [100, 100, 200], allowed_days=[5, 20]) == [20, 20, 5]
+
+
 @given(amounts=st.lists(st.integers(1, 10_000), min_size=1, max_size=200))
 def test_levelled_accounts_leave_no_day_further_ahead_than_one_account(amounts: list[int]) -> None:
     days = level({}, amounts)

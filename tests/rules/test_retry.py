@@ -52,6 +52,15 @@ def test_a_used_up_budget_says_when_it_frees_up() -> None:
     assert may_retry(FailureCategory.FUNDS, Scheme.VISA, tries(20, timedelta(days=1)), verdict.not_before).allowed
 
 
+def test_an_overdrawn_budget_frees_up_only_when_a_whole_try_fits_again() -> None:
+    attempts = tries(22, timedelta(days=1))
+    frees_at = may_retry(FailureCategory.FUNDS, Scheme.VISA, attempts, NOW).not_before
+    assert frees_at == NOW - timedelta(days=19) + timedelta(days=30)
+    assert may_retry(FailureCategory.FUNDS, Scheme.VISA, attempts, frees_at).allowed
+    just_before = frees_at - timedelta(seconds=1)
+    assert not may_retry(FailureCategory.FUNDS, Scheme.VISA, attempts, just_before).allowed
+
+
 @pytest.mark.parametrize("code", ["MD01", "MD06", "MD07", "AC04"])
 def test_sepa_never_retries_a_dead_mandate_a_refusal_a_death_or_a_closed_account(code: str) -> None:
     assert not may_retry(FailureCategory.FUNDS, Scheme.SEPA, ONE_TRY, NOW, code).allowed
