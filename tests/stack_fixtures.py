@@ -12,14 +12,20 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from temporalio.client import Client
 
+from evenflow.stack.assembly import simulator_child
 from evenflow.stack.child import Child, ChildSpec
+from evenflow.stack.directory import DataDirectory
+from evenflow.stack.environment import simulated_email_key, simulated_vendors, vendor_environment
+from evenflow.stack.environment import simulator_environment as environment_of_simulator
 from evenflow.stack.migrate import upgrade
 from evenflow.stack.ports import free_port
 from evenflow.stack.postgres import PostgresServer, prepare_postgres
+from evenflow.stack.running import web_address
 from evenflow.stack.temporal_server import NAMESPACE, TemporalServer
 
 TEMPLATE_DATABASE = "evenflow_template"
@@ -113,6 +119,28 @@ def temporal_address(temporal_server: TemporalServer) -> str:
 async def temporal_client(temporal_address: str) -> Client:
     """A plain client of the server, without the application's converter and interceptors."""
     return await Client.connect(temporal_address, namespace=NAMESPACE)
+
+
+@pytest.fixture(scope="session")
+def simulator_environment(servers_directory: Path) -> Iterator[dict[str, str]]:
+    """The environment that leads to a running simulator (see ``Settings``), its webhooks not yet addressed.
+
+    Point them with ``PUT /_control/webhooks``; the simulator serves the whole session, so use accounts of your own.
+    """
+    directory = DataDirectory(servers_directory / "simulator")
+    url = web_address(free_port())
+    vendors = simulated_vendors(directory, url)
+    told = environment_of_simulator(directory, vendors, "", url)
+    spec = simulator_child(urlsplit(url).port or 0, url, told)
+    with running(spec, servers_directory / "simulator.log"):
+        settings = vendor_environment(vendors, {}, only_simulated=True)
+        yield {**settings, "EVENFLOW_SENDGRID_VERIFICATION_KEY": simulated_email_key(url)}
+
+
+@pytest.fixture(scope="session")
+def simulator_url(simulator_environment: dict[str, str]) -> str:
+    """Where the simulator is: vendors below /stripe, /twilio, /sendgrid and /network, control below /_control."""
+    return simulator_environment["EVENFLOW_STRIPE_API_BASE"].removesuffix("/stripe")
 
 
 @pytest.fixture

@@ -15,9 +15,15 @@ from typing import TypeVar
 
 from evenflow.settings import Settings, read_settings, settings_from
 from evenflow.stack import hooks
-from evenflow.stack.child import ChildSpec
+from evenflow.stack.child import ChildSpec, Hook
 from evenflow.stack.directory import DataDirectory
-from evenflow.stack.environment import core_environment, simulated_vendors, simulator_environment, vendor_environment
+from evenflow.stack.environment import (
+    core_environment,
+    simulated_email_key,
+    simulated_vendors,
+    simulator_environment,
+    vendor_environment,
+)
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import PROJECT, upgrade
 from evenflow.stack.ports import LOOPBACK
@@ -78,9 +84,17 @@ def assemble(directory: DataDirectory, options: StackOptions, report: Report) ->
     }
     settings_from(environment)
     directory.write(ENVIRONMENT_FILE, environment)
+    # Shared by all children, and completed when the simulator has told its key.
     stack = RunningStack(directory.path, ports, postgres, temporal, options.clock_rate, environment)
     simulator = simulator_environment(directory, vendors, api_url, simulator_url)
-    return stack, [*_servers(stack), *_programs(stack, simulator, options)]
+
+    async def learn_key() -> None:
+        if environment.get("EVENFLOW_SENDGRID_API_BASE") == vendors["SENDGRID"]["API_BASE"]:
+            key = await asyncio.to_thread(simulated_email_key, simulator_url)
+            environment["EVENFLOW_SENDGRID_VERIFICATION_KEY"] = key
+            directory.write(ENVIRONMENT_FILE, environment)
+
+    return stack, [*_servers(stack), *_programs(stack, simulator, options, learn_key)]
 
 
 def _servers(stack: RunningStack) -> list[ChildSpec]:
@@ -99,28 +113,27 @@ def _servers(stack: RunningStack) -> list[ChildSpec]:
     ]
 
 
-def _programs(stack: RunningStack, simulator: Mapping[str, str], options: StackOptions) -> list[ChildSpec]:
+def _programs(
+    stack: RunningStack, simulator: Mapping[str, str], options: StackOptions, learn_key: Hook
+) -> list[ChildSpec]:
     """Our own processes. One that this checkout does not hold is left out."""
-    servers = ("postgres", "temporal")
+    needed = ("postgres", "temporal", "simulator")
     programs = {
-        "simulator": ChildSpec(
-            name="simulator",
-            command=(sys.executable, "-m", "simulator", "--port", str(stack.ports["simulator"])),
-            environment={**stack.environment, **simulator},
-            ready=answers_http(stack.simulator_url),
+        "simulator": replace(
+            simulator_child(stack.ports["simulator"], stack.simulator_url, simulator), after_ready=learn_key
         ),
         "api": ChildSpec(
             name="api",
             command=(*_uvicorn("evenflow.bootstrap:create_api_app"), "--port", str(stack.ports["api"])),
             environment=stack.environment,
             ready=answers_http(stack.api_url),
-            needs=servers,
+            needs=needed,
         ),
         "worker": ChildSpec(
             name="worker",
             command=(sys.executable, str(WORKER_PROGRAM)),
             environment=stack.environment,
-            needs=servers,
+            needs=needed,
             before_start=partial(options.resume_clock, stack),
             stop_seconds=20.0,
         ),
@@ -131,6 +144,12 @@ def _programs(stack: RunningStack, simulator: Mapping[str, str], options: StackO
         "worker": WORKER_PROGRAM.exists(),
     }
     return [replace(spec, directory=PROJECT) for name, spec in programs.items() if present[name]]
+
+
+def simulator_child(port: int, url: str, environment: Mapping[str, str]) -> ChildSpec:
+    """How to run the vendors' side of the world."""
+    command = (sys.executable, "-m", "simulator", "--port", str(port))
+    return ChildSpec("simulator", command, environment, directory=PROJECT, ready=answers_http(f"{url}/health"))
 
 
 def _uvicorn(factory: str) -> tuple[str, ...]:

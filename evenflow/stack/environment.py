@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import httpx
+
 from evenflow.settings import PREFIX, SIMULATED_KEY_PREFIX
 from evenflow.stack.directory import DataDirectory
 from evenflow.stack.postgres import PostgresServer
@@ -23,8 +25,8 @@ def core_environment(
         "TEMPORAL_NAMESPACE": NAMESPACE,
         "TEMPORAL_UI_BASE": temporal.ui_url,
         "PUBLIC_API_BASE": api_url,
-        "PUBLIC_PAYLINK_BASE": f"{api_url}/pay",
-        "PUBLIC_SELF_SERVICE_BASE": f"{api_url}/my",
+        "PUBLIC_PAYLINK_BASE": api_url,
+        "PUBLIC_SELF_SERVICE_BASE": api_url,
         "SECRETS_PAYLINK_SIGNING_KEY": directory.secret("paylink_signing_key"),
         "SECRETS_SESSION_KEY": directory.secret("session_key"),
         "SECRETS_ADMIN_API_KEY": directory.secret("admin_api_key", "evk_"),
@@ -37,18 +39,18 @@ def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str,
     """Per vendor, the settings that lead to the simulator."""
     return {
         "STRIPE": {
-            "API_BASE": simulator_url,
+            "API_BASE": f"{simulator_url}/stripe",
             "SECRET_KEY": directory.secret("stripe_secret_key", SIMULATED_KEY_PREFIX),
             "WEBHOOK_SECRET": directory.secret("stripe_webhook_secret", "whsec_"),
         },
         "TWILIO": {
-            "API_BASE": simulator_url,
+            "API_BASE": f"{simulator_url}/twilio",
             "ACCOUNT_SID": SIMULATED_TWILIO_ACCOUNT,
             "AUTH_TOKEN": directory.secret("twilio_auth_token"),
             "FROM_NUMBER": "+4915735983800",
         },
         "SENDGRID": {
-            "API_BASE": simulator_url,
+            "API_BASE": f"{simulator_url}/sendgrid",
             "API_KEY": directory.secret("sendgrid_api_key", "SG.simulator."),
             "FROM_ADDRESS": "billing@evenflow.example",
         },
@@ -78,17 +80,26 @@ def vendor_environment(
 def simulator_environment(
     directory: DataDirectory, vendors: Mapping[str, Mapping[str, str]], api_url: str, simulator_url: str
 ) -> dict[str, str]:
-    """What the simulator is told: the same keys, and where to deliver its webhooks."""
-    return {
-        "SIMULATOR_DATA_DIR": str(directory.path / "simulator"),
-        "SIMULATOR_PUBLIC_URL": simulator_url,
-        "SIMULATOR_STRIPE_API_KEYS": vendors["STRIPE"]["SECRET_KEY"],
-        "SIMULATOR_STRIPE_WEBHOOK_SECRET": vendors["STRIPE"]["WEBHOOK_SECRET"],
-        "SIMULATOR_STRIPE_WEBHOOK_URLS": f"{api_url}/webhooks/stripe",
-        "SIMULATOR_TWILIO_ACCOUNT_SID": vendors["TWILIO"]["ACCOUNT_SID"],
-        "SIMULATOR_TWILIO_AUTH_TOKEN": vendors["TWILIO"]["AUTH_TOKEN"],
-        "SIMULATOR_TWILIO_INCOMING_URL": f"{api_url}/webhooks/twilio/incoming",
-        "SIMULATOR_SENDGRID_WEBHOOK_URL": f"{api_url}/webhooks/sendgrid",
-        "SIMULATOR_NETWORK_WEBHOOK_URL": f"{api_url}/webhooks/network",
-        "SIMULATOR_NETWORK_SECRET": vendors["NETWORK"]["SIGNING_SECRET"],
+    """What the simulator is told: the same keys, and where its webhooks go (nowhere when ``api_url`` is empty)."""
+    values = {
+        "DATA_DIR": str(directory.path / "simulator"),
+        "PUBLIC_URL": simulator_url,
+        "STRIPE_API_KEYS": vendors["STRIPE"]["SECRET_KEY"],
+        "STRIPE_WEBHOOK_SECRET": vendors["STRIPE"]["WEBHOOK_SECRET"],
+        "TWILIO_ACCOUNT_SID": vendors["TWILIO"]["ACCOUNT_SID"],
+        "TWILIO_AUTH_TOKEN": vendors["TWILIO"]["AUTH_TOKEN"],
+        "NETWORK_SECRET": vendors["NETWORK"]["SIGNING_SECRET"],
     }
+    webhooks = {
+        "STRIPE_WEBHOOK_URLS": f"{api_url}/webhooks/stripe",
+        "TWILIO_INCOMING_URL": f"{api_url}/webhooks/twilio/incoming",
+        "SENDGRID_WEBHOOK_URL": f"{api_url}/webhooks/sendgrid",
+        "NETWORK_WEBHOOK_URL": f"{api_url}/webhooks/network",
+    }
+    return {f"SIMULATOR_{name}": value for name, value in {**values, **(webhooks if api_url else {})}.items()}
+
+
+def simulated_email_key(simulator_url: str) -> str:
+    """The public key with which a running simulator's email events are verified; it makes its own key pair."""
+    answer = httpx.get(f"{simulator_url}/_control/sendgrid/public-key", timeout=10, trust_env=False)
+    return str(answer.raise_for_status().json()["public_key"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from typer.testing import CliRunner
 
 from evenflow.cli.main import app
-from evenflow.settings import read_settings
+from evenflow.settings import read_settings, settings_from
 from evenflow.stack.temporal_server import SEARCH_ATTRIBUTES
 
 
@@ -78,3 +79,12 @@ def test_doctor_names_what_is_missing_and_what_does_not_answer(
     assert "EVENFLOW_STRIPE_SECRET_KEY" in rows["Stripe"]
     assert "broken" in rows["network"]
     assert "hidden" not in result.output
+
+
+def test_the_simulator_of_the_tests_takes_the_keys_of_its_environment(
+    simulator_url: str, simulator_environment: dict[str, str]
+) -> None:
+    key = simulator_environment["EVENFLOW_STRIPE_SECRET_KEY"]
+    assert httpx.get(f"{simulator_url}/stripe/v1/customers", auth=(key, "")).status_code == 200
+    assert httpx.get(f"{simulator_url}/stripe/v1/customers", auth=("sk_test_other", "")).status_code == 401
+    assert settings_from(simulator_environment).live_vendors == ()

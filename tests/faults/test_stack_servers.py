@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
+from evenflow.stack import postgres
 from evenflow.stack.child import Child
 from evenflow.stack.ports import free_port
 from evenflow.stack.postgres import prepare_postgres
@@ -72,3 +74,33 @@ async def test_an_older_temporal_store_learns_new_search_attributes(
         client = await Client.connect(server.address)
         listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=NAMESPACE))
         assert set(SEARCH_ATTRIBUTES) <= set(listed.custom_attributes)
+
+
+def test_what_the_servers_user_cannot_reach_is_placed_elsewhere_and_said(
+    servers_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, said = servers_directory / "elsewhere", list[str]()
+    elsewhere.mkdir()
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(postgres, "FALLBACK_ROOT", elsewhere)
+    package = hidden_copy(postgres._wheel_package(), tmp_path)
+    monkeypatch.setattr(postgres, "_wheel_package", lambda: package)
+    server = prepare_postgres(tmp_path / "data", free_port(), durable=False, say=said.append)
+    with running(server.child(), tmp_path / "postgres.log"):
+        server.create_database("evenflow")
+    if os.geteuid() == 0:
+        assert server.cluster.is_relative_to(elsewhere)
+        assert server.binaries.is_relative_to(elsewhere)
+        assert len(said) == 2
+        assert all(str(elsewhere) in sentence for sentence in said)
+    else:
+        assert server.cluster.is_relative_to(tmp_path)
+        assert said == []
+
+
+def hidden_copy(package: Path, private: Path) -> Path:
+    """The wheel's files below a directory that only we may enter, as in a checkout below a private home."""
+    for source in (package, package.with_name(f"{package.name}.libs")):
+        if source.exists() and not (private / source.name).exists():
+            shutil.copytree(source, private / source.name)
+    return private / package.name
