@@ -69,6 +69,11 @@ def test_null_in_a_stored_plan_counts_as_absent() -> None:
             {"line_discounts": [{"price_code": "calls", "code": "d", "amount": "5", "currency": "USD"}]},
             "line_discounts[0].currency",
         ),
+        (
+            [CALLS],
+            {"line_discounts": [{"price_code": "calls", "code": c, "name": "Gift", "percent": "5"} for c in "ab"]},
+            "line_discounts[1].name",
+        ),
         ([CALLS], {"line_discounts": [{"price_code": "calls", "code": "d"}]}, "line_discounts[0].percent"),
     ],
 )

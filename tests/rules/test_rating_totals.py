@@ -180,7 +180,9 @@ def test_a_line_discount_is_a_negative_line_after_its_price() -> None:
 
 
 def test_line_discounts_on_one_price_never_go_below_zero() -> None:
-    gifts = [{"price_code": "home", "code": f"gift-{place}", "name": "Gift", "amount": "4"} for place in (1, 2)]
+    gifts = [
+        {"price_code": "home", "code": f"gift-{place}", "name": f"Gift {place}", "amount": "4"} for place in (1, 2)
+    ]
     bill = rated(a_plan(HOME, line_discounts=gifts), calls(6000))
     assert [str(line.amount.decimal) for line in bill.lines] == ["6.00", "-4.00", "-2.00"]
 

@@ -183,6 +183,7 @@ def _check_allowances_meet_prices(plan: PlanDefinition, fields: Fields) -> None:
 
 def _check_line_discounts(plan: PlanDefinition, fields: Fields) -> None:
     codes = {price.code for price in plan.prices}
+    named: set[tuple[str, str]] = set()
     for place, each in enumerate(plan.line_discounts):
         where = f"{fields.where('line_discounts')}[{place}]"
         if each.price_code not in codes:
@@ -199,3 +200,11 @@ def _check_line_discounts(plan: PlanDefinition, fields: Fields) -> None:
                 value=each.discount.currency,
                 remedy=f"Leave it out, or use {plan.currency}.",
             )
+        if (each.price_code, each.discount.name) in named:
+            raise InvalidValue(
+                "Two discounts on one price have the same name, and their lines could not be told apart.",
+                field=f"{where}.name",
+                value=each.discount.name,
+                remedy="Give each its own name.",
+            )
+        named.add((each.price_code, each.discount.name))
