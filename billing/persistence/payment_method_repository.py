@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, insert, select, update
+from sqlalchemy import Select, and_, insert, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -108,6 +108,18 @@ class SqlMethodRepository:
         mandates = t.payment_mandates.c
         query = select(t.payment_mandates).where(mandates.account_id == account_id, mandates.method_id == method_id)
         return await fetch_one(self._connection, Mandate, query)
+
+    async def method_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
+        """Account and method behind one of a provider's methods or mandates."""
+        methods, mandates = t.payment_methods.c, t.payment_mandates.c
+        by_method = select(methods.account_id, methods.method_id).where(
+            methods.provider == provider, methods.provider_method.in_(references)
+        )
+        by_mandate = select(mandates.account_id, mandates.method_id).where(
+            mandates.provider == provider, mandates.provider_mandate.in_(references)
+        )
+        row = (await self._connection.execute(union_all(by_mandate, by_method).limit(1))).first()
+        return None if row is None else (row.account_id, row.method_id)
 
     async def customer(self, account_id: str, provider: str) -> str | None:
         customers = t.payment_customers.c

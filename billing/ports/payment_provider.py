@@ -99,6 +99,7 @@ class RefundFact:
     currency: str
     status: str  # pending | succeeded | failed
     asked_as: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True)

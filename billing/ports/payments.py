@@ -44,10 +44,6 @@ class InboxStatus(StrEnum):
     PARKED = "parked"  # about an object we do not know
 
 
-# A try in one of these states holds its invoices: no other try may touch them.
-LIVE_STATUSES = frozenset({PaymentStatus.UNKNOWN, PaymentStatus.PENDING})
-
-
 @dataclass(frozen=True)
 class PaymentMethod:
     """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day."""
@@ -92,7 +88,8 @@ class Attempt:
     """One try at a payment, frozen before the provider is called; what the provider said fills in later.
 
     ``attempt_id`` is the idempotency key. ``call_number`` grows when the provider answered 5xx and made nothing, since
-    it replays such an answer under the same key. ``called_at`` is real time (keys age in it), all else business time.
+    it replays such an answer under the same key; ``submitted_on`` is the local date that call was made with, since a
+    repeated call must be the same. ``called_at`` is real time, all else business time.
     ``expected_minor`` is what was asked for, ``received_minor`` what came.
     """
 
@@ -111,6 +108,7 @@ class Attempt:
     provider_session: str = ""
     session_url: str = ""
     debit_on: date | None = None
+    submitted_on: date | None = None
     expected_by: datetime | None = None
     called_at: datetime | None = None
     call_number: int = 1
@@ -188,6 +186,11 @@ class MethodRepository(Protocol):
     async def change_method(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None: ...
     async def make_default(self, account_id: str, method_id: str) -> None: ...
     async def put_mandate(self, mandate: Mandate) -> None: ...
+    async def mandate(self, account_id: str, method_id: str) -> Mandate | None: ...
+    async def method_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
+        """Account and method behind one of a provider's methods or mandates."""
+        ...
+
     async def customer(self, account_id: str, provider: str) -> str | None: ...
     async def add_customer(self, account_id: str, provider: str, provider_customer: str) -> None: ...
 
@@ -210,6 +213,10 @@ class PaymentRepository(MethodRepository, Protocol):
 
     async def attempts_to_ask(self, now: datetime, limit: int = 500) -> Sequence[Attempt]:
         """Over all accounts: unknown outcomes, and pending ones past ``expected_by``."""
+        ...
+
+    async def drop_attempt(self, account_id: str, attempt_id: str) -> None:
+        """Forget a try that was never shown to anybody."""
         ...
 
     async def change_attempt(self, account_id: str, attempt_id: str, values: Mapping[str, Any]) -> None: ...

@@ -48,6 +48,7 @@ _WORDS = {
 }
 _CATEGORIES = {word: category for category, words in _WORDS.items() for word in words.split()}
 _DEAD_METHOD_CODES = frozenset({"payment_method_unactivated", "payment_method_unexpected_state"})
+NOT_REFUNDABLE = frozenset({"charge_already_refunded", "charge_disputed", "charge_not_refundable"})
 # What a bank means by taking a SEPA debit back, where it is no dispute between us and the customer.
 RETURN_CATEGORIES = {
     "insufficient_funds": FailureCategory.FUNDS,

@@ -13,7 +13,7 @@ from typing import Any
 import stripe
 
 from billing.adapters.stripe import reading
-from billing.adapters.stripe.failures import busy, failed, looking, merchant_fault, refused_method
+from billing.adapters.stripe.failures import NOT_REFUNDABLE, busy, failed, looking, merchant_fault, refused_method
 from billing.adapters.stripe.hosted import StripePages
 from billing.adapters.stripe.methods import StripeMethods
 from billing.adapters.stripe.webhooks import verified
@@ -64,7 +64,7 @@ class StripePayments(StripeMethods, StripePages):
         return _CAPABILITIES[kind]
 
     async def collect(self, command: CollectCommand) -> ProviderPayment:
-        """Debit off session: a decline is an outcome; no answer, 409 and 5xx are Unknown; 429 and our own errors raise."""
+        """Debit off session: a decline is an outcome; no answer, 409 and 5xx are Unknown; 429 and our errors raise."""
         try:
             intent = await self._client.v1.payment_intents.create_async(
                 _intent_params(command), {"idempotency_key": command.idempotency_key}
@@ -74,10 +74,7 @@ class StripePayments(StripeMethods, StripePages):
         except stripe.RateLimitError as error:
             raise busy(error) from error
         except stripe.InvalidRequestError as error:
-            refused = refused_method(error)
-            if refused is None:
-                raise merchant_fault(error) from error
-            return ProviderPayment(refused)
+            return ProviderPayment(_refused(error))
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise merchant_fault(error) from error
         except stripe.StripeError as error:
@@ -133,10 +130,15 @@ class StripePayments(StripeMethods, StripePages):
                 fact = reading.refund_fact(made.to_dict())
                 if fact.asked_as == refund_id and fact.status != "failed":
                     return fact
-            refund = await self._client.v1.refunds.create_async(
-                {"payment_intent": reference, "amount": amount_minor, "metadata": {"refund_id": refund_id}},
-                {"idempotency_key": f"refund/{refund_id}"},
-            )
+            try:
+                refund = await self._client.v1.refunds.create_async(
+                    {"payment_intent": reference, "amount": amount_minor, "metadata": {"refund_id": refund_id}},
+                    {"idempotency_key": f"refund/{refund_id}"},
+                )
+            except stripe.InvalidRequestError as error:
+                if error.code not in NOT_REFUNDABLE:
+                    raise
+                return RefundFact("", amount_minor, "", "failed", refund_id, error.code or "")
         return reading.refund_fact(refund.to_dict())
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
@@ -194,6 +196,16 @@ def _declined(error: stripe.CardError) -> ProviderPayment:
     return ProviderPayment(
         failed(details), intent.get("id", ""), reading.identity_of(intent.get("customer")), details_method(details)
     )
+
+
+def _refused(error: stripe.InvalidRequestError) -> Outcome:
+    """A rejected request: about the customer's method, about a date that has passed meanwhile, or our own fault."""
+    if "target_date" in (error.param or ""):
+        return Unknown("the debit date is too near by now", key_is_spent=True)
+    refused = refused_method(error)
+    if refused is None:
+        raise merchant_fault(error) from error
+    return refused
 
 
 def details_method(details: dict[str, Any]) -> str:

@@ -91,6 +91,7 @@ payment_attempts = Table(
     Column("category", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("debit_on", Date),
+    Column("submitted_on", Date),
     Column("expected_by", Instant),
     Column("created_at", Instant, nullable=False),
     Column("called_at", Instant),

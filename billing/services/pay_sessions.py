@@ -1,0 +1,206 @@
+"""Pay sessions: a provider's page for what is open now, one at a time per account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from billing.domain.money import Money
+from billing.messages.payments import PaymentStatus, PaySession, PaySessionRequest
+from billing.ports.clock import BusinessClock
+from billing.ports.ledger import OpenInvoice
+from billing.ports.payment_provider import HostedPage, PaySessionCommand
+from billing.ports.payments import Allocation, Attempt, AttemptPurpose
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.paylinks import Paylinks
+from billing.services.payment_answers import collectable
+from billing.services.payment_calls import PaymentCalls
+from billing.services.payment_methods import MethodService
+from billing.services.payment_providers import PaymentProviders
+
+ALREADY_PAID = "already_paid"
+DEBIT_IN_FLIGHT = "debit_in_flight"
+BELOW_MINIMUM = "below_minimum"
+
+ASK_PAGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class PayableNow:
+    """What a customer would pay now: the amount, or the reason why there is nothing to pay."""
+
+    account_id: str
+    brand: str
+    brand_name: str
+    masked_number: str
+    amount_minor: int
+    currency: str
+    locale: str
+    reason: str = ""
+
+
+class PaySessionService:
+    """Opens, reuses and closes the pages."""
+
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        providers: PaymentProviders,
+        paylinks: Paylinks,
+        calls: PaymentCalls,
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._providers = providers
+        self._paylinks = paylinks
+        self._calls = calls
+        self._methods = MethodService(make_work, clock, providers)
+
+    async def payable(self, account_id: str) -> PayableNow:
+        """What is open now over all invoices, with no more of the account than its last digits."""
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+            brand = await work.accounts.brand(account.brand)
+            due = await _due(work, account_id)
+            amount = sum(collectable(one) for one in due)
+            reason = await _reason(work, account_id, amount, brand.minimum_charge_minor)
+        masked = "•••" + account.number[-3:]
+        return PayableNow(account_id, brand.brand, brand.name, masked, amount, brand.currency, account.locale, reason)
+
+    async def open(self, request: PaySessionRequest) -> PaySession:
+        """The page for what is open now: the one that is open already when its amount still holds, else a new one."""
+        kept = await self._reusable(request.account_id)
+        if kept is not None:
+            return kept
+        customer = await self._methods.ensure_customer(request.account_id)
+        async with self._make_work() as work:
+            await work.accounts.lock(request.account_id)
+            attempt = await self._begin(work, request, customer)
+            if isinstance(attempt, PaySession):
+                return attempt
+            command = await self._command(work, attempt, request)
+            await work.commit()
+        page = await self._providers.of(attempt.provider).open_pay_session(command)
+        return await self._opened(attempt, page)
+
+    async def _begin(self, work: UnitOfWork, request: PaySessionRequest, customer: str) -> Attempt | PaySession:
+        """Freeze the amount and hold the invoices, unless there is nothing to pay or a debit holds them."""
+        earlier = await work.payments.attempt(request.account_id, request.attempt_id)
+        if earlier is not None and (earlier.provider_session or earlier.purpose != AttemptPurpose.PAY_SESSION):
+            return PaySession(request.attempt_id, reason=ALREADY_PAID)
+        if earlier is not None:
+            await work.payments.drop_attempt(request.account_id, request.attempt_id)
+        account = await work.accounts.get(request.account_id)
+        brand = await work.accounts.brand(account.brand)
+        due = await _due(work, request.account_id)
+        amount = sum(collectable(one) for one in due)
+        reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
+        if reason:
+            return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=reason)
+        attempt = self._frozen(request, customer, amount, due[0].currency)
+        held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, collectable(one)) for one in due]
+        await work.payments.add_attempt(attempt, held)
+        return attempt
+
+    def _frozen(self, request: PaySessionRequest, customer: str, amount: int, currency: str) -> Attempt:
+        now = self._clock.now()
+        return Attempt(
+            account_id=request.account_id,
+            attempt_id=request.attempt_id,
+            purpose=AttemptPurpose.PAY_SESSION,
+            provider=self._providers.chosen.name,
+            expected_minor=amount,
+            currency=currency,
+            status=PaymentStatus.ACTION_REQUIRED,
+            created_at=now,
+            provider_customer=customer,
+            expected_by=now + ASK_PAGE,
+            called_at=self._clock.segment().real(now),
+        )
+
+    async def _command(self, work: UnitOfWork, attempt: Attempt, request: PaySessionRequest) -> PaySessionCommand:
+        account = await work.accounts.get(attempt.account_id)
+        brand = await work.accounts.brand(account.brand)
+        numbers = tuple(one.number for one in await _due(work, attempt.account_id))
+        paylink = await self._paylinks.within(work, attempt.account_id)
+        return PaySessionCommand(
+            account_id=attempt.account_id,
+            attempt_id=attempt.attempt_id,
+            amount_minor=attempt.expected_minor,
+            currency=attempt.currency,
+            provider_customer=attempt.provider_customer,
+            purpose=f"{brand.name} {', '.join(numbers)}"[:200],
+            return_url=request.return_url or f"{paylink}/done",
+            cancel_url=paylink,
+            locale=account.locale.split("_")[0],
+            invoice_numbers=numbers,
+        )
+
+    async def _opened(self, attempt: Attempt, page: HostedPage) -> PaySession:
+        async with self._make_work() as work:
+            values = {"provider_session": page.reference, "session_url": page.url}
+            await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
+            await work.payments.remember(attempt.provider, page.reference, attempt.account_id, attempt.attempt_id)
+            await work.commit()
+        return _shown(replace(attempt, provider_session=page.reference, session_url=page.url))
+
+    async def _reusable(self, account_id: str) -> PaySession | None:
+        """The open page when its amount still is what is due; any other page is closed first."""
+        for attempt in await self._open_pages(account_id):
+            if attempt.expected_minor == (await self.payable(account_id)).amount_minor and attempt.provider_session:
+                result = await self._calls.ask_again(attempt)
+                if result.status == PaymentStatus.ACTION_REQUIRED:
+                    return _shown(attempt)
+            else:
+                await self._close(attempt)
+        return None
+
+    async def close_open(self, account_id: str) -> None:
+        """Close the account's open page before a debit; one that was paid meanwhile is booked."""
+        for attempt in await self._open_pages(account_id):
+            await self._close(attempt)
+
+    async def _close(self, attempt: Attempt) -> None:
+        if attempt.provider_session:
+            provider = self._providers.of(attempt.provider)
+            await self._calls.book(attempt, await provider.close_pay_session(attempt.provider_session))
+            return
+        async with self._make_work() as work:
+            await work.accounts.lock(attempt.account_id)
+            current = await work.payments.attempt(attempt.account_id, attempt.attempt_id)
+            # Nobody has seen a page whose address never reached us.
+            if current is not None and not current.provider_session:
+                await work.payments.drop_attempt(attempt.account_id, attempt.attempt_id)
+                await work.commit()
+
+    async def _open_pages(self, account_id: str) -> list[Attempt]:
+        async with self._make_work() as work:
+            live = await work.payments.live_attempts(account_id)
+        return [one for one in live if one.status == PaymentStatus.ACTION_REQUIRED]
+
+
+async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
+    return [one for one in await work.ledger.open_invoices(account_id) if collectable(one) > 0]
+
+
+async def _reason(work: UnitOfWork, account_id: str, amount: int, minimum: int) -> str:
+    live = await work.payments.live_attempts(account_id)
+    if any(one.status != PaymentStatus.ACTION_REQUIRED for one in live):
+        return DEBIT_IN_FLIGHT
+    if not amount:
+        return ALREADY_PAID
+    return BELOW_MINIMUM if amount < minimum else ""
+
+
+def _shown(attempt: Attempt) -> PaySession:
+    return PaySession(attempt.attempt_id, attempt.session_url, attempt.expected_minor, attempt.currency)
+
+
+def sentence(reason: str, amount: Money) -> str:
+    """A reason in words for the customer or an agent."""
+    return {
+        ALREADY_PAID: "Everything has been paid. Thank you.",
+        DEBIT_IN_FLIGHT: f"A payment of this amount is already on its way ({amount}). You need not do anything.",
+        BELOW_MINIMUM: "The amount is too small to pay by itself; it will be part of the next invoice.",
+    }.get(reason, "")

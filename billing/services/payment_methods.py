@@ -1,0 +1,189 @@
+"""Payment methods: stored, replaced, removed, reviewed after a change; never more of them than the last four digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.errors import UnableTo
+from billing.messages.payments import MethodInUse, MethodKind, MethodReview
+from billing.ports.accounts import TimelineEntry
+from billing.ports.clock import BusinessClock
+from billing.ports.payment_provider import HostedPage, MethodFacts
+from billing.ports.payments import Mandate, MandateStatus, MethodStatus, PaymentMethod
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.payment_answers import collectable
+from billing.services.payment_providers import PaymentProviders
+
+
+class UnableToUseMethod(UnableTo):
+    """A stored method that may not be debited was asked for."""
+
+
+class MethodService:
+    """The methods of accounts."""
+
+    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, providers: PaymentProviders) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._providers = providers
+
+    async def methods(self, account_id: str) -> list[PaymentMethod]:
+        """All methods not removed, newest first."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return list(await work.payments.methods(account_id))
+
+    async def add_method(
+        self, account_id: str, provider_method: str, author: str, accepted_from: str = ""
+    ) -> PaymentMethod:
+        """Store a method named by the provider and use it from now on; a bank account gets its mandate.
+
+        ``accepted_from`` is the network address the customer agreed from. Raises UnableToStoreMethod.
+        """
+        customer = await self.ensure_customer(account_id)
+        facts = await self._providers.chosen.attach_method(customer, provider_method, accepted_from)
+        return await self.keep(account_id, replace(facts, provider_customer=customer), author)
+
+    async def start_setup(self, account_id: str, return_url: str, cancel_url: str) -> HostedPage:
+        """A page of the provider on which the customer leaves a method."""
+        customer = await self.ensure_customer(account_id)
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+            brand = await work.accounts.brand(account.brand)
+        return await self._providers.chosen.start_method_setup(
+            account_id, customer, brand.currency, return_url, cancel_url
+        )
+
+    async def complete_setup(self, account_id: str, reference: str, author: str) -> PaymentMethod | None:
+        """Store what the customer left on a setup page; None while they have not finished."""
+        facts = await self._providers.chosen.finished_setup(reference)
+        if facts is None:
+            return None
+        customer = await self.ensure_customer(account_id)
+        if facts.provider_customer not in ("", customer):
+            raise UnableToUseMethod(
+                "This setup page belongs to another account.",
+                field="reference",
+                value=reference,
+                remedy="Use the reference answered when the page was opened for this account.",
+            )
+        return await self.keep(account_id, replace(facts, provider_customer=customer), author)
+
+    async def ensure_customer(self, account_id: str) -> str:
+        """The provider's customer of an account, made on first use."""
+        provider = self._providers.chosen
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+            known = await work.payments.customer(account_id, provider.name)
+        if known is not None:
+            return known
+        made = await provider.ensure_customer(account_id, account.brand, account.customer_name, account.email)
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            known = await work.payments.customer(account_id, provider.name)
+            if known is None:
+                await work.payments.add_customer(account_id, provider.name, made)
+                await work.commit()
+        return known or made
+
+    async def keep(self, account_id: str, facts: MethodFacts, author: str) -> PaymentMethod:
+        """Store a method as the provider has it, with its mandate, and make it the one in use."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            method = await work.payments.add_method(
+                {
+                    "account_id": account_id,
+                    "kind": facts.kind,
+                    "provider": self._providers.chosen.name,
+                    "provider_customer": facts.provider_customer,
+                    "provider_method": facts.provider_method,
+                    "label": facts.label,
+                    "last_four": facts.last_four[-4:],
+                    "expires_on": facts.expires_on,
+                    "status": MethodStatus.USABLE,
+                    "blocked_reason": "",
+                    "is_default": False,
+                    "created_at": now,
+                }
+            )
+            await self._keep_mandate(work, method, facts)
+            await work.payments.make_default(account_id, method.method_id)
+            summary = f"Payment method {method.kind} ending in {method.last_four} stored."
+            reason = {"method_id": method.method_id, "mandate": facts.mandate_reference}
+            await work.timeline.add(TimelineEntry(account_id, now, "method_stored", summary, reason, author))
+            stored = await work.payments.method(account_id, method.method_id)
+            await work.commit()
+        return stored
+
+    async def _keep_mandate(self, work: UnitOfWork, method: PaymentMethod, facts: MethodFacts) -> None:
+        if not facts.provider_mandate:
+            return
+        await work.payments.put_mandate(
+            Mandate(
+                account_id=method.account_id,
+                method_id=method.method_id,
+                provider=method.provider,
+                provider_mandate=facts.provider_mandate,
+                reference=facts.mandate_reference,
+                status=MandateStatus(facts.mandate_status),
+                accepted_at=method.created_at,
+            )
+        )
+
+    async def remove(self, account_id: str, method_id: str, author: str) -> None:
+        """Never debit a method again, here or at the provider. Removing it twice is no error."""
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            method = await work.payments.method(account_id, method_id)
+            values = {"status": MethodStatus.REMOVED, "is_default": False}
+            await work.payments.change_method(account_id, method_id, values)
+            summary = f"Payment method {method.kind} ending in {method.last_four} removed."
+            reason = {"method_id": method_id}
+            await work.timeline.add(
+                TimelineEntry(account_id, self._clock.now(), "method_removed", summary, reason, author)
+            )
+            await work.commit()
+        await self._providers.of(method.provider).detach_method(method.provider_method)
+
+    async def review(self, request: MethodReview) -> MethodInUse:
+        """What would be debited now, after reading the named method's mandate at the provider."""
+        if request.method_id:
+            await self._read_again(request.account_id, request.method_id)
+        async with self._make_work() as work:
+            account = await work.accounts.get(request.account_id)
+            method = await work.payments.usable_method(request.account_id, self._clock.now())
+            brand = await work.accounts.brand(account.brand)
+            due = [one for one in await work.ledger.open_invoices(request.account_id) if collectable(one) > 0]
+        kind = MethodKind(method.kind) if method else MethodKind.NONE
+        policy = CyclePolicy.from_dict(brand.cycle_policy)
+        return MethodInUse(
+            kind=kind,
+            explanation=_explained(method),
+            submission_lead_days=policy.submission_lead_days if kind == MethodKind.SEPA_DEBIT else 0,
+            open_minor=sum(collectable(one) for one in due),
+            open_invoice_ids=tuple(one.invoice_id for one in due),
+        )
+
+    async def _read_again(self, account_id: str, method_id: str) -> None:
+        """A mandate's webhook is a hint: what counts is the mandate as the provider has it now."""
+        async with self._make_work() as work:
+            method = await work.payments.method(account_id, method_id)
+            mandate = await work.payments.mandate(account_id, method_id)
+        if mandate is not None:
+            facts = await self._providers.of(mandate.provider).get_mandate(mandate.provider_mandate)
+            mandate = replace(mandate, status=MandateStatus(facts.mandate_status))
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            if mandate is not None:
+                await work.payments.put_mandate(mandate)
+            if method.status == MethodStatus.USABLE and (mandate is None or mandate.status != MandateStatus.INACTIVE):
+                await work.payments.make_default(account_id, method_id)
+            await work.commit()
+
+
+def _explained(method: PaymentMethod | None) -> str:
+    if method is None:
+        return "No stored method may be debited: the customer pays by paylink."
+    return f"{method.label} {method.kind} ending in {method.last_four}".strip()
