@@ -17,12 +17,14 @@ from billing.domain.tax import TaxBreakdown, TaxedCustomer, TaxTable
 from billing.messages.invoicing import IssuedInvoice, IssueInvoiceRequest
 from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, Brand, Cycle, TimelineEntry
-from billing.ports.clock import BusinessClock
 from billing.ports.invoicing import Invoice, InvoiceTax
-from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork
 from billing.services import invoicing_cycles as cycles
+from billing.services.corrections import Corrections
+from billing.services.invoicing_changes import CycleChanges
 from billing.services.invoicing_charges import Charges, charges_of
 from billing.services.invoicing_collecting import Collecting, decide_collecting, use_credit
+from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.invoicing_numbers import customer_as_printed, series_of
 
 
@@ -45,12 +47,8 @@ class _Billing:
         return self.plan.zone
 
 
-class InvoiceIssuing:
+class InvoiceIssuing(InvoicingUseCases):
     """Bills closed cycles."""
-
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock) -> None:
-        self._make_work = make_work
-        self._clock = clock
 
     async def issue_invoice(self, request: IssueInvoiceRequest) -> IssuedInvoice:
         """Issue the invoice of a closed cycle and open the next one; the same request again answers the same invoice.
@@ -250,5 +248,5 @@ def _what_happened(billing: _Billing, invoice: Invoice, breakdown: InvoiceBreakd
     )
 
 
-class InvoicingService(InvoiceIssuing):
+class InvoicingService(InvoiceIssuing, Corrections, CycleChanges):
     """All use cases of invoicing."""
