@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billing.adapters.usage_formats import standard_formats
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Cycle
+from billing.ports.usage import IssueFilter, UsageIssue
 from billing.services.usage import UsageService
 from tests.builders import ACTIVATED_AT, a_brand, a_plan, a_service, an_account
 
@@ -126,6 +129,11 @@ class UsageWorld:
     def work(self) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine)
 
+    async def issues(self, **wanted: Any) -> Sequence[UsageIssue]:
+        """Open kept records."""
+        async with self.work() as work:
+            return await work.usage.issues(IssueFilter(**wanted))
+
 
 async def a_customer(work: SqlUnitOfWork, **changes: Any) -> tuple[str, str]:
     """Another account with one line and its first two cycles; answers its account_id and service_id."""
@@ -137,7 +145,7 @@ async def a_customer(work: SqlUnitOfWork, **changes: Any) -> tuple[str, str]:
     return account.account_id, service.service_id
 
 
-async def a_usage_world(engine: AsyncEngine, plan: Mapping[str, Any] = PLAN) -> UsageWorld:
+async def a_usage_world(engine: AsyncEngine, spool: Path, plan: Mapping[str, Any] = PLAN) -> UsageWorld:
     """The Dutch brand with one customer, committed."""
     async with SqlUnitOfWork(engine) as work:
         await work.accounts.add_brand(a_brand())
@@ -145,5 +153,5 @@ async def a_usage_world(engine: AsyncEngine, plan: Mapping[str, Any] = PLAN) -> 
         account_id, service_id = await a_customer(work)
         await work.commit()
     clock, process = StandingClock(), RecordingProcess()
-    service = UsageService(lambda: SqlUnitOfWork(engine), clock, process)
+    service = UsageService(lambda: SqlUnitOfWork(engine), clock, process, standard_formats(), spool)
     return UsageWorld(engine, service, clock, process, account_id, service_id)

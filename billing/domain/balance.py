@@ -128,10 +128,10 @@ def project(
     plan: PlanDefinition, counters: Iterable[Counter], cycle: OpenCycle, *, on: date | None = None
 ) -> RatedUsage:
     """Rate the cycle as if use went on linearly: counters grow, so allowances, tiers and limits take effect."""
-    return rate_totals(plan, [_grown(counter, cycle) for counter in counters], on=on)
+    return rate_totals(plan, [grown(counter, cycle) for counter in counters], on=on)
 
 
-def _grown(counter: Counter, cycle: OpenCycle) -> Counter:
+def grown(counter: Counter, cycle: OpenCycle) -> Counter:
     length, passed = cycle.length // timedelta(microseconds=1), cycle.passed // timedelta(microseconds=1)
     return replace(
         counter,

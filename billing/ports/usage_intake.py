@@ -183,9 +183,7 @@ class UsageIntakeStore(Protocol):
         """Write the crossings not seen before to the outbox; answers those."""
         ...
 
-    async def pending_thresholds(
-        self, account_ids: Sequence[str] = (), limit: int = 500
-    ) -> Sequence[PendingThreshold]:
+    async def pending_thresholds(self, account_ids: Sequence[str] = (), limit: int = 500) -> Sequence[PendingThreshold]:
         """Crossings not told yet, oldest first; of some accounts, or of all."""
         ...
 

@@ -1,29 +1,51 @@
-"""Usage: take records from any source, answer live balances, keep what cannot be taken."""
+"""Usage: take records from any source, answer live balances, keep what cannot be taken.
+
+Owns: intake, guiding, deduplication, counters, thresholds, the file registry, kept records and the live balance.
+Does not own: prices (billing.domain.rating), invoices, the number directory (accounts), notices about thresholds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from billing.domain.errors import InvalidValue
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
+from billing.services.usage_balance import AccountBalance, UsageBalance
+from billing.services.usage_files import UsageFiles
 from billing.services.usage_intake import Entry, RecordResult, UsageIntake, read_batch
 from billing.services.usage_kept import issues_of
+from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_thresholds import ThresholdDispatch
 
 MOST_RECORDS = 10_000
 
 
 class UsageService:
-    """The front of usage for doors, command line and process."""
+    """The front of usage for doors, command line and process: ``files``, ``thresholds``, ``mending`` are its parts.
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, process: Process) -> None:
+    ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files.
+    """
+
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        process: Process,
+        formats: Mapping[str, UsageFormat],
+        spool: Path,
+    ) -> None:
         self._make_work = make_work
         self._clock = clock
-        self.intake = UsageIntake(make_work)
+        self._intake = UsageIntake(make_work)
         self.thresholds = ThresholdDispatch(make_work, clock, process)
+        self.files = UsageFiles(make_work, clock, self._intake, self.thresholds, formats, spool)
+        self.mending = UsageMending(make_work, clock, self._intake, self.thresholds, self.files)
+        self._balance = UsageBalance(make_work, clock, self._intake.shelf)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:
         """Take records of the HTTP shape; when this returns, they are committed and counted.
@@ -35,11 +57,30 @@ class UsageService:
             raise InvalidValue("The batch is too large.", field="events", value=len(events), remedy=remedy)
         now = self._clock.now()
         batch = read_batch([Entry(event) for event in events], now)
-        await self.intake.prepare(batch)
+        await self._intake.prepare(batch)
         async with self._make_work() as work:
-            taken = await self.intake.store(work, batch, now)
+            taken = await self._intake.store(work, batch, now)
             await work.usage.add_issues(issues_of(batch, taken.results, now))
             await work.commit()
         if taken.crossed_accounts:
             await self.thresholds.send_pending(taken.crossed_accounts)
         return taken.results
+
+    async def balance(self, account_id: str) -> AccountBalance:
+        """The live balance of an account, exact at the last acknowledgement."""
+        return await self._balance.of(account_id)
+
+    async def issues(self, wanted: IssueFilter) -> Sequence[UsageIssue]:
+        """Kept records: rejected, recycled and conflicts."""
+        async with self._make_work() as work:
+            return await work.usage.issues(wanted)
+
+    async def reguide(self, identifier: str = "") -> ReguideReport:
+        """Guide waiting records again: by command, on schedule, or when ``identifier`` appears in the directory."""
+        return await self.mending.reguide(identifier)
+
+    async def resubmit(
+        self, issue_id: str, *, changes: Mapping[str, Any] | None = None, raw: str | None = None, author: str
+    ) -> RecordResult:
+        """Send a kept record again, corrected."""
+        return await self.mending.resubmit(issue_id, changes=changes, raw=raw, author=author)

@@ -29,6 +29,8 @@ class RatedService:
     """One service at one plan version, with its counters of a cycle and what they cost."""
 
     service_id: str
+    plan_code: str
+    plan_version: int
     plan: PlanDefinition
     counters: tuple[Counter, ...]
     rated: RatedUsage
@@ -56,8 +58,8 @@ def rate_account(
         counters.setdefault((row.service_id, row.plan_code, row.plan_version), []).append(counter)
     pairs = [(plans[code, version], counted) for (_, code, version), counted in counters.items()]
     return [
-        RatedService(service_id, plan, tuple(counted), rated)
-        for (service_id, _, _), (plan, counted), rated in zip(counters, pairs, rate_services(pairs, on=on), strict=True)
+        RatedService(*key, plan, tuple(counted), rated)
+        for key, (plan, counted), rated in zip(counters, pairs, rate_services(pairs, on=on), strict=True)
     ]
 
 

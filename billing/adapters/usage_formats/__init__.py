@@ -1,0 +1,5 @@
+"""Usage file formats: one module per format with its decoder, and the declared profiles that use them."""
+
+from billing.adapters.usage_formats.profiles import ASTERISK, GENERIC_CSV, NDJSON, standard_formats
+
+__all__ = ["ASTERISK", "GENERIC_CSV", "NDJSON", "standard_formats"]

@@ -1,0 +1,47 @@
+"""The declared source profiles. Another source of a known format is one more declaration here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from billing.adapters.usage_formats.delimited import Answered, CsvFormat, CsvProfile
+from billing.adapters.usage_formats.ndjson import NdjsonFormat
+from billing.ports.usage import UsageFormat
+
+_OWN_NAMES = ("identifier", "meter", "quantity", "started_at", "destination", "amount", "source")
+
+# Columns by our own names, in any order, named by the header line; times carry their offset or are UTC.
+GENERIC_CSV = CsvProfile(name="csv", source="csv", take={name: name for name in _OWN_NAMES}, comment="#")
+
+
+def asterisk(zone: str = "Europe/Amsterdam", country: str = "NL") -> CsvProfile:
+    """Asterisk's cdr-csv (Master.csv): no header, local time, billsec is the answered part of the call.
+
+    One uniqueid appears on several rows (transfers, queues), so both channels belong to the key.
+    """
+    return CsvProfile(
+        name="cdr-csv",
+        source="asterisk",
+        columns=(
+            *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
+            *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
+        ),
+        take={"identifier": "src", "destination": "dst", "started_at": "start", "quantity": "billsec"},
+        record_id=("uniqueid", "channel", "dstchannel"),
+        constants={"meter": "voice"},
+        zone=zone,
+        country=country,
+        attributes=("disposition", "duration"),
+        answered=Answered("disposition", "ANSWERED"),
+        no_longer_than="duration",
+    )
+
+
+ASTERISK = asterisk()
+NDJSON = NdjsonFormat("ndjson", "ndjson")
+
+
+def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Mapping[str, UsageFormat]:
+    """The profiles every installation has, by name; ``zone`` and ``country`` are those of its switches."""
+    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, CsvFormat(asterisk(zone, country))]
+    return {each.name: each for each in formats}

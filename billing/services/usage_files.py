@@ -1,0 +1,239 @@
+"""Usage files: registered once by content, imported batch by batch, resumed where the last committed batch ended."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from billing.domain.errors import InvalidValue
+from billing.messages.usage import ImportReport
+from billing.ports.clock import BusinessClock
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.usage import DecodedLine, UsageFile, UsageFormat
+from billing.services.usage_intake import Entry, Taken, UsageIntake, read_batch
+from billing.services.usage_kept import issues_of
+from billing.services.usage_thresholds import ThresholdDispatch
+
+LARGEST_FILE_BYTES = 2**30
+COUNT_OF = {
+    "accepted": "accepted",
+    "duplicate": "duplicates",
+    "conflict": "conflicts",
+    "recycled": "recycled",
+    "rejected": "rejected",
+    "late": "late",
+}
+_CHUNK_BYTES = 2**20
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+Progress = Callable[[ImportReport], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spooled:
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class UsageFiles:
+    """The file registry. ``spool`` is the directory that keeps the files; ``batch_size`` lines are one transaction."""
+
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        intake: UsageIntake,
+        thresholds: ThresholdDispatch,
+        formats: Mapping[str, UsageFormat],
+        spool: Path,
+        batch_size: int = 1000,
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._intake = intake
+        self._thresholds = thresholds
+        self._formats = formats
+        self._spool = spool
+        self._batch_size = batch_size
+
+    @property
+    def profiles(self) -> Sequence[str]:
+        """The names of the declared source profiles."""
+        return sorted(self._formats)
+
+    async def register(self, name: str, profile: str, chunks: AsyncIterator[bytes]) -> tuple[UsageFile, bool]:
+        """Keep a file's content and register it; False when this content was registered under this profile before.
+
+        Raises InvalidValue for an unknown profile and for a file above 1 GiB.
+        """
+        self._format(profile)
+        spooled = await self._keep(chunks)
+        async with self._make_work() as work:
+            file, is_new = await work.usage.register_file(
+                {
+                    "name": _UNPRINTABLE.sub("", Path(name).name)[:200] or "unnamed",
+                    "sha256": spooled.sha256,
+                    "profile": profile,
+                    "status": "registered",
+                    "size_bytes": spooled.size_bytes,
+                    "stored_as": spooled.path.name,
+                    "registered_at": self._clock.now(),
+                }
+            )
+            await work.commit()
+        return file, is_new
+
+    async def register_path(self, path: Path, profile: str) -> tuple[UsageFile, bool]:
+        """Register a file of this machine, for the command line."""
+        return await self.register(path.name, profile, _chunks_of(path))
+
+    async def get(self, file_id: str) -> UsageFile:
+        """Raises NotFound."""
+        async with self._make_work() as work:
+            return await work.usage.file(file_id)
+
+    async def list(self, limit: int = 100) -> Sequence[UsageFile]:
+        """The newest files first."""
+        async with self._make_work() as work:
+            return await work.usage.files(limit)
+
+    async def import_file(self, file_id: str, on_progress: Progress | None = None) -> ImportReport:
+        """Take a registered file from where its last committed batch ended; a finished file has no effect."""
+        file = await self.get(file_id)
+        if file.status == "done":
+            return report_of(file)
+        lines = self._format(file.profile).decode(self._spool / file.stored_as, file.lines_done)
+        while decoded := await asyncio.to_thread(_next_lines, lines, self._batch_size):
+            file = await self._import_batch(file, decoded)
+            if on_progress:
+                on_progress(report_of(file))
+        return await self._finish(file_id)
+
+    async def _import_batch(self, file: UsageFile, decoded: Sequence[DecodedLine]) -> UsageFile:
+        now = self._clock.now()
+        entries = [Entry(line.event, line.raw, line.line_number, line.field, line.reason) for line in decoded]
+        await self._intake.prepare(read_batch(entries, now))
+        async with self._make_work() as work:
+            locked = await work.usage.lock_file(file.file_id)
+            # Another importer of the same file may have been here: its committed lines are not taken again.
+            batch = read_batch([entry for entry in entries if (entry.line_number or 0) > locked.lines_done], now)
+            taken = await self._intake.store(work, batch, now, file.file_id)
+            await work.usage.add_issues(issues_of(batch, taken.results, now, file.file_id))
+            lines_done = max(locked.lines_done, decoded[-1].line_number)
+            await self._note(work, locked, taken, lines_done)
+            file = await work.usage.file(file.file_id)
+            await work.commit()
+        if taken.crossed_accounts:
+            await self._thresholds.send_pending(taken.crossed_accounts)
+        return file
+
+    async def _note(self, work: UnitOfWork, file: UsageFile, taken: Taken, lines_done: int) -> None:
+        counts = Counter(COUNT_OF[result.outcome.value] for result in taken.results)
+        counts["read"] = len(taken.results)
+        values = {name: getattr(file, name) + added for name, added in counts.items()}
+        await work.usage.change_file(file.file_id, values | {"status": "importing", "lines_done": lines_done})
+
+    async def _finish(self, file_id: str) -> ImportReport:
+        async with self._make_work() as work:
+            file = await work.usage.lock_file(file_id)
+            if file.status != "done":
+                await work.usage.change_file(file_id, {"status": "done", "finished_at": self._clock.now()})
+            file = await work.usage.file(file_id)
+            await work.commit()
+        return report_of(file)
+
+    async def decode_line(self, file_id: str, raw: str) -> DecodedLine:
+        """A corrected line, read by the profile and header of its file."""
+        file = await self.get(file_id)
+        return self._format(file.profile).decode_line(raw, await asyncio.to_thread(self._first_line, file))
+
+    async def move_counts(self, work: UnitOfWork, file_id: str, moved: Mapping[str, int]) -> None:
+        """Move lines between the outcomes of a file."""
+        file = await work.usage.lock_file(file_id)
+        await work.usage.change_file(file_id, {name: getattr(file, name) + by for name, by in moved.items()})
+
+    def _first_line(self, file: UsageFile) -> str:
+        with (self._spool / file.stored_as).open("rb") as opened:
+            return opened.readline(2**16).decode("utf-8", "replace").rstrip("\r\n")
+
+    def _format(self, profile: str) -> UsageFormat:
+        if profile not in self._formats:
+            remedy = f"Use one of: {', '.join(self.profiles)}."
+            raise InvalidValue("There is no such profile.", field="profile", value=profile, remedy=remedy)
+        return self._formats[profile]
+
+    async def _keep(self, chunks: AsyncIterator[bytes]) -> _Spooled:
+        """Write to the spool under a passing name, then under the content's own: a half file is never seen."""
+        await asyncio.to_thread(self._spool.mkdir, parents=True, exist_ok=True)
+        passing = self._spool / f"{uuid4().hex}.part"
+        try:
+            spooled = await _write(passing, chunks, self._spool)
+            await asyncio.to_thread(passing.replace, spooled.path)
+        finally:
+            await asyncio.to_thread(passing.unlink, missing_ok=True)
+        return spooled
+
+
+async def _write(passing: Path, chunks: AsyncIterator[bytes], spool: Path) -> _Spooled:
+    digest, size_bytes = hashlib.sha256(), 0
+    opened: BinaryIO = await asyncio.to_thread(passing.open, "wb")
+    with opened:
+        async for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > LARGEST_FILE_BYTES:
+                remedy = f"Split it into files of at most {LARGEST_FILE_BYTES} bytes."
+                raise InvalidValue("The file is too large.", field="file", value=f"{size_bytes} bytes", remedy=remedy)
+            digest.update(chunk)
+            await asyncio.to_thread(opened.write, chunk)
+    return _Spooled(spool / digest.hexdigest(), digest.hexdigest(), size_bytes)
+
+
+async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
+    opened: BinaryIO = await asyncio.to_thread(path.open, "rb")
+    with opened:
+        while chunk := await asyncio.to_thread(opened.read, _CHUNK_BYTES):
+            yield chunk
+
+
+def _next_lines(lines: Iterator[DecodedLine], count: int) -> list[DecodedLine]:
+    return list(islice(lines, count))
+
+
+def report_of(file: UsageFile) -> ImportReport:
+    """What became of a file so far."""
+    return ImportReport(
+        file_id=file.file_id,
+        file_name=file.name,
+        profile=file.profile,
+        read=file.read,
+        accepted=file.accepted,
+        duplicates=file.duplicates,
+        conflicts=file.conflicts,
+        recycled=file.recycled,
+        rejected=file.rejected,
+        late=file.late,
+        done=file.status == "done",
+    )
+
+
+def report_text(report: ImportReport) -> str:
+    """The report as a person reads it."""
+    counts = (
+        ("accepted", report.accepted),
+        ("late, for the next invoice", report.late),
+        ("duplicates, no effect", report.duplicates),
+        ("conflicts, kept aside", report.conflicts),
+        ("recycled, waiting for a number or price", report.recycled),
+        ("rejected, kept with field and reason", report.rejected),
+    )
+    state = "imported" if report.done else "being imported"
+    head = f"{report.file_name} ({report.file_id}, profile {report.profile}) is {state}: {report.read} records"
+    return "\n".join([head, *(f"{number:>10,}  {name}" for name, number in counts)])

@@ -1,0 +1,150 @@
+"""Mending: records that wait are guided again, or corrected and sent again; each counts once, however often tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.domain.errors import InvalidValue, UnableTo
+from billing.ports.clock import BusinessClock
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.usage import UsageIssue
+from billing.services.usage_files import COUNT_OF, UsageFiles
+from billing.services.usage_intake import Entry, Outcome, ReadBatch, RecordResult, Taken, UsageIntake, read_batch
+from billing.services.usage_kept import issues_of
+from billing.services.usage_thresholds import ThresholdDispatch
+
+_PAGE = 500
+_SETTLED = (Outcome.ACCEPTED, Outcome.LATE, Outcome.DUPLICATE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReguideReport:
+    """How many waiting records were tried, and how many of them are counted now."""
+
+    tried: int = 0
+    resolved: int = 0
+
+
+class UsageMending:
+    """What an operator, upkeep and a new number can do for kept records."""
+
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        intake: UsageIntake,
+        thresholds: ThresholdDispatch,
+        files: UsageFiles,
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._intake = intake
+        self._thresholds = thresholds
+        self._files = files
+
+    async def reguide(self, identifier: str = "") -> ReguideReport:
+        """Guide every recycled record again, of one identifier or of all; page by page, each page committed."""
+        report, after = ReguideReport(), ""
+        while True:
+            page, taken = await self._reguide_page(identifier, after)
+            if not page:
+                return report
+            after = page[-1].issue_id
+            resolved = sum(result.outcome in _SETTLED for result in taken.results)
+            report = ReguideReport(report.tried + len(page), report.resolved + resolved)
+            if taken.crossed_accounts:
+                await self._thresholds.send_pending(taken.crossed_accounts)
+
+    async def _reguide_page(self, identifier: str, after: str) -> tuple[Sequence[UsageIssue], Taken]:
+        async with self._make_work() as work:
+            page = await work.usage.lock_recycled(identifier, after, _PAGE)
+        await self._intake.prepare(_as_batch(page))
+        now = self._clock.now()
+        async with self._make_work() as work:
+            page = await work.usage.lock_recycled(identifier, after, _PAGE)
+            batch = _as_batch(page)
+            taken = await self._intake.store(work, batch, now)
+            await self._settle(work, page, batch, taken.results, now, "guided again")
+            await work.commit()
+        return page, taken
+
+    async def resubmit(
+        self, issue_id: str, *, changes: Mapping[str, Any] | None = None, raw: str | None = None, author: str
+    ) -> RecordResult:
+        """Send a kept record again, with ``changes`` to its fields or a corrected ``raw`` line of its file.
+
+        It stays open when it still cannot be taken. Raises NotFound, UnableTo for one that is resolved, InvalidValue
+        for a raw line of a record that came from no file.
+        """
+        async with self._make_work() as work:
+            issue = await work.usage.lock_issue(issue_id)
+        entry = await self._corrected(issue, changes, raw)
+        now = self._clock.now()
+        # What was taken in time keeps its right to be counted, however long its correction takes.
+        batch = read_batch([entry], issue.created_at)
+        await self._intake.prepare(batch)
+        async with self._make_work() as work:
+            issue = await work.usage.lock_issue(issue_id)
+            if issue.status != "open":
+                remedy = "GET /v1/usage/issues?status=open lists those that wait."
+                raise UnableTo("This record is resolved.", field="issue_id", value=issue_id, remedy=remedy)
+            taken = await self._intake.store(work, batch, now, issue.file_id)
+            await self._settle(work, [issue], batch, taken.results, now, f"sent again by {author}")
+            await work.commit()
+        if taken.crossed_accounts:
+            await self._thresholds.send_pending(taken.crossed_accounts)
+        return taken.results[0]
+
+    async def _corrected(self, issue: UsageIssue, changes: Mapping[str, Any] | None, raw: str | None) -> Entry:
+        if raw is None:
+            return Entry({**issue.event, **(changes or {})}, issue.raw, issue.line_number)
+        if issue.file_id is None:
+            remedy = "Give changes: the fields that are different."
+            raise InvalidValue("Only a line of a file has a raw form.", field="raw", value=raw[:100], remedy=remedy)
+        decoded = await self._files.decode_line(issue.file_id, raw)
+        return Entry(decoded.event, raw, issue.line_number, decoded.field, decoded.reason)
+
+    async def _settle(
+        self,
+        work: UnitOfWork,
+        issues: Sequence[UsageIssue],
+        batch: ReadBatch,
+        results: Sequence[RecordResult],
+        now: datetime,
+        how: str,
+    ) -> None:
+        """Resolve what was taken, say what is wrong now with the rest, and move the counts of their files."""
+        still = {result.place: result for result in results if result.outcome not in _SETTLED}
+        kept = dict(zip(still, issues_of(batch, results, now), strict=True))
+        moved: dict[str, Counter[str]] = {}
+        for issue, result in zip(issues, results, strict=True):
+            if issue.file_id and issue.kind != result.outcome:
+                counts = moved.setdefault(issue.file_id, Counter())
+                counts[COUNT_OF[issue.kind]] -= 1
+                counts[COUNT_OF[result.outcome.value]] += 1
+            if result.outcome in _SETTLED:
+                resolution = f"{result.outcome.value}: {how}"
+                changes = {"status": "resolved", "resolved_at": now, "resolution": resolution}
+                await work.usage.change_issue(issue.issue_id, changes)
+            elif (again := kept[result.place]) and (again.kind, again.reason, again.raw) != _now(issue):
+                await work.usage.change_issue(issue.issue_id, _described(again))
+        for file_id in sorted(moved):
+            await self._files.move_counts(work, file_id, moved[file_id])
+
+
+def _as_batch(issues: Sequence[UsageIssue]) -> ReadBatch:
+    """Kept records as they were read when they came: their start was checked then."""
+    return read_batch([Entry(issue.event, issue.raw, issue.line_number) for issue in issues], None)
+
+
+def _now(issue: UsageIssue) -> tuple[str, str, str]:
+    return issue.kind, issue.reason, issue.raw
+
+
+def _described(issue: Any) -> dict[str, Any]:
+    names = ("kind", "source", "record_id", "identifier", "event", "raw", "field", "reason")
+    return {name: getattr(issue, name) for name in names}
