@@ -1,0 +1,185 @@
+"""What customers read: the English originals word for word, and every text in every language."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from billing.domain.money import Money
+from billing.messages.notices import NoticeKind
+from billing.ports.messenger import CHANNELS, EMAIL, SMS
+from billing.services.notice_rendering import NoticeFacts, render
+from billing.services.notice_templates import MUST_NAME, UnusableTemplate, check_template, original, originals
+from billing.services.notice_words import LANGUAGES, read_locale
+
+ACCOUNT = "https://my.brand.example/a/1.x"
+PAYLINK = "https://pay.brand.example/p/7.y"
+
+
+def facts(kind: NoticeKind, **changes: object) -> NoticeFacts:
+    values = {"amount": Money(4210, "EUR"), "on": date(2027, 6, 6)} | changes
+    return NoticeFacts(kind, "Brand & Co", ACCOUNT, PAYLINK, **values)  # type: ignore[arg-type]
+
+
+def text_message(kind: NoticeKind, language: str = "en", **changes: object) -> str:
+    return render(original(kind, language), facts(kind, **changes), SMS, read_locale(language)).text
+
+
+THE_ORIGINALS = {
+    NoticeKind.READY: (
+        f"Hello! Your invoice is now ready to view at {ACCOUNT}. "
+        "We will collect a payment of 42.10 Euro on or just after the 6th of June"
+    ),
+    NoticeKind.NOTHING_TO_PAY: (
+        f"Hello! Your invoice is now ready to view at {ACCOUNT}. There is nothing to pay this month."
+    ),
+    NoticeKind.REMINDER: (
+        "Hello! Just a reminder that we will collect your payment of 42.10 Euro on or just after the 6th of June. "
+        f"You can view your invoice at {ACCOUNT}."
+    ),
+    NoticeKind.THANK_YOU: (
+        "Hello! Your payment of 42.10 Euro is received and successfully processed. Thank you! Have a wonderful day 🙂"
+    ),
+}
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("kind", THE_ORIGINALS)
+def test_the_english_originals_are_word_for_word(kind: NoticeKind, channel: str) -> None:
+    assert render(original(kind, "en"), facts(kind), channel, read_locale("en")).text == THE_ORIGINALS[kind]
+
+
+FAILED_TEXT = (
+    "Hello! We are sorry but your payment of 42.10 Euro was not successful. "
+    "Pay your outstanding amount now via paylink, by {here}. Thank you!"
+)
+
+
+def test_a_failed_payment_by_text_message_carries_the_paylink_instead_of_clicking_here() -> None:
+    assert text_message(NoticeKind.FAILED) == FAILED_TEXT.format(here=PAYLINK)
+
+
+def test_a_failed_payment_by_email_links_clicking_here() -> None:
+    mail = render(original(NoticeKind.FAILED, "en"), facts(NoticeKind.FAILED), EMAIL, read_locale("en"))
+    assert mail.text == FAILED_TEXT.format(here="clicking here") + f"\n\n{PAYLINK}"
+    assert f'<a href="{PAYLINK}" style="color:#0b57d0">clicking here</a>. Thank you!' in mail.html
+
+
+FURTHER = {
+    NoticeKind.READY_TO_PAY: (
+        f"Hello! Your invoice is now ready to view at {ACCOUNT}. "
+        f"Please pay 42.10 Euro by the 6th of June via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.DUE_REMINDER: (
+        "Hello! Just a reminder that 42.10 Euro is due by the 6th of June. "
+        f"Pay now via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.RETRY: (
+        "Hello! We will try again to collect 42.10 Euro on or just after the 6th of June. "
+        f"You can also pay now via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.DUNNING_REMINDER: (
+        f"Hello! 42.10 Euro is still open. Pay now via paylink, by {PAYLINK}. "
+        f"Is something wrong? Tell us at {ACCOUNT}. Thank you!"
+    ),
+    NoticeKind.BARRING_WARNING: (
+        "Hello! 42.10 Euro is still open. Without payment we have to restrict your services on the 6th of June. "
+        f"Pay now via paylink, by {PAYLINK}, and nothing changes. Thank you!"
+    ),
+    NoticeKind.BARRED: (
+        "Hello! 42.10 Euro is still open, so we had to restrict your services. Emergency calls always work. "
+        f"Pay now via paylink, by {PAYLINK}, and we restore them at once. Thank you!"
+    ),
+    NoticeKind.RESTORED: (
+        "Hello! Your payment of 42.10 Euro is received. Your services are restored. Thank you! Have a wonderful day 🙂"
+    ),
+    NoticeKind.PROMISE: (
+        "Hello! Thank you for your promise to pay 42.10 Euro by the 6th of June. "
+        f"You can pay via paylink, by {PAYLINK}. Until then nothing changes."
+    ),
+    NoticeKind.USAGE_80: (
+        f"Hello! You have spent 42.10 Euro: 80 % of your limit is used. See what is left at {ACCOUNT}."
+    ),
+    NoticeKind.USAGE_100: (
+        f"Hello! You have spent 42.10 Euro: 100 % of your limit is used. See your choices at {ACCOUNT}."
+    ),
+    NoticeKind.MANDATE_NEEDED: (
+        "Hello! 42.10 Euro is open and we can no longer collect from your account. "
+        f"Choose how to pay at {ACCOUNT}, or pay via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.CREDIT_NOTE: f"Hello! We credited 42.10 Euro to your account. You can view it at {ACCOUNT}.",
+    NoticeKind.PAYMENT_REVERSED: (
+        "Hello! Your payment of 42.10 Euro was returned by your bank, so this amount is open again. "
+        f"You can pay via paylink, by {PAYLINK}, or contact us at {ACCOUNT}. Thank you!"
+    ),
+    NoticeKind.CYCLE_DAY_CHANGED: (
+        "Hello! Your invoice day has changed. Your next payment is on or just after the 6th of June. "
+        f"You can view the dates at {ACCOUNT}."
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FURTHER)
+def test_the_further_notices_read_like_this(kind: NoticeKind) -> None:
+    assert text_message(kind) == FURTHER[kind]
+
+
+def test_every_kind_has_its_golden() -> None:
+    assert {*THE_ORIGINALS, *FURTHER, NoticeKind.FAILED} == set(NoticeKind)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_every_notice_can_be_written_in_every_language(kind: NoticeKind, language: str, channel: str) -> None:
+    check_template(kind, original(kind, language), is_email=channel == EMAIL)
+    content = render(original(kind, language), facts(kind), channel, read_locale(language))
+    everything = content.text + content.subject + content.html
+    assert not any(mark in everything for mark in ("{{", "{%", "}}", "](", "  <"))
+    assert content.text.strip() == content.text
+    if channel == EMAIL:
+        assert content.subject
+        assert f'lang="{language}"' in content.html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind not in MUST_NAME])
+def test_what_a_notice_need_not_name_may_be_missing(kind: NoticeKind, language: str) -> None:
+    text = text_message(kind, language, amount=None, on=None)
+    assert "  " not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_texts(language: str) -> None:
+    ours, english = originals(language), originals("en")
+    assert ours.keys() == english.keys()
+    assert ours["labels"].keys() == english["labels"].keys()
+    assert all(ours[name].keys() == english[name].keys() for name in english)
+
+
+def test_a_notice_without_its_amount_is_refused_by_name() -> None:
+    with pytest.raises(UnusableTemplate, match="amount"):
+        text_message(NoticeKind.READY, amount=None)
+
+
+def test_the_mail_shows_amount_and_date_first_and_a_button() -> None:
+    mail = render(original(NoticeKind.READY, "en"), facts(NoticeKind.READY), EMAIL, read_locale("en")).html
+    places = [
+        mail.index(words) for words in (">42.10 Euro<", ">On or just after the 6th of June<", ">Hello!", "View your")
+    ]
+    assert places == sorted(places)
+    assert "Brand &amp; Co" in mail
+    assert 'name="viewport"' in mail
+
+
+def test_the_paylink_is_the_button_where_the_customer_has_to_pay() -> None:
+    mail = render(original(NoticeKind.FAILED, "nl"), facts(NoticeKind.FAILED), EMAIL, read_locale("nl")).html
+    assert mail.count(f'href="{PAYLINK}"') == 2
+    assert ">Nu betalen</a>" in mail
+
+
+def test_a_text_message_uses_plain_spaces() -> None:
+    text = text_message(NoticeKind.REMINDER, "fr")
+    assert "42,10 €" in text
+    assert "\u00a0" not in text
