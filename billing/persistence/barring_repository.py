@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.domain.errors import NotFound
+from billing.persistence.statements import fetch_all, fetch_one
+from billing.persistence.tables import barring as t
+from billing.ports.barring import Order, OrderedService
 
 
 class SqlBarringRepository:
@@ -10,3 +21,52 @@ class SqlBarringRepository:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def add_order(self, order: Order, services: Sequence[OrderedService]) -> bool:
+        """Store an order with its services; False when it is there already."""
+        stored = await self._connection.execute(
+            upsert(t.barring_orders)
+            .values(**asdict(order))
+            .on_conflict_do_nothing(index_elements=["account_id", "order_id"])
+        )
+        if stored.rowcount and services:
+            rows = [asdict(service) for service in services]
+            await self._connection.execute(insert(t.barring_order_services), rows)
+        return bool(stored.rowcount)
+
+    async def order(self, account_id: str, order_id: str) -> Order:
+        orders = t.barring_orders
+        query = select(orders).where(orders.c.account_id == account_id, orders.c.order_id == order_id)
+        found = await fetch_one(self._connection, Order, query)
+        if found is None:
+            raise NotFound(
+                f"There is no order {order_id} of {account_id}.",
+                field="order_id",
+                value=order_id,
+                remedy="GET /v1/accounts/{account_id}/barring lists the account's orders.",
+            )
+        return found
+
+    async def orders(self, account_id: str) -> Sequence[Order]:
+        query = select(t.barring_orders).where(t.barring_orders.c.account_id == account_id)
+        return await fetch_all(self._connection, Order, query.order_by(t.barring_orders.c.placed_at))
+
+    async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]:
+        ordered = t.barring_order_services
+        query = select(ordered).where(ordered.c.account_id == account_id, ordered.c.order_id == order_id)
+        return await fetch_all(self._connection, OrderedService, query.order_by(ordered.c.service_id))
+
+    async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None:
+        orders = t.barring_orders
+        await self._connection.execute(
+            update(orders).where(orders.c.account_id == account_id, orders.c.order_id == order_id).values(**values)
+        )
+
+    async def change_service(self, account_id: str, order_id: str, service_id: str, values: Mapping[str, Any]) -> None:
+        ordered = t.barring_order_services
+        of_service = (
+            ordered.c.account_id == account_id,
+            ordered.c.order_id == order_id,
+            ordered.c.service_id == service_id,
+        )
+        await self._connection.execute(update(ordered).where(*of_service).values(**values))

@@ -1,9 +1,85 @@
-"""Barring orders and their confirmations."""
+"""Barring orders, and the network that carries them out."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order to set an account's services to a level; ``outcome`` is placed, confirmed, withdrawn or failed."""
+
+    account_id: str
+    order_id: str
+    level: str
+    reason: str
+    author: str
+    placed_at: datetime
+    outcome: str = "placed"
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OrderedService:
+    """One service of an order; ``state`` is ordered or confirmed."""
+
+    account_id: str
+    order_id: str
+    service_id: str
+    identifier: str
+    state: str
+    ordered_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """What the network says of a service: the ``level`` in force and the last one ``requested``."""
+
+    level: str
+    requested: str
+
+
+class NetworkControl(Protocol):
+    """The network's barring door. Levels are set, never toggled; a correlation id makes an order count once."""
+
+    async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
+        """Order a level. Returns when the network took the order; raises a fault when it did not answer."""
+        ...
+
+    async def get_state(self, identifier: str) -> NetworkState: ...
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The network's word that a level is in force on a service, verified."""
+
+    account_id: str
+    order_id: str
+    service_id: str
+    level: str
+
+
+class ConfirmationReader(Protocol):
+    """Reads and verifies a confirmation. Raises a Refusal for a bad signature or a foreign correlation id."""
+
+    def read(self, body: bytes, signature: str) -> Confirmation: ...
 
 
 class BarringRepository(Protocol):
     """Barring orders and their confirmations."""
+
+    async def add_order(self, order: Order, services: Sequence[OrderedService]) -> bool:
+        """Store an order with its services; False when it is there already."""
+        ...
+
+    async def order(self, account_id: str, order_id: str) -> Order: ...
+    async def orders(self, account_id: str) -> Sequence[Order]: ...
+    async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]: ...
+    async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None: ...
+    async def change_service(
+        self, account_id: str, order_id: str, service_id: str, values: Mapping[str, Any]
+    ) -> None: ...

@@ -1,9 +1,87 @@
-"""Dunning policies, cases, promises and disputes."""
+"""Dunning policies, cases, promises and disputes: what is kept, and how services reach it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class PolicyVersion:
+    """One published version of a dunning policy; ``definition`` is read by billing.domain.dunning_ladder."""
+
+    policy_code: str
+    policy_version: int
+    definition: Mapping[str, Any]
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Case:
+    """One account's debt being pursued. The policy version is pinned when the case opens.
+
+    ``failures`` are tries that failed since then: ``{"attempt_id", "told"}``; each gets one failed notice.
+    """
+
+    account_id: str
+    case_id: str
+    policy_code: str
+    policy_version: int
+    opened_at: datetime
+    invoice_ids: Sequence[str]
+    steps_done: Sequence[str]
+    failures: Sequence[Mapping[str, Any]]
+    last_failure_category: str = ""
+    stage: str = "opened"
+    next_action_at: datetime | None = None
+    closed_at: datetime | None = None
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The customer pays ``amount_minor`` (zero: everything open) before ``until``."""
+
+    account_id: str
+    promise_id: str
+    command_id: str
+    until: datetime
+    amount_minor: int
+    made_at: datetime
+    author: str
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """An invoice, or ``amount_minor`` of it, that the customer does not accept; ``status`` open, accepted, rejected."""
+
+    account_id: str
+    dispute_id: str
+    invoice_id: str
+    amount_minor: int
+    reason: str
+    status: str
+    opened_at: datetime
+    closed_at: datetime | None = None
+    decision: str = ""
 
 
 class DunningRepository(Protocol):
     """Dunning policies, cases, promises and disputes."""
+
+    async def add_policy(self, policy: PolicyVersion) -> None: ...
+    async def policy(self, policy_code: str, policy_version: int | None = None) -> PolicyVersion: ...
+    async def policies(self) -> Sequence[PolicyVersion]: ...
+    async def add_case(self, values: Mapping[str, Any]) -> Case: ...
+    async def open_case(self, account_id: str) -> Case | None: ...
+    async def case(self, account_id: str, case_id: str) -> Case: ...
+    async def cases(self, account_id: str) -> Sequence[Case]: ...
+    async def change_case(self, account_id: str, case_id: str, values: Mapping[str, Any]) -> None: ...
+    async def add_promise(self, values: Mapping[str, Any]) -> bool: ...
+    async def promises(self, account_id: str) -> Sequence[Promise]: ...
+    async def add_dispute(self, values: Mapping[str, Any]) -> Dispute: ...
+    async def dispute(self, account_id: str, dispute_id: str) -> Dispute: ...
+    async def disputes(self, account_id: str) -> Sequence[Dispute]: ...
+    async def change_dispute(self, account_id: str, dispute_id: str, values: Mapping[str, Any]) -> None: ...

@@ -1,1 +1,69 @@
 """Dunning policies, cases, promises and disputes."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from billing.domain import identity
+from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
+
+dunning_policies = Table(
+    "dunning_policies",
+    metadata,
+    Column("policy_code", Text, primary_key=True),
+    Column("policy_version", Integer, primary_key=True, autoincrement=False),
+    document("definition"),
+    Column("published_at", Instant, nullable=False),
+)
+
+dunning_cases = Table(
+    "dunning_cases",
+    metadata,
+    account_key(),
+    generated_key("case_id", identity.CASE),
+    Column("policy_code", Text, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    document("invoice_ids"),
+    document("steps_done"),
+    document("failures"),  # attempts that failed since the case opened, and what the customer was told of each
+    Column("last_failure_category", Text, nullable=False, server_default=""),
+    Column("stage", Text, nullable=False, server_default="opened"),
+    Column("next_action_at", Instant),
+    Column("closed_at", Instant),
+    Column("outcome", Text, nullable=False, server_default=""),  # settled | handed_over
+)
+# At most one open case per account.
+Index(
+    "uq_dunning_cases_open",
+    dunning_cases.c.account_id,
+    unique=True,
+    postgresql_where=dunning_cases.c.closed_at.is_(None),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    account_key(),
+    generated_key("promise_id", identity.PROMISE),
+    Column("command_id", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),  # zero: everything open
+    Column("made_at", Instant, nullable=False),
+    Column("author", Text, nullable=False),
+    UniqueConstraint("account_id", "command_id"),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    account_key(),
+    generated_key("dispute_id", identity.DISPUTE),
+    reference("invoice_id", identity.INVOICE),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),  # open | accepted | rejected
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("decision", Text, nullable=False, server_default=""),
+)
