@@ -1,0 +1,261 @@
+"""Usage at the door: records in, results out, files, kept records and live balances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late"]
+
+A_CALL: dict[str, Any] = {
+    "source": "switch-1",
+    "record_id": "20270201-0001",
+    "identifier": "+31612345678",
+    "meter": "voice",
+    "quantity": 75,
+    "started_at": "2027-02-01T10:00:00+01:00",
+    "destination": "+31201234567",
+}
+A_SESSION: dict[str, Any] = {
+    "source": "pgw-2",
+    "record_id": "s-77",
+    "identifier": "+31612345678",
+    "meter": "data",
+    "quantity": 7340032,
+    "started_at": "2027-02-01T10:05:00+01:00",
+    "attributes": {"apn": "internet"},
+}
+
+
+class UsageEventIn(BaseModel):
+    """One usage record. Values are checked record by record, so that a bad one is answered and kept, not lost."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [A_CALL, A_SESSION]}, extra="allow")
+
+    source: Annotated[Any, Field(description="Who counted it: a code that never changes for this source.")] = None
+    record_id: Annotated[Any, Field(description="The record's natural key within the source.")] = None
+    identifier: Annotated[Any, Field(description="The number (E.164 with +) or other id of the line.")] = None
+    meter: Annotated[Any, Field(description="What was used: voice, data, sms, or any meter a plan prices.")] = None
+    quantity: Annotated[
+        Any, Field(description="A whole number in the meter's own units: seconds, bytes, messages.")
+    ] = None
+    started_at: Annotated[Any, Field(description="ISO 8601 with offset; at most 90 days ago, at most a day ahead.")] = (
+        None
+    )
+    destination: Annotated[Any, Field(description="E.164 number that was called; empty when there is none.")] = None
+    amount: Annotated[Any, Field(description="An amount the record carries, as text, for percentage prices.")] = None
+    attributes: Annotated[Any, Field(description="Anything else worth keeping on the itemised bill.")] = None
+
+    def as_event(self) -> Mapping[str, Any]:
+        """What was sent, and nothing that was not."""
+        return self.model_dump(exclude_unset=True)
+
+
+class RecordResultOut(BaseModel):
+    """What became of one record. ``rejected``, ``recycled`` and ``conflict`` name the field and the reason."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "place": 0,
+                    "outcome": "accepted",
+                    "record_id": "20270201-0001",
+                    "account_id": "acc_1001",
+                    "service_id": "svc_1001",
+                    "cycle_number": 1,
+                    "price_code": "voice",
+                    "band": "",
+                    "billable_quantity": 120,
+                }
+            ]
+        }
+    )
+
+    place: int
+    outcome: Outcome
+    record_id: str = ""
+    field: str = ""
+    value: str = ""
+    reason: str = ""
+    account_id: str | None = None
+    service_id: str | None = None
+    cycle_number: int | None = None
+    price_code: str | None = None
+    band: str | None = None
+    billable_quantity: int | None = None
+
+
+class BatchResultOut(BaseModel):
+    """Counts by outcome, and one result per record in the order sent. All of it is committed."""
+
+    counts: dict[Outcome, int]
+    results: Sequence[RecordResultOut]
+
+
+class UsageFileOut(BaseModel):
+    """A registered file and how far it is; the six counts add up to ``read``."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    file_id: str
+    name: str
+    sha256: str
+    profile: str
+    status: Literal["registered", "importing", "done"]
+    size_bytes: int
+    lines_done: int
+    read: int
+    accepted: int
+    duplicates: int
+    conflicts: int
+    recycled: int
+    rejected: int
+    late: int
+    registered_at: datetime
+    finished_at: datetime | None
+
+
+class UploadedFileOut(BaseModel):
+    """``already_known`` is true when the same content was uploaded before: then nothing more happens."""
+
+    file: UsageFileOut
+    already_known: bool
+
+
+class UsageIssueOut(BaseModel):
+    """A record that could not be taken, kept until it is resolved."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    issue_id: str
+    kind: Literal["rejected", "recycled", "conflict"]
+    status: Literal["open", "resolved"]
+    source: str
+    record_id: str
+    identifier: str
+    event: dict[str, Any]
+    raw: str
+    field: str
+    reason: str
+    created_at: datetime
+    file_id: str | None
+    line_number: int | None
+    resolved_at: datetime | None
+    resolution: str
+
+
+class ResubmitIn(BaseModel):
+    """Send a kept record again: nothing (as it is), ``changes`` to its fields, or the corrected ``raw`` line."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"changes": {"quantity": 75}}, {"raw": "r-1,+31612345678,voice,75,…"}]},
+    )
+
+    changes: dict[str, Any] | None = None
+    raw: Annotated[str | None, Field(max_length=65_536)] = None
+
+
+class ReguideIn(BaseModel):
+    """Guide waiting records again: those of one identifier, or all."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"identifier": "+31612345678"}, {}]})
+
+    identifier: Annotated[str, Field(max_length=100)] = ""
+
+
+class ReguideOut(BaseModel):
+    """How many were tried, and how many are counted now."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    tried: int
+    resolved: int
+
+
+class MoneyOut(BaseModel):
+    """An amount in the currency's smallest unit."""
+
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_extra={"examples": [{"amount_minor": 4210, "currency": "EUR"}]}
+    )
+
+    amount_minor: int
+    currency: str
+
+
+class MeterOut(BaseModel):
+    """What was counted on a meter, in its own units, after increments."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    meter: str
+    events: int
+    quantity: int
+
+
+class AllowanceOut(BaseModel):
+    """An included quantity: used and left, in the meter's own units."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    name: str
+    meter: str
+    included: int
+    used: int
+    left: int
+
+
+class ChargeLineOut(BaseModel):
+    """One charge so far, as the invoice will show it, with every step of its computation."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    price_code: str
+    band: str
+    description: str
+    quantity: int
+    allowance_drawn: int
+    chargeable_quantity: int
+    unit: str
+    unit_price: str
+    exact_amount: Decimal
+    amount: MoneyOut
+    explanation: Sequence[str]
+
+
+class ServiceBalanceOut(BaseModel):
+    """One line's balance. ``projected_charges`` is the whole cycle's, if use goes on as it did."""
+
+    service_id: str
+    identifier: str
+    plan_code: str
+    plan_version: int
+    meters: Sequence[MeterOut]
+    allowances: Sequence[AllowanceOut]
+    usage_charges: MoneyOut
+    recurring_charges: MoneyOut
+    charges: MoneyOut
+    projected_charges: MoneyOut
+    lines: Sequence[ChargeLineOut]
+
+
+class AccountBalanceOut(BaseModel):
+    """The open cycle now, net of VAT and before invoice discounts; exact at the last acknowledged record."""
+
+    account_id: str
+    cycle_number: int
+    opens_at: datetime
+    closes_at: datetime
+    as_of: datetime
+    last_update_at: datetime | None
+    charges: MoneyOut
+    projected_charges: MoneyOut
+    services: Sequence[ServiceBalanceOut]

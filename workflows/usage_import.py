@@ -1,0 +1,51 @@
+"""Importing a usage file: batch by batch, resumed after a crash where the last committed batch ended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.usage import UsageActivities
+    from billing.messages.identities import BILLING_QUEUE
+    from billing.messages.usage import ImportFileRequest, ImportReport
+
+# A file may take hours; a worker that died is noticed within a minute, because every batch is a heartbeat.
+LONGEST_IMPORT = timedelta(hours=24)
+SILENT_AT_MOST = timedelta(seconds=60)
+TRY_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+AFTER_EVERYTHING_ELSE = Priority(priority_key=5)
+
+
+@workflow.defn(name="UsageImportWorkflow")
+class UsageImportWorkflow:
+    """One registered file; its id is the file's, so that a file is imported by one run at a time."""
+
+    @workflow.run
+    async def run(self, request: ImportFileRequest) -> ImportReport:
+        workflow.set_current_details(f"importing **{request.file_id}**")
+        report = await self._import(request)
+        workflow.set_current_details(_in_words(report))
+        return report
+
+    async def _import(self, request: ImportFileRequest) -> ImportReport:
+        return await workflow.execute_activity_method(
+            UsageActivities.import_usage_file,
+            request,
+            task_queue=BILLING_QUEUE,
+            start_to_close_timeout=LONGEST_IMPORT,
+            heartbeat_timeout=SILENT_AT_MOST,
+            retry_policy=TRY_AGAIN,
+            priority=AFTER_EVERYTHING_ELSE,
+            summary=f"Import {request.file_id}",
+        )
+
+
+def _in_words(report: ImportReport) -> str:
+    waiting = report.recycled + report.rejected + report.conflicts
+    return (
+        f"**{report.file_id}**: {report.read} records, {report.accepted} counted, {report.duplicates} repeated, "
+        f"{report.late} late, {waiting} kept for a person"
+    )
