@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from billing.domain.errors import NotFound
 from billing.domain.ledger import spread
+from billing.domain.money import Money
 from billing.messages.payments import (
     AttemptQuery,
     CollectRequest,
@@ -92,8 +93,8 @@ class PaymentService:
         if method is None:
             why = "No stored method may be debited on that date."
             return await answers.answer_without_attempt(work, request, PaymentStatus.METHOD_MISSING, why)
-        if not await _was_announced(work, request):
-            why = f"No notice named {request.announced_minor} {request.currency} on {request.debit_on} in time."
+        if not await _was_announced(work, request, shares):
+            why = f"No notice named {Money(amount, request.currency)} on {request.debit_on} in time."
             return await answers.answer_without_attempt(work, request, PaymentStatus.NOTICE_MISSING, why)
         return await self._freeze(work, account, request, method, shares)
 
@@ -185,12 +186,13 @@ class PaymentService:
         return await self._retries.plan(request)
 
 
-async def _was_announced(work: UnitOfWork, request: CollectRequest) -> bool:
-    """The invariant: no debit of ours without a notice that named this amount and this date in time."""
-    for invoice_id in request.invoice_ids:
-        if await work.notices.announced(request.account_id, invoice_id, request.announced_minor, request.debit_on):
-            return True
-    return False
+async def _was_announced(work: UnitOfWork, request: CollectRequest, shares: dict[str, int]) -> bool:
+    """The invariant: no debit of ours without a notice that named at least this amount and this date in time."""
+    amount = sum(shares.values())
+    for invoice_id in shares:
+        if not await work.notices.announced(request.account_id, invoice_id, amount, request.debit_on):
+            return False
+    return True
 
 
 def _debit_instant(request: CollectRequest, now: datetime) -> datetime:

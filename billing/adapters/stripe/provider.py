@@ -16,6 +16,7 @@ from billing.adapters.stripe import reading
 from billing.adapters.stripe.failures import NOT_REFUNDABLE, busy, failed, looking, merchant_fault, refused_method
 from billing.adapters.stripe.hosted import StripePages
 from billing.adapters.stripe.methods import StripeMethods
+from billing.adapters.stripe.transport import FormClient
 from billing.adapters.stripe.webhooks import verified
 from billing.messages.payments import MethodKind
 from billing.ports.payment_provider import (
@@ -48,13 +49,18 @@ class StripePayments(StripeMethods, StripePages):
     def __init__(
         self, api_key: str, webhook_secrets: Sequence[str], api_base: str = "", timeout_seconds: float = 20.0
     ) -> None:
+        self._transport = FormClient(timeout=timeout_seconds)
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base} if api_base else None,
             max_network_retries=0,
-            http_client=stripe.HTTPXClient(timeout=timeout_seconds),
+            http_client=self._transport,
         )
         self._webhook_secrets = tuple(webhook_secrets)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
 
     @property
     def name(self) -> str:
