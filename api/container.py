@@ -27,6 +27,8 @@ class Container:
     pay_sessions: Any = None
     webhook_inbox: Any = None
     notices: Any = None
+    notice_templates: Any = None
+    notice_callbacks: Any = None
     dunning: Any = None
     barring: Any = None
     paylinks: Any = None

@@ -142,8 +142,12 @@ class SqlNoticeRepository(SqlTemplateRepository):
         return await fetch_all(self._connection, Evidence, query.order_by(notice_evidence.c.evidence_id))
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
-        query = select(notices).where(_n.status == NoticeStatus.WAITING, _n.send_after <= now)
-        return [_notice(row) for row in await self._connection.execute(query.order_by(_n.send_after).limit(limit))]
+        query = select(notices).where(
+            _n.status.in_(UNFINISHED),
+            or_(_n.send_after.is_(None), _n.send_after <= now),
+            or_(_n.claimed_until.is_(None), _n.claimed_until < func.now()),
+        )
+        return [_notice(row) for row in await self._connection.execute(query.order_by(_n.created_at).limit(limit))]
 
     async def announced(self, account_id: str, invoice_id: str, amount_minor: int, debit_on: date) -> bool:
         query = select(_n.notice_id).where(

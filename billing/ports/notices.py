@@ -171,7 +171,7 @@ class NoticeRepository(Protocol):
         ...
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
-        """Notices whose quiet hours are over, of any account (upkeep only)."""
+        """Unfinished notices nobody is busy with and whose quiet hours are over, of any account (upkeep only)."""
         ...
 
     async def announced(self, account_id: str, invoice_id: str, amount_minor: int, debit_on: date) -> bool:

@@ -44,6 +44,9 @@ class NoticeOutcomeUnknown(Exception):
     """A fault: the vendor did not answer and its log does not show the message yet. Try again in a minute."""
 
 
+FAULTS = (NoticeInFlight, NoticeOutcomeUnknown, VendorBusy, VendorRefusesUs)
+
+
 class NoticeDelivery:
     """``messengers`` by channel."""
 

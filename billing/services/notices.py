@@ -7,11 +7,11 @@ from datetime import datetime
 
 from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.ports.clock import BusinessClock
-from billing.ports.notices import TAKEN, UNFINISHED, Notice, NoticeStatus
+from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.notice_channels import choose_channels, other_channels
 from billing.services.notice_composing import Customer
-from billing.services.notice_delivery import NoticeDelivery, new_notice
+from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
 from billing.services.notice_timing import allowed_from
 
 SENT, REPEATED, FAILED, WAIT = "sent", "repeated", "failed", "wait"
@@ -79,15 +79,29 @@ class NoticeService:
             await work.commit()
         return notice
 
+    async def history(self, account_id: str) -> tuple[Sequence[Notice], Sequence[Evidence]]:
+        """An account's notices, newest first, and all their evidence, oldest first. Raises NotFound."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.notices.of(account_id), await work.notices.evidence(account_id)
+
     async def send_waiting(self) -> int:
-        """Send the notices whose quiet hours are over; how many there were. For the upkeep."""
+        """Finish what waited for the end of quiet hours or was interrupted; how many went out. For the upkeep."""
         async with self._make_work() as work:
             due = await work.notices.due(self._clock.now())
-        for notice in due:
-            async with self._make_work() as work:
-                customer = await read_customer(work, notice.account_id)
-            await self._delivery.deliver(request_of(notice), customer, notice.channel, notice.fallback_of)
-        return len(due)
+        finished = [await self._finish(notice) for notice in due]
+        return sum(finished)
+
+    async def _finish(self, notice: Notice) -> bool:
+        async with self._make_work() as work:
+            customer = await read_customer(work, notice.account_id)
+        try:
+            done = await self._delivery.deliver(request_of(notice), customer, notice.channel, notice.fallback_of)
+            if done.status is NoticeStatus.FAILED:
+                await self.fall_back(done)
+        except FAULTS:  # kept as it is, and tried again in the next round
+            return False
+        return done.status in TAKEN
 
 
 async def read_customer(work: UnitOfWork, account_id: str) -> Customer:

@@ -60,7 +60,11 @@ def _create_notices() -> None:
         sa.UniqueConstraint("account_id", "subject", "kind", "occasion", "channel", name="uq_notices_once"),
     )
     op.create_index(
-        "ix_notices_waiting", "notices", ["send_after"], unique=False, postgresql_where=sa.text("status = 'waiting'")
+        "ix_notices_unfinished",
+        "notices",
+        ["created_at"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('waiting', 'sending', 'unknown')"),
     )
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
@@ -47,7 +59,11 @@ notices = Table(
         name="status",
     ),
 )
-Index("ix_notices_waiting", notices.c.send_after, postgresql_where=notices.c.status == "waiting")
+Index(
+    "ix_notices_unfinished",
+    notices.c.created_at,
+    postgresql_where=text("status IN ('waiting', 'sending', 'unknown')"),
+)
 
 notice_evidence = Table(
     "notice_evidence",

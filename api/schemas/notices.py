@@ -1,0 +1,160 @@
+"""Notices, their evidence and their templates, as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from billing.messages.notices import NoticeKind
+from billing.ports.notices import Evidence, Notice, NoticeTemplate
+from billing.services.notice_channels import masked
+from billing.services.notice_editing import Preview
+from billing.services.notice_templates import PLACEHOLDERS, NoticeText
+
+ChannelName = Literal["email", "sms"]
+
+
+class EvidenceView(BaseModel):
+    """One thing that happened to a notice. `vendor_at` is the vendor's own clock."""
+
+    at: datetime
+    event: str = Field(examples=["delivered"])
+    vendor: str = Field(examples=["sendgrid"])
+    reference: str = Field(examples=["14c5d75ce93"])
+    vendor_at: datetime | None
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        return cls(
+            at=evidence.at,
+            event=evidence.event,
+            vendor=evidence.vendor,
+            reference=evidence.reference,
+            vendor_at=evidence.vendor_at,
+            detail=dict(evidence.detail),
+        )
+
+
+class NoticeView(BaseModel):
+    """A notice on one channel, with its evidence. `in_time`: the announced debit keeps the notice period."""
+
+    notice_id: str = Field(examples=["ntc_1042"])
+    kind: NoticeKind
+    subject: str = Field(examples=["inv_1007"])
+    occasion: str
+    channel: ChannelName
+    recipient: str = Field(examples=["s***@example.com"])
+    status: str = Field(examples=["delivered"])
+    locale: str
+    amount_minor: int = Field(examples=[4210])
+    currency: str = Field(examples=["EUR"])
+    named_on: date | None
+    invoice_ids: list[str]
+    created_at: datetime
+    send_after: datetime | None
+    accepted_at: datetime | None
+    sent_on: date | None
+    in_time: bool
+    delivered_at: datetime | None
+    failed_at: datetime | None
+    failure: str
+    vendor: str
+    vendor_reference: str
+    segments: int
+    possible_duplicate: bool
+    fallback_of: str | None
+    template_version: int
+    evidence: list[EvidenceView]
+
+    @classmethod
+    def of(cls, notice: Notice, evidence: Sequence[Evidence]) -> Self:
+        own = [EvidenceView.of(one) for one in evidence if one.notice_id == notice.notice_id]
+        values = {name: getattr(notice, name) for name in cls.model_fields if name != "evidence"}
+        return cls(
+            **{**values, "recipient": masked(notice.recipient), "invoice_ids": list(notice.invoice_ids)}, evidence=own
+        )
+
+
+class NoticeList(BaseModel):
+    """An account's notices, newest first."""
+
+    notices: list[NoticeView]
+
+
+class TemplateView(BaseModel):
+    """The text in force; `template_version` 0 is our original."""
+
+    brand: str
+    kind: NoticeKind
+    channel: ChannelName
+    locale: str = Field(examples=["en"])
+    template_version: int
+    subject: str
+    text: str
+    html: str
+    changed_at: datetime
+    author: str
+
+    @classmethod
+    def of(cls, template: NoticeTemplate) -> Self:
+        return cls(**{name: getattr(template, name) for name in cls.model_fields})
+
+
+class TemplateList(BaseModel):
+    """Every text of a brand, and the placeholders a text may use."""
+
+    placeholders: list[str] = list(PLACEHOLDERS)
+    templates: list[TemplateView]
+
+
+class TemplateWords(BaseModel):
+    """An operator's text; text messages need only `text`. `html` replaces the whole mail; empty uses the layout."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "subject": "Your invoice: {{ amount }} on the {{ date }}",
+                    "text": "Hello! We will collect {{ amount }} on or just after the {{ date }}. See {{ account_url }}",
+                }
+            ]
+        },
+    )
+
+    subject: str = Field(default="", max_length=300)
+    text: str = Field(min_length=1, max_length=5000)
+    html: str = Field(default="", max_length=5000)
+
+    def words(self) -> NoticeText:
+        return NoticeText(self.subject, self.text, self.html)
+
+
+class PreviewRequest(BaseModel):
+    """Show a text with example values; without `words`, the text in force."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    brand: str = Field(examples=["vonk"])
+    kind: NoticeKind
+    channel: ChannelName
+    locale: str = Field(examples=["nl"])
+    words: TemplateWords | None = None
+
+
+class PreviewView(BaseModel):
+    """What the customer would read. `segments` counts a text message (GSM-7 or UCS-2)."""
+
+    subject: str
+    text: str
+    html: str
+    segments: int
+
+    @classmethod
+    def of(cls, preview: Preview) -> Self:
+        content = preview.content
+        return cls(subject=content.subject, text=content.text, html=content.html, segments=preview.segments)
