@@ -15,8 +15,6 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli.doctor import examine
-from evenflow.cli.prepare import prepare_servers
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -114,6 +112,7 @@ def demo(
 @app.command()
 def doctor(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Say what is configured, what is missing and what that disables, and try each connection."""
+    examine = optional("evenflow.cli.doctor", "examine")
     with one_sentence_errors():
         raise typer.Exit(examine(settings_beside(data_dir), Console()))
 
@@ -129,13 +128,14 @@ def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 @app.command()
 def prepare() -> None:
     """Bring the database and the Temporal namespace that the environment names to what this release needs."""
+    prepare_servers = optional("evenflow.cli.prepare", "prepare_servers")
     with one_sentence_errors():
         prepare_servers(read_settings())
     print("The database and the Temporal namespace are ready.")
 
 
 def optional(module: str, name: str) -> Callable[..., Any]:
-    """A function of a part that may not be installed; says so in one sentence when it is not."""
+    """A function of a part loaded only when asked for; says so in one sentence when it is not installed."""
     with one_sentence_errors():
         if find_spec(module) is None:
             raise StackError(f"This installation does not hold {module}.")

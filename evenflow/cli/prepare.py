@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from evenflow.settings import Settings, SettingsError, TemporalSettings
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import upgrade
-from evenflow.stack.temporal_server import prepare_namespace
+from evenflow.stack.temporal_namespace import prepare_namespace
 
 
 def prepare_servers(settings: Settings) -> None:

@@ -19,7 +19,8 @@ from evenflow.stack import postgres
 from evenflow.stack.child import Child
 from evenflow.stack.ports import free_port
 from evenflow.stack.postgres import prepare_postgres
-from evenflow.stack.temporal_server import NAMESPACE, RETENTION, SEARCH_ATTRIBUTES, TemporalServer
+from evenflow.stack.temporal_namespace import RETENTION
+from evenflow.stack.temporal_server import NAMESPACE, SEARCH_ATTRIBUTES, TemporalServer
 from tests.stack_fixtures import running
 
 
