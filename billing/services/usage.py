@@ -79,6 +79,10 @@ class UsageService:
         """Guide waiting records again: by command, on schedule, or when ``identifier`` appears in the directory."""
         return await self.mending.reguide(identifier)
 
+    async def reguide_waiting(self) -> int:
+        """Guide everything that waits again, for upkeep; answers how many records are counted now."""
+        return (await self.mending.reguide()).resolved
+
     async def resubmit(
         self, issue_id: str, *, changes: Mapping[str, Any] | None = None, raw: str | None = None, author: str
     ) -> RecordResult:
