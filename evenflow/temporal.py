@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -58,11 +58,24 @@ async def connect(address: str, namespace: str = "default", api_key: str = "", t
 
 
 class TemporalProcess:
-    """The process port on Temporal: starts by deterministic id, signals and updates by workflow id."""
+    """The process port on Temporal: starts by deterministic id, signals and updates by workflow id.
 
-    def __init__(self, client: Client, queue: str = BILLING_QUEUE) -> None:
-        self._client = client
+    ``connect`` is called at the first use, so that a door can open before the process server is up.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Client]], queue: str = BILLING_QUEUE) -> None:
+        self._connect = connect
         self._queue = queue
+        self._connected: Client | None = None
+
+    async def client(self) -> Client:
+        """The client, connected once."""
+        if self._connected is None:
+            self._connected = await self._connect()
+        return self._connected
+
+    async def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
+        return (await self.client()).get_workflow_handle(workflow_id)
 
     async def start_account(self, state: AccountState) -> None:
         """Start the account's workflow; nothing happens when it runs."""
@@ -91,7 +104,7 @@ class TemporalProcess:
         self, workflow: str, state: Any, workflow_id: str, summary: str, attributes: Sequence[Any] = ()
     ) -> None:
         try:
-            await self._client.start_workflow(
+            await (await self.client()).start_workflow(
                 workflow,
                 state,
                 id=workflow_id,
@@ -107,15 +120,15 @@ class TemporalProcess:
     async def signal(self, workflow_id: str, signal: str, payload: Any) -> None:
         """Tell a fact. Raises NotFound when no workflow of this id is open."""
         try:
-            await self._client.get_workflow_handle(workflow_id).signal(signal, payload)
+            await (await self._handle(workflow_id)).signal(signal, payload)
         except RPCError as error:
             raise _missing(workflow_id, error) from error
 
     async def command(self, workflow_id: str, update: str, command: Command) -> CommandResult:
         """Carry out a command and answer its result. Raises the refusal that the workflow answered."""
-        handle = self._client.get_workflow_handle(workflow_id)
+        handle = await self._handle(workflow_id)
         try:
-            result = await handle.execute_update(
+            result: CommandResult = await handle.execute_update(
                 update, command, id=command.command_id, result_type=CommandResult, rpc_timeout=COMMAND_TIMEOUT
             )
         except WorkflowUpdateFailedError as error:
@@ -127,9 +140,8 @@ class TemporalProcess:
     async def view(self, workflow_id: str) -> AccountView:
         """Look at one account's process. Raises NotFound when there is none."""
         try:
-            view: AccountView = await self._client.get_workflow_handle(workflow_id).query(
-                "view", result_type=AccountView, rpc_timeout=COMMAND_TIMEOUT
-            )
+            handle = await self._handle(workflow_id)
+            view: AccountView = await handle.query("view", result_type=AccountView, rpc_timeout=COMMAND_TIMEOUT)
         except RPCError as error:
             raise _missing(workflow_id, error) from error
         return view

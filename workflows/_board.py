@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
@@ -38,7 +39,7 @@ class Board:
     ) -> None:
         """Show where the account stands and what comes next, if that is news."""
         self.state, self.next_action, self.next_action_at = state, next_action, next_action_at
-        updates: list[SearchAttributeUpdate] = []
+        updates: list[SearchAttributeUpdate[Any]] = []
         self._add(updates, COLLECTION_STATE, state)
         if brand:
             self._add(updates, BRAND, brand)
@@ -57,7 +58,7 @@ class Board:
     def show_dunning(self, stage: str, next_action_at: datetime | None, level: str) -> None:
         """Show the stage of a dunning case."""
         self.state, self.next_action_at = stage, next_action_at
-        updates: list[SearchAttributeUpdate] = []
+        updates: list[SearchAttributeUpdate[Any]] = []
         self._add(updates, DUNNING_STAGE, stage)
         if updates:
             if next_action_at is not None:
@@ -66,7 +67,7 @@ class Board:
         when = f" until {next_action_at:%Y-%m-%d %H:%M} UTC" if next_action_at else ""
         workflow.set_current_details(f"**{stage}**{when} · services: {level}")
 
-    def _add(self, updates: list[SearchAttributeUpdate], key: SearchAttributeKey, value: object) -> None:  # type: ignore[type-arg]
+    def _add(self, updates: list[SearchAttributeUpdate[Any]], key: SearchAttributeKey[Any], value: object) -> None:
         if self._shown.get(key.name) != value:
             self._shown[key.name] = value
             updates.append(key.value_set(value))

@@ -1,12 +1,14 @@
-"""Segments of business time on PostgreSQL, and the clock that runs by the newest."""
+"""Segments of business time on PostgreSQL, and the clock that runs by the newest.
+
+Read and written at a start and once a second, so plain blocking calls serve.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, desc, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Engine, Select, desc, func, insert, select, update
 
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.persistence.tables.accounts import clock_segments
@@ -25,27 +27,27 @@ class SegmentClock:
         return self._segment
 
 
-async def newest_segment(engine: AsyncEngine) -> ClockSegment:
+def newest_segment(engine: Engine) -> ClockSegment:
     """The segment in force; normal time when none was ever written."""
-    async with engine.connect() as connection:
-        row = (await connection.execute(_newest())).first()
+    with engine.connect() as connection:
+        row = (connection.execute(_newest())).first()
     return NORMAL_TIME if row is None else ClockSegment(row.real_start, row.business_start, row.rate)
 
 
-async def begin_segment(engine: AsyncEngine, rate: float, starts_at: datetime, now: datetime) -> ClockSegment:
+def begin_segment(engine: Engine, rate: float, starts_at: datetime, now: datetime) -> ClockSegment:
     """Begin the segment of a started stack: from where business time was last seen, or ``starts_at`` the first time.
 
     ``now`` is real time. Rate 1 on a database that never ran faster is normal time.
     """
-    async with engine.begin() as connection:
-        row = (await connection.execute(_newest())).first()
+    with engine.begin() as connection:
+        row = (connection.execute(_newest())).first()
         if row is None:
             first = NORMAL_TIME if rate == 1 else ClockSegment(now, starts_at, rate)
             segment = first
         else:
             last = ClockSegment(row.real_start, row.business_start, row.rate)
             segment = last if last.is_normal_time and rate == 1 else last.continued_from(row.last_seen_real, now, rate)
-        await connection.execute(
+        connection.execute(
             insert(clock_segments).values(
                 real_start=segment.real_start,
                 business_start=segment.business_start,
@@ -56,11 +58,11 @@ async def begin_segment(engine: AsyncEngine, rate: float, starts_at: datetime, n
     return segment
 
 
-async def mark_seen(engine: AsyncEngine, now: datetime) -> None:
+def mark_seen(engine: Engine, now: datetime) -> None:
     """Note that business time was running at a real instant: after a crash it goes on from here."""
     newest = select(func.max(clock_segments.c.segment_id)).scalar_subquery()
-    async with engine.begin() as connection:
-        await connection.execute(
+    with engine.begin() as connection:
+        connection.execute(
             update(clock_segments).where(clock_segments.c.segment_id == newest).values(last_seen_real=now)
         )
 

@@ -1,0 +1,51 @@
+"""The only place where real things are built: from the settings to services, doors and workers.
+
+Nothing is configured at import. The API and the worker build the same parts (``evenflow.parts``); each process has one
+engine and one client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from api.app import create_app
+from fastapi import FastAPI
+
+from billing.messages.upkeep import UpkeepState
+from evenflow.parts import build_parts, container_of, read_clock
+from evenflow.settings import read_settings
+from evenflow.workers import make_workers
+
+
+def create_api_app() -> FastAPI:
+    """The API, console and pay pages, as uvicorn's factory."""
+    settings = read_settings()
+    parts = build_parts(settings, read_clock(settings))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await parts.close()
+
+    app = create_app(container_of(parts, settings))
+    app.router.lifespan_context = lifespan
+    return app
+
+
+async def run_worker() -> None:
+    """Work on all task queues until SIGTERM or SIGINT, then finish what is under way."""
+    settings = read_settings()
+    parts = build_parts(settings, read_clock(settings))
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    client = await parts.process.client()
+    await parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment()))
+    async with AsyncExitStack() as running:
+        running.push_async_callback(parts.close)
+        for worker in make_workers(client, parts, settings.temporal):
+            await running.enter_async_context(worker)
+        await stop.wait()
