@@ -118,6 +118,8 @@ def _programs(
 ) -> list[ChildSpec]:
     """Our own processes. One that this checkout does not hold is left out."""
     needed = ("postgres", "temporal", "simulator")
+    # Both read the clock when they start, so neither may start before it has been set.
+    resume_clock = once(partial(options.resume_clock, stack))
     programs = {
         "simulator": replace(
             simulator_child(stack.ports["simulator"], stack.simulator_url, simulator), after_ready=learn_key
@@ -128,13 +130,14 @@ def _programs(
             environment=stack.environment,
             ready=answers_http(stack.api_url),
             needs=needed,
+            before_start=resume_clock,
         ),
         "worker": ChildSpec(
             name="worker",
             command=(sys.executable, str(WORKER_PROGRAM)),
             environment=stack.environment,
             needs=needed,
-            before_start=partial(options.resume_clock, stack),
+            before_start=resume_clock,
             stop_seconds=20.0,
         ),
     }
@@ -150,6 +153,19 @@ def simulator_child(port: int, url: str, environment: Mapping[str, str]) -> Chil
     """How to run the vendors' side of the world."""
     command = (sys.executable, "-m", "simulator", "--port", str(port))
     return ChildSpec("simulator", command, environment, directory=PROJECT, ready=answers_http(f"{url}/health"))
+
+
+def once(hook: Hook) -> Hook:
+    """A hook that does its work for the first caller; the others wait until it is done."""
+    lock, is_done = asyncio.Lock(), asyncio.Event()
+
+    async def guarded() -> None:
+        async with lock:
+            if not is_done.is_set():
+                await hook()
+                is_done.set()
+
+    return guarded
 
 
 def _uvicorn(factory: str) -> tuple[str, ...]:
