@@ -16,7 +16,7 @@ from evenflow.stack.probes import Probe, always
 from evenflow.stack.process_identity import RunAs, birth, die_with_parent, identity_arguments, signal_group
 
 Hook = Callable[[], Awaitable[None]]
-PROBE_INTERVAL_SECONDS = 0.05
+PROBE_INTERVAL_SECONDS = 0.1
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
 
