@@ -35,6 +35,24 @@ class Section(StrEnum):
     DISCOUNT = "discount"
 
 
+class DocumentState(StrEnum):
+    """How a document stands, derived from the books and never set."""
+
+    OPEN = "open"
+    DISPUTED = "disputed"  # open, and the customer does not accept some of it
+    SETTLED = "settled"  # nothing open: paid, covered by credit, or nothing to pay
+    CREDITED = "credited"  # nothing open because credit notes took all of it back
+
+
+def document_state(total_minor: int, open_minor: int, disputed_minor: int, credited_minor: int) -> DocumentState:
+    """The state that follows from what is open, disputed and credited, in minor units."""
+    if open_minor > 0:
+        return DocumentState.DISPUTED if disputed_minor > 0 else DocumentState.OPEN
+    if total_minor > 0 and credited_minor >= total_minor:
+        return DocumentState.CREDITED
+    return DocumentState.SETTLED
+
+
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
     """One net line. Quantities are in the meter's own units; ``amount`` is negative for a credit or a discount.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, insert, select, text, update
@@ -126,15 +126,10 @@ class SqlInvoiceRepository(SqlDocumentRepository):
         )
         return list((await self._connection.execute(query.order_by(_invoices.invoice_id))).scalars())
 
-    async def collect_with(self, account_id: str, invoice_ids: Sequence[str], invoice_id: str, due_on: date) -> None:
-        """Say with which invoice's debit these are collected, and when that falls due."""
+    async def collect_with(self, account_id: str, invoice_ids: Sequence[str], invoice_id: str) -> None:
+        """Say with which invoice's debit these are collected."""
         rows = [
-            {
-                "account_id": account_id,
-                "invoice_id": collected,
-                "collected_with_invoice_id": invoice_id,
-                "due_on": due_on,
-            }
+            {"account_id": account_id, "invoice_id": collected, "collected_with_invoice_id": invoice_id}
             for collected in invoice_ids
         ]
         if rows:

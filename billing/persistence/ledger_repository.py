@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, select
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.ledger import Entry, EntryKind, LedgerAccount, Posting
 from billing.persistence.statements import fetch_all
-from billing.persistence.tables import accounts
+from billing.persistence.tables import accounts, dunning
 from billing.persistence.tables import invoicing as t
 from billing.ports.ledger import OpenInvoice
 
@@ -81,38 +82,68 @@ class SqlLedger:
 
 
 def open_invoices_query(account_id: str) -> Select[Any]:
-    """What is open per invoice, from the receivable postings that name it.
-
-    An amount carried over falls due with the debit it is collected by; until one is announced, with the open cycle's.
-    """
+    """What is open per invoice, from the receivable postings that name it."""
     sums = _open_sums().where(_postings.account_id == account_id).subquery()
-    invoices, collections = t.invoices.c, t.invoice_collections.c
-    next_debit = (
-        select(func.min(accounts.cycles.c.debit_on))
-        .where(accounts.cycles.c.account_id == account_id, accounts.cycles.c.status == "open")
-        .scalar_subquery()
-    )
-    carried = (collections.invoice_id.is_(None)) & (invoices.total_minor > 0)
-    due_on = case((carried, func.coalesce(next_debit, invoices.due_on)), else_=invoices.due_on)
+    invoices = t.invoices.c
     return (
         select(
             invoices.account_id,
             invoices.invoice_id,
             invoices.number,
             invoices.invoice_date,
-            func.coalesce(collections.due_on, due_on).label("due_on"),
+            _due_on().label("due_on"),
             invoices.currency,
             invoices.total_minor,
             sums.c.open_minor,
+            _disputed_minor(sums.c.open_minor).label("disputed_minor"),
         )
         .join(sums, (sums.c.account_id == invoices.account_id) & (sums.c.invoice_id == invoices.invoice_id))
-        .outerjoin(
-            t.invoice_collections,
-            (collections.account_id == invoices.account_id) & (collections.invoice_id == invoices.invoice_id),
-        )
         .where(sums.c.open_minor != 0)
         .order_by(invoices.invoice_date, invoices.invoice_id)
     )
+
+
+def _due_on() -> ColumnElement[date]:
+    """The debit date of the cycle whose invoice it is collected with: a date may move with a late notice.
+
+    An amount carried over, not yet collected with any, falls due with the open cycle's debit.
+    """
+    invoices, collections, cycles = t.invoices.c, t.invoice_collections.c, accounts.cycles.c
+    collected = (
+        select(cycles.debit_on)
+        .join(
+            t.invoice_collections,
+            (collections.account_id == cycles.account_id)
+            & (collections.collected_with_invoice_id == cycles.invoice_id),
+        )
+        .where(collections.account_id == invoices.account_id, collections.invoice_id == invoices.invoice_id)
+        .correlate(t.invoices)
+        .scalar_subquery()
+    )
+    next_debit = (
+        select(func.min(cycles.debit_on))
+        .where(cycles.account_id == invoices.account_id, cycles.status == "open", invoices.total_minor > 0)
+        .correlate(t.invoices)
+        .scalar_subquery()
+    )
+    return func.coalesce(collected, next_debit, invoices.due_on)
+
+
+def _disputed_minor(open_minor: ColumnElement[int]) -> ColumnElement[int]:
+    """What the customer does not accept of an invoice, never more than is open; a dispute of zero is of all of it."""
+    disputes, invoices = dunning.disputes.c, t.invoices.c
+    amount = case((disputes.amount_minor == 0, open_minor), else_=disputes.amount_minor)
+    disputed = (
+        select(func.coalesce(func.sum(amount), 0).cast(disputes.amount_minor.type))
+        .where(
+            disputes.account_id == invoices.account_id,
+            disputes.invoice_id == invoices.invoice_id,
+            disputes.status == "open",
+        )
+        .correlate_except(dunning.disputes)
+        .scalar_subquery()
+    )
+    return func.greatest(0, func.least(open_minor, disputed))
 
 
 def _open_sums() -> Select[Any]:

@@ -21,6 +21,7 @@ from billing.ports.invoicing import Invoice, InvoiceTax
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services import invoicing_cycles as cycles
 from billing.services.corrections import Corrections
+from billing.services.invoice_document import InvoiceDocuments
 from billing.services.invoicing_changes import CycleChanges
 from billing.services.invoicing_charges import Charges, charges_of
 from billing.services.invoicing_collecting import Collecting, decide_collecting, use_credit
@@ -164,7 +165,7 @@ async def _book(work: UnitOfWork, billing: _Billing, draft: Invoice) -> Collecti
     collecting = await decide_collecting(work, draft, billing.brand.minimum_charge_minor, credit_used)
     if not collecting.is_carried_over:
         announced = dict.fromkeys((draft.invoice_id, *collecting.invoice_ids))
-        await work.invoices.collect_with(draft.account_id, list(announced), draft.invoice_id, draft.due_on)
+        await work.invoices.collect_with(draft.account_id, list(announced), draft.invoice_id)
     return collecting
 
 
@@ -248,5 +249,5 @@ def _what_happened(billing: _Billing, invoice: Invoice, breakdown: InvoiceBreakd
     )
 
 
-class InvoicingService(InvoiceIssuing, Corrections, CycleChanges):
+class InvoicingService(InvoiceIssuing, Corrections, CycleChanges, InvoiceDocuments):
     """All use cases of invoicing."""

@@ -11,6 +11,7 @@ from billing.domain.errors import Conflict, InvalidValue
 from billing.messages.invoicing import CorrectionResult
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
+from billing.ports.documents import DocumentRenderer
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 
@@ -27,11 +28,14 @@ class CommandContext:
 
 
 class InvoicingUseCases:
-    """The collaborators of all use cases of invoicing."""
+    """The collaborators of all use cases of invoicing; only drawing PDFs needs the renderer."""
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock) -> None:
+    def __init__(
+        self, make_work: UnitOfWorkFactory, clock: BusinessClock, renderer: DocumentRenderer | None = None
+    ) -> None:
         self._make_work = make_work
         self._clock = clock
+        self._renderer = renderer
 
 
 async def earlier_result(work: UnitOfWork, context: CommandContext) -> Mapping[str, Any] | None:

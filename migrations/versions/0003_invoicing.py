@@ -68,7 +68,6 @@ def _create_tables() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("invoice_id", sa.BigInteger(), nullable=False),
         sa.Column("collected_with_invoice_id", sa.BigInteger(), nullable=False),
-        sa.Column("due_on", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "invoice_id", name=op.f("pk_invoice_collections")),
     )
     op.create_table(

@@ -107,7 +107,6 @@ invoice_collections = Table(
     account_key(),
     Column("invoice_id", invoices.c.invoice_id.type, primary_key=True),
     reference("collected_with_invoice_id", identity.INVOICE),
-    Column("due_on", Date, nullable=False),
 )
 
 # Global: a series is shared by the accounts of one brand and billing day.

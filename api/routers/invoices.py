@@ -1,0 +1,48 @@
+"""Invoices and credit notes: as data, as PDF, as CSV."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import ContainerDep, Viewer
+from api.schemas.invoices import InvoiceDetail, InvoiceList, InvoiceView
+
+router = APIRouter(prefix="/v1/accounts/{account_id}/invoices", tags=["invoices"])
+
+
+@router.get("", summary="The documents of an account")
+async def list_invoices(account_id: str, container: ContainerDep, _caller: Viewer) -> InvoiceList:
+    """Invoices and credit notes, newest first, each with what is open of it now."""
+    documents = await container.invoicing.documents(account_id)
+    return InvoiceList(invoices=[InvoiceView.of(*each) for each in documents])
+
+
+@router.get("/{invoice_id}", summary="One document with its lines and VAT")
+async def get_invoice(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> InvoiceDetail:
+    """Every line carries the arithmetic that leads to its amount."""
+    return InvoiceDetail.of_document(await container.invoicing.document(account_id, invoice_id))
+
+
+@router.get("/{invoice_id}/pdf", summary="The document as the customer gets it", response_class=Response)
+async def get_invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+    """Drawn from what is stored, in the customer's language."""
+    name, content = await container.invoicing.pdf(account_id, invoice_id)
+    return Response(content, media_type="application/pdf", headers=_named(name, "inline"))
+
+
+@router.get("/{invoice_id}/details.csv", summary="The lines as CSV", response_class=Response)
+async def get_invoice_details(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+    """One row per line; amounts in minor units."""
+    name, content = await container.invoicing.details_csv(account_id, invoice_id)
+    return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))
+
+
+@router.get("/{invoice_id}/usage.csv", summary="The itemised records as CSV", response_class=Response)
+async def get_invoice_usage(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+    """One row per call, message or session of the invoice's cycle, for as long as records are kept."""
+    name, content = await container.invoicing.usage_csv(account_id, invoice_id)
+    return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))
+
+
+def _named(name: str, disposition: str) -> dict[str, str]:
+    return {"Content-Disposition": f'{disposition}; filename="{name}"'}

@@ -1,0 +1,195 @@
+"""Documents as they are read: with their lines, their state in the books, as PDF and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from billing.domain.cycle_calendar import zone_info
+from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, document_state
+from billing.domain.ledger import Entry
+from billing.ports.accounts import Service
+from billing.ports.documents import InvoiceDocument
+from billing.ports.invoicing import Invoice
+from billing.ports.ledger import OpenInvoice
+from billing.ports.unit_of_work import UnitOfWork
+from billing.ports.usage_records import EventDetail
+from billing.services.invoicing_commands import InvoicingUseCases
+
+_DETAIL_HEADER = (
+    "document",
+    "section",
+    "service",
+    "description",
+    "kind",
+    "period_from",
+    "period_to",
+    "events",
+    "quantity",
+    "allowance_drawn",
+    "chargeable_quantity",
+    "unit",
+    "unit_price",
+    "tax_code",
+    "amount_minor",
+    "currency",
+    "explanation",
+)
+_USAGE_HEADER = (
+    "service",
+    "started_at",
+    "meter",
+    "quantity",
+    "destination",
+    "billable_quantity",
+    "price",
+    "band",
+    "late",
+    "source",
+    "record_id",
+)
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+class InvoiceDocuments(InvoicingUseCases):
+    """Reading use cases."""
+
+    async def documents(self, account_id: str) -> Sequence[tuple[Invoice, int, DocumentState]]:
+        """All documents of an account, newest first, each with its open minor units and its state."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            invoices = await work.invoices.of_account(account_id)
+            opened = await _open_by_id(work, account_id)
+        return [_with_state(invoice, invoices, opened.get(invoice.invoice_id)) for invoice in reversed(invoices)]
+
+    async def document(self, account_id: str, invoice_id: str) -> InvoiceDocument:
+        """One document with everything it prints. Raises NotFound."""
+        async with self._make_work() as work:
+            invoice = await work.invoices.get(account_id, invoice_id)
+            opened = (await _open_by_id(work, account_id)).get(invoice_id)
+            invoices = await work.invoices.of_account(account_id)
+            _, open_minor, state = _with_state(invoice, invoices, opened)
+            numbers = {each.invoice_id: each.number for each in invoices}
+            return InvoiceDocument(
+                brand=await work.accounts.brand(invoice.brand),
+                invoice=invoice,
+                lines=await work.invoices.lines(account_id, invoice_id),
+                taxes=await work.invoices.taxes(account_id, invoice_id),
+                services={each.service_id: each for each in await work.accounts.services(account_id)},
+                open_minor=open_minor,
+                disputed_minor=opened.disputed_minor if opened else 0,
+                state=state,
+                pays_by=await _pays_by(work, invoice, self._clock.now()),
+                corrects_number=numbers.get(invoice.corrects_invoice_id or "", ""),
+            )
+
+    async def pdf(self, account_id: str, invoice_id: str) -> tuple[str, bytes]:
+        """File name and content, drawn from what is stored."""
+        if self._renderer is None:
+            raise RuntimeError("this process was built without a document renderer")
+        document = await self.document(account_id, invoice_id)
+        return f"{document.invoice.number}.pdf", self._renderer.pdf(document)
+
+    async def details_csv(self, account_id: str, invoice_id: str) -> tuple[str, str]:
+        """File name and content: every line of the document with its arithmetic."""
+        document = await self.document(account_id, invoice_id)
+        rows = (_detail_row(document, line) for line in document.lines)
+        return f"{document.invoice.number}-details.csv", _csv(_DETAIL_HEADER, rows)
+
+    async def usage_csv(self, account_id: str, invoice_id: str) -> tuple[str, str]:
+        """File name and content: each record of the invoice's cycle, while records are kept; times are local."""
+        async with self._make_work() as work:
+            invoice = await work.invoices.get(account_id, invoice_id)
+            brand = await work.accounts.brand(invoice.brand)
+            rows: list[Sequence[object]] = []
+            for service in await work.accounts.services(account_id):
+                if invoice.cycle_number is not None:
+                    events = await work.usage.event_details(account_id, invoice.cycle_number, service.service_id)
+                    rows += [_usage_row(service, event, brand.zone) for event in events]
+        return f"{invoice.number}-usage.csv", _csv(_USAGE_HEADER, rows)
+
+    async def ledger_of(self, account_id: str) -> tuple[Sequence[Entry], int]:
+        """All entries of an account in booking order, and the credit held for the customer in minor units."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.ledger.entries(account_id), await work.ledger.credit_minor(account_id)
+
+
+async def _open_by_id(work: UnitOfWork, account_id: str) -> dict[str, OpenInvoice]:
+    return {each.invoice_id: each for each in await work.ledger.open_invoices(account_id)}
+
+
+def _with_state(
+    invoice: Invoice, invoices: Sequence[Invoice], opened: OpenInvoice | None
+) -> tuple[Invoice, int, DocumentState]:
+    open_minor = opened.open_minor if opened else 0
+    credited = sum(each.total_minor for each in invoices if each.corrects_invoice_id == invoice.invoice_id)
+    disputed_minor = opened.disputed_minor if opened else 0
+    return invoice, open_minor, document_state(invoice.total_minor, open_minor, disputed_minor, credited)
+
+
+async def _pays_by(work: UnitOfWork, invoice: Invoice, now: datetime) -> str:
+    """The method as the customer knows it, while it is still the kind that was announced."""
+    if invoice.kind != DocumentKind.INVOICE or invoice.method_kind == "none":
+        return ""
+    method = await work.payments.usable_method(invoice.account_id, now)
+    if method is None or method.kind.value != invoice.method_kind:
+        return ""
+    return f"{method.label} {method.last_four}".strip()
+
+
+def _detail_row(document: InvoiceDocument, line: InvoiceLine) -> Sequence[object]:
+    service = document.services.get(line.service_id or "")
+    return (
+        document.invoice.number,
+        line.section.value,
+        service.identifier if service else "",
+        line.description,
+        line.kind,
+        line.period_from or document.invoice.period_from,
+        line.period_to or document.invoice.period_to,
+        line.events,
+        line.quantity,
+        line.allowance_drawn,
+        line.chargeable_quantity,
+        line.unit,
+        line.unit_price,
+        line.tax_code,
+        line.amount.amount_minor,
+        line.amount.currency,
+        "; ".join(line.explanation),
+    )
+
+
+def _usage_row(service: Service, event: EventDetail, zone: str) -> Sequence[object]:
+    return (
+        service.identifier,
+        event.started_at.astimezone(zone_info(zone)).isoformat(),
+        event.meter,
+        event.quantity,
+        event.destination,
+        event.billable_quantity,
+        event.price_code,
+        event.band,
+        "late" if event.late else "",
+        event.source,
+        event.record_id,
+    )
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    """A text that a spreadsheet would run as a formula is marked as text (texts come from usage records and agents)."""
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _PLAIN_NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
