@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
+from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.access import Access
+from billing.services.accounts import AccountService
+from billing.services.catalogue import CatalogueService
+from billing.services.dunning import DunningService
+from billing.services.invoicing import InvoicingService
+from billing.services.notices import NoticeService
+from billing.services.pay_desk import PayDesk
+from billing.services.pay_sessions import PaySessionService
+from billing.services.paylinks import Paylinks
+from billing.services.payment_methods import MethodService
+from billing.services.payments import PaymentService
+from billing.services.usage import UsageService
+from billing.services.webhook_inbox import WebhookInbox
+
+
+class NotBuilt:
+    """Stands for a service that this container was built without; using it is a bug, and says so."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"this container was built without the service whose {name!r} was asked for")
+
+
+def _not_built() -> Any:
+    return NotBuilt()
 
 
 @dataclass(frozen=True)
 class Container:
-    """Built by evenflow.bootstrap; routers take what they need from it. ``public_url`` has no trailing slash."""
+    """Built by evenflow.bootstrap; routers take what they need from it. ``public_url`` has no trailing slash.
+
+    ``links`` are shown on the console: a name and an address each. ``session_key`` signs the console's cookies (empty:
+    nobody can sign in). ``demo_mode`` opens the console read-only, without sign-in, to callers on this machine.
+    """
 
     make_work: UnitOfWorkFactory
     clock: BusinessClock
     process: Process
     public_url: str
     links: dict[str, str] = field(default_factory=dict)
-    accounts: Any = None
-    catalogue: Any = None
-    usage: Any = None
-    invoicing: Any = None
-    payments: Any = None
-    pay_sessions: Any = None
-    webhook_inbox: Any = None
-    notices: Any = None
-    notice_templates: Any = None
-    notice_callbacks: Any = None
-    dunning: Any = None
-    barring: Any = None
-    paylinks: Any = None
-    access: Any = None
+    session_key: str = ""
+    demo_mode: bool = False
+    accounts: AccountService = field(default_factory=_not_built)
+    catalogue: CatalogueService = field(default_factory=_not_built)
+    usage: UsageService = field(default_factory=_not_built)
+    invoicing: InvoicingService = field(default_factory=_not_built)
+    payments: PaymentService = field(default_factory=_not_built)
+    payment_methods: MethodService = field(default_factory=_not_built)
+    pay_sessions: PaySessionService = field(default_factory=_not_built)
+    pay_desk: PayDesk = field(default_factory=_not_built)
+    notices: NoticeService = field(default_factory=_not_built)
+    dunning: DunningService = field(default_factory=_not_built)
+    paylinks: Paylinks = field(default_factory=_not_built)
+    access: Access = field(default_factory=_not_built)
+    queries: Queries = field(default_factory=_not_built)
+    # Typed as their services land.
+    webhook_inbox: WebhookInbox = field(default_factory=_not_built)
+    barring: Any = field(default_factory=_not_built)

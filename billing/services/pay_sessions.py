@@ -88,7 +88,7 @@ class PaySessionService:
         """Freeze the amount and hold the invoices, unless there is nothing to pay or a debit holds them."""
         earlier = await work.payments.attempt(request.account_id, request.attempt_id)
         if earlier is not None and (earlier.provider_session or earlier.purpose != AttemptPurpose.PAY_SESSION):
-            return PaySession(request.attempt_id, reason=ALREADY_PAID)
+            return PaySession(request.attempt_id, reason="This page was closed; open a new one.")
         if earlier is not None:
             await work.payments.drop_attempt(request.account_id, request.attempt_id)
         account = await work.accounts.get(request.account_id)
@@ -97,7 +97,8 @@ class PaySessionService:
         amount = sum(collectable(one) for one in due)
         reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
         if reason:
-            return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=reason)
+            why = sentence(reason, Money(amount, brand.currency))
+            return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=why)
         attempt = self._frozen(request, customer, amount, due[0].currency)
         held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, collectable(one)) for one in due]
         await work.payments.add_attempt(attempt, held)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from billing.domain.cycle_policy import CyclePolicy
-from billing.domain.errors import UnableTo
+from billing.domain.errors import NotFound, UnableTo
+from billing.messages.account import PaymentMethodChanged
+from billing.messages.identities import account_workflow_id
 from billing.messages.payments import MethodInUse, MethodKind, MethodReview
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.payment_provider import HostedPage, MethodFacts
 from billing.ports.payments import Mandate, MandateStatus, MethodStatus, PaymentMethod
+from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.payment_answers import collectable
 from billing.services.payment_providers import PaymentProviders
@@ -21,12 +26,19 @@ class UnableToUseMethod(UnableTo):
 
 
 class MethodService:
-    """The methods of accounts."""
+    """The methods of accounts. With a ``process``, the account's workflow is told of changes made at the doors."""
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, providers: PaymentProviders) -> None:
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        providers: PaymentProviders,
+        process: Process | None = None,
+    ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._providers = providers
+        self._process = process
 
     async def methods(self, account_id: str) -> list[PaymentMethod]:
         """All methods not removed, newest first."""
@@ -115,7 +127,22 @@ class MethodService:
             await work.timeline.add(TimelineEntry(account_id, now, "method_stored", summary, reason, author))
             stored = await work.payments.method(account_id, method.method_id)
             await work.commit()
+        await self._tell(account_id, method.method_id)
         return stored
+
+    async def _tell(self, account_id: str, method_id: str) -> None:
+        """Let the account's process look at the method in use; an account that is closed has none."""
+        if self._process is None:
+            return
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+        message_id = f"{method_id}-{self._clock.now().isoformat()}"
+        with suppress(NotFound):
+            await self._process.signal(
+                account_workflow_id(account.brand, account.number),
+                "payment_method_changed",
+                PaymentMethodChanged(message_id),
+            )
 
     async def _keep_mandate(self, work: UnitOfWork, method: PaymentMethod, facts: MethodFacts) -> None:
         if not facts.provider_mandate:
@@ -146,11 +173,36 @@ class MethodService:
             )
             await work.commit()
         await self._providers.of(method.provider).detach_method(method.provider_method)
+        await self._tell(account_id, method_id)
+
+    async def refresh(self, account_id: str, method_id: str) -> None:
+        """Read a method and its mandate at the provider, after a hint that something changed."""
+        async with self._make_work() as work:
+            method = await work.payments.method(account_id, method_id)
+            mandate = await work.payments.mandate(account_id, method_id)
+        provider = self._providers.of(method.provider)
+        if mandate is not None:
+            facts = await provider.get_mandate(mandate.provider_mandate)
+            mandate = replace(mandate, status=MandateStatus(facts.mandate_status))
+        else:
+            facts = await provider.get_method(method.provider_method)
+        values: dict[str, Any] = {"expires_on": facts.expires_on, "last_four": facts.last_four[-4:]}
+        if not facts.provider_customer and method.status == MethodStatus.USABLE:
+            values |= {"status": MethodStatus.BLOCKED, "blocked_reason": "detached at the provider"}
+        async with self._make_work() as work:
+            await work.accounts.lock(account_id)
+            await work.payments.change_method(account_id, method_id, values)
+            if mandate is not None:
+                await work.payments.put_mandate(mandate)
+            await work.commit()
 
     async def review(self, request: MethodReview) -> MethodInUse:
-        """What would be debited now, after reading the named method's mandate at the provider."""
+        """What would be debited now; a named method is put in use first.
+
+        Raises NotFound, and UnableToUseMethod for a method that may not be debited.
+        """
         if request.method_id:
-            await self._read_again(request.account_id, request.method_id)
+            await self._put_in_use(request.account_id, request.method_id)
         async with self._make_work() as work:
             account = await work.accounts.get(request.account_id)
             method = await work.payments.usable_method(request.account_id, self._clock.now())
@@ -166,20 +218,18 @@ class MethodService:
             open_invoice_ids=tuple(one.invoice_id for one in due),
         )
 
-    async def _read_again(self, account_id: str, method_id: str) -> None:
-        """A mandate's webhook is a hint: what counts is the mandate as the provider has it now."""
-        async with self._make_work() as work:
-            method = await work.payments.method(account_id, method_id)
-            mandate = await work.payments.mandate(account_id, method_id)
-        if mandate is not None:
-            facts = await self._providers.of(mandate.provider).get_mandate(mandate.provider_mandate)
-            mandate = replace(mandate, status=MandateStatus(facts.mandate_status))
+    async def _put_in_use(self, account_id: str, method_id: str) -> None:
         async with self._make_work() as work:
             await work.accounts.lock(account_id)
-            if mandate is not None:
-                await work.payments.put_mandate(mandate)
-            if method.status == MethodStatus.USABLE and (mandate is None or mandate.status != MandateStatus.INACTIVE):
-                await work.payments.make_default(account_id, method_id)
+            method = await work.payments.method(account_id, method_id)
+            if not method.usable_on(self._clock.now().date()):
+                raise UnableToUseMethod(
+                    f"This method is {method.status} and cannot be debited. {method.blocked_reason}".strip(),
+                    field="method_id",
+                    value=method_id,
+                    remedy="Choose another method, or set a new one up.",
+                )
+            await work.payments.make_default(account_id, method_id)
             await work.commit()
 
 

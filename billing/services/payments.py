@@ -7,6 +7,7 @@ it charges again only when the provider has nothing, and then under the same key
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -163,6 +164,12 @@ class PaymentService:
         status = PaymentStatus.NOTICE_MISSING if due else PaymentStatus.NOTHING_TO_COLLECT
         why = "This attempt was never begun."
         return PaymentResult(query.attempt_id, status, open_minor=due, explanation=why)
+
+    async def history(self, account_id: str) -> Sequence[Attempt]:
+        """Every try at a payment, newest first."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.payments.attempts(account_id)
 
     async def refund(self, request: RefundRequest) -> PaymentResult:
         """Give a payment back, all of it when the amount is zero; once per ``command_id``."""

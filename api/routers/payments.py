@@ -1,0 +1,79 @@
+"""Payments, payment methods and pay links of an account."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import Agent, ContainerDep, Viewer
+from api.schemas.payments import (
+    HostedPageView,
+    NewPaymentMethod,
+    PaylinkView,
+    PaymentList,
+    PaymentMethodList,
+    PaymentMethodView,
+    PaymentView,
+    PaySessionView,
+    SetupDone,
+    SetupRequest,
+)
+
+router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["payments"])
+
+
+@router.get("/payments", summary="Payments with their standing")
+async def list_payments(account_id: str, container: ContainerDep, caller: Viewer) -> PaymentList:
+    found = await container.payments.history(account_id)
+    return PaymentList(payments=[PaymentView.of(one) for one in found])
+
+
+@router.get("/payment-methods", summary="Stored ways to pay")
+async def list_methods(account_id: str, container: ContainerDep, caller: Viewer) -> PaymentMethodList:
+    found = await container.payment_methods.methods(account_id)
+    return PaymentMethodList(methods=[PaymentMethodView.of(one) for one in found])
+
+
+@router.post("/payment-methods", status_code=201, summary="Store a method and use it from now on")
+async def add_method(
+    account_id: str, wanted: NewPaymentMethod, container: ContainerDep, caller: Agent
+) -> PaymentMethodView:
+    method = await container.payment_methods.add_method(
+        account_id, wanted.provider_method, caller.name, wanted.accepted_from
+    )
+    return PaymentMethodView.of(method)
+
+
+@router.delete("/payment-methods/{method_id}", status_code=204, summary="Never use a method again")
+async def remove_method(account_id: str, method_id: str, container: ContainerDep, caller: Agent) -> Response:
+    await container.payment_methods.remove(account_id, method_id, caller.name)
+    return Response(status_code=204)
+
+
+@router.post("/payment-methods/setup", summary="Open the page where the customer leaves a method")
+async def start_setup(account_id: str, wanted: SetupRequest, container: ContainerDep, caller: Agent) -> HostedPageView:
+    home = container.public_url
+    page = await container.payment_methods.start_setup(
+        account_id, wanted.return_url or home, wanted.cancel_url or wanted.return_url or home
+    )
+    return HostedPageView(reference=page.reference, url=page.url)
+
+
+@router.post("/payment-methods/setup/complete", summary="Store what the customer left on the setup page")
+async def complete_setup(account_id: str, done: SetupDone, container: ContainerDep, caller: Agent) -> PaymentMethodList:
+    method = await container.payment_methods.complete_setup(account_id, done.reference, caller.name)
+    return PaymentMethodList(methods=[] if method is None else [PaymentMethodView.of(method)])
+
+
+@router.get("/paylink", summary="The account's pay address")
+async def show_paylink(account_id: str, container: ContainerDep, caller: Viewer) -> PaylinkView:
+    return PaylinkView(url=await container.paylinks.paylink_for(account_id))
+
+
+@router.post("/paylink", summary="Revoke every pay address given out so far, and get the new one")
+async def revoke_paylink(account_id: str, container: ContainerDep, caller: Agent) -> PaylinkView:
+    return PaylinkView(url=await container.paylinks.revoke(account_id))
+
+
+@router.post("/pay-session", summary="Open the page where the customer pays what is open now")
+async def open_pay_session(account_id: str, container: ContainerDep, caller: Agent) -> PaySessionView:
+    return PaySessionView.of(await container.pay_desk.open_page(account_id, caller.name, "opened by staff"))

@@ -1,0 +1,223 @@
+"""The webhook inbox: verify, store once, answer, then pass on as a hint.
+
+Nothing is booked from a webhook. Its object names an attempt, and the account's process is told to ask the provider
+about that attempt. What is not passed on in time is passed on by upkeep; what belongs to nobody is parked and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing.domain.errors import InvalidValue, NotFound
+from billing.messages.account import MandateChanged, PaymentMethodChanged, PaymentOutcomeReceived
+from billing.messages.identities import account_workflow_id
+from billing.messages.payments import PaymentStatus
+from billing.ports.payment_provider import PaymentProvider, ProviderEvent
+from billing.ports.payments import Attempt, InboxRow, InboxStatus
+from billing.ports.process import Process
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.payment_methods import MethodService
+
+_log = logging.getLogger(__name__)
+
+MOST_DELIVERIES = 50
+
+_MONEY_MOVED = ("payment_intent.", "charge.", "refund.", "checkout.session.")
+_METHOD_CHANGED = ("payment_method.automatically_updated", "payment_method.updated", "payment_method.detached")
+# Kinds after which an attempt that already stands there has nothing to ask the provider for.
+_STANDS_AT = {
+    "payment_intent.created": PaymentStatus.UNKNOWN,
+    "payment_intent.processing": PaymentStatus.PENDING,
+    "charge.pending": PaymentStatus.PENDING,
+    "payment_intent.succeeded": PaymentStatus.SUCCEEDED,
+    "charge.succeeded": PaymentStatus.SUCCEEDED,
+    "checkout.session.completed": PaymentStatus.PENDING,
+    "checkout.session.async_payment_succeeded": PaymentStatus.SUCCEEDED,
+    "checkout.session.async_payment_failed": PaymentStatus.FAILED,
+    "checkout.session.expired": PaymentStatus.CANCELLED,
+    "payment_intent.payment_failed": PaymentStatus.FAILED,
+    "charge.failed": PaymentStatus.FAILED,
+    "payment_intent.requires_action": PaymentStatus.ACTION_REQUIRED,
+    "payment_intent.canceled": PaymentStatus.CANCELLED,
+}
+_RANK = {
+    PaymentStatus.UNKNOWN: 0,
+    PaymentStatus.ACTION_REQUIRED: 1,
+    PaymentStatus.PENDING: 2,
+    PaymentStatus.FAILED: 3,
+    PaymentStatus.CANCELLED: 3,
+    PaymentStatus.SUCCEEDED: 4,
+    PaymentStatus.DISPUTED: 4,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of a webhook; with a ``workflow``, whom to signal first."""
+
+    status: InboxStatus
+    workflow: str = ""
+    signal: str = ""
+    payload: Any = None
+
+
+class WebhookInbox:
+    """Takes webhooks in and passes them on. One inbox serves all providers."""
+
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        process: Process,
+        providers: Mapping[str, PaymentProvider],
+        methods: MethodService,
+    ) -> None:
+        self._make_work = make_work
+        self._methods = methods
+        self._process = process
+        self._providers = providers
+
+    async def receive(self, provider: str, body: bytes, headers: Mapping[str, str]) -> InboxRow | None:
+        """Verify and store; the row to dispatch, or None when it is there already.
+
+        Raises UntrustedWebhook, and nothing is stored then.
+        """
+        if provider not in self._providers:
+            raise InvalidValue("No such payment provider.", field="provider", value=provider)
+        event = self._providers[provider].parse_webhook(body, headers)
+        return await self.take_in(provider, event)
+
+    async def take_in(self, provider: str, event: ProviderEvent) -> InboxRow | None:
+        """Store an event, heard or read from the provider's list; None when it is there already."""
+        row = InboxRow(
+            provider=provider,
+            event_id=event.event_id,
+            kind=event.kind,
+            object_id=event.object_id,
+            received_at=event.created_at,
+            attempt_id=event.attempt_id,
+            account_id=event.account_id or None,
+            references=event.references,
+            payload=event.payload,
+        )
+        async with self._make_work() as work:
+            row = await self._owned(work, row)
+            stored = await work.payments.take_in(row)
+            await work.commit()
+        return row if stored else None
+
+    async def _owned(self, work: UnitOfWork, row: InboxRow) -> InboxRow:
+        """The row with its account and attempt, from the object's own words or from the objects we know."""
+        if row.account_id and not await _is_ours(work, row.account_id):
+            row = replace(row, account_id=None)
+        if row.account_id and (not row.attempt_id or await work.payments.attempt(row.account_id, row.attempt_id)):
+            return row
+        owner = await work.payments.owner_of(row.provider, list(row.references))
+        return row if owner is None else replace(row, account_id=owner[0], attempt_id=owner[1])
+
+    async def dispatch(self, row: InboxRow) -> InboxStatus:
+        """Pass one webhook on; safe to repeat. A process that cannot be reached leaves it for upkeep."""
+        async with self._make_work() as work:
+            row = await self._owned(work, row)
+            plan = await self._plan(work, row)
+        status = plan.status
+        if plan.workflow:
+            try:
+                await self._process.signal(plan.workflow, plan.signal, plan.payload)
+            except NotFound:
+                status = InboxStatus.PARKED if row.deliveries + 1 >= MOST_DELIVERIES else InboxStatus.RECEIVED
+        async with self._make_work() as work:
+            values = {"status": status, "deliveries": row.deliveries + 1}
+            known = {"account_id": row.account_id, "attempt_id": row.attempt_id}
+            await work.payments.mark(row, values | known)
+            await work.commit()
+        return status
+
+    async def _plan(self, work: UnitOfWork, row: InboxRow) -> Plan:
+        """What to do about a webhook: whom to tell what, or why nobody."""
+        if row.kind.startswith("mandate.") or row.kind in _METHOD_CHANGED:
+            return await self._plan_method(work, row)
+        if row.kind == "setup_intent.succeeded":
+            return await self._keep_setup(row)
+        if not row.kind.startswith(_MONEY_MOVED) or (row.account_id and not row.attempt_id):
+            return Plan(InboxStatus.HANDLED)
+        attempt = await work.payments.attempt(row.account_id, row.attempt_id) if row.account_id else None
+        if attempt is None:
+            return Plan(InboxStatus.PARKED)
+        if _is_booked(row, attempt):
+            return Plan(InboxStatus.HANDLED)
+        account = await work.accounts.get(attempt.account_id)
+        workflow = account_workflow_id(account.brand, account.number)
+        fact = PaymentOutcomeReceived(row.event_id, attempt.attempt_id)
+        return Plan(InboxStatus.DELIVERED, workflow, "payment_outcome_received", fact)
+
+    async def _plan_method(self, work: UnitOfWork, row: InboxRow) -> Plan:
+        owner = await work.payments.method_of(row.provider, [row.object_id, *row.references])
+        if owner is None:
+            return Plan(InboxStatus.PARKED)
+        await self._methods.refresh(*owner)
+        account = await work.accounts.get(owner[0])
+        workflow = account_workflow_id(account.brand, account.number)
+        if row.kind.startswith("mandate."):
+            return Plan(InboxStatus.DELIVERED, workflow, "mandate_changed", MandateChanged(row.event_id))
+        return Plan(InboxStatus.DELIVERED, workflow, "payment_method_changed", PaymentMethodChanged(row.event_id))
+
+    async def _keep_setup(self, row: InboxRow) -> Plan:
+        """A customer finished a setup page, and may never come back to ours: what they left is stored from here."""
+        if row.account_id is not None:
+            await self._methods.complete_setup(row.account_id, row.object_id, "customer")
+        return Plan(InboxStatus.HANDLED)
+
+    async def pass_on(self, row: InboxRow) -> None:
+        """Dispatch after the answer has gone out; what fails here is tried again by upkeep."""
+        try:
+            await self.dispatch(row)
+        except Exception:
+            _log.warning("webhook %s of %s waits for upkeep", row.event_id, row.provider, exc_info=True)
+
+    async def undelivered(self) -> list[InboxRow]:
+        """Webhooks not yet passed on, oldest first."""
+        async with self._make_work() as work:
+            return list(await work.payments.undelivered())
+
+    async def deliver_undelivered(self) -> int:
+        """Pass on what is waiting; how many were settled."""
+        done = 0
+        for row in await self.undelivered():
+            done += await self.dispatch(row) != InboxStatus.RECEIVED
+        return done
+
+    async def read_missed(self, now: datetime, overlap: timedelta = timedelta(hours=1)) -> int:
+        """Take in the events that no webhook brought, since shortly before the newest one known; how many were new."""
+        found = 0
+        for name, provider in self._providers.items():
+            async with self._make_work() as work:
+                newest = await work.payments.newest_event_at(name)
+            async for event in provider.list_events((newest or now - timedelta(days=1)) - overlap):
+                found += await self.take_in(name, event) is not None
+        return found
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many webhooks stand where, for the console and for alarms."""
+        async with self._make_work() as work:
+            return await work.payments.count_inbox()
+
+
+async def _is_ours(work: UnitOfWork, account_id: str) -> bool:
+    """False for an id that another system wrote into its object."""
+    try:
+        await work.accounts.get(account_id)
+    except (NotFound, InvalidValue):
+        return False
+    return True
+
+
+def _is_booked(row: InboxRow, attempt: Attempt) -> bool:
+    """True when the books already stand at least where this webhook points."""
+    at_least = _STANDS_AT.get(row.kind)
+    if at_least is None or (attempt.status == PaymentStatus.UNKNOWN):
+        return False
+    return _RANK[attempt.status] >= _RANK[at_least]
