@@ -120,7 +120,7 @@ class TemplateWords(BaseModel):
             "examples": [
                 {
                     "subject": "Your invoice: {{ amount }} on the {{ date }}",
-                    "text": "Hello! We will collect {{ amount }} on or just after the {{ date }}. See {{ account_url }}",
+                    "text": "Hello! We will collect {{ amount }} on or after the {{ date }}. See {{ account_url }}",
                 }
             ]
         },

@@ -133,7 +133,8 @@ class SqlNoticeRepository(SqlTemplateRepository):
     async def add_evidence(self, evidence: Evidence) -> bool:
         statement = insert(notice_evidence).values(**asdict(evidence))
         once = statement.on_conflict_do_nothing(constraint="uq_notice_evidence_once")
-        return (await self._connection.execute(once)).rowcount == 1
+        row = (await self._connection.execute(once.returning(notice_evidence.c.evidence_id))).first()
+        return row is not None
 
     async def evidence(self, account_id: str, notice_id: str | None = None) -> Sequence[Evidence]:
         query = select(notice_evidence).where(notice_evidence.c.account_id == account_id)

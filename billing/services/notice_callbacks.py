@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from billing.domain import identity
 from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import NoticeBounced
 from billing.messages.identities import account_workflow_id
@@ -56,6 +57,8 @@ class NoticeCallbacks:
 
     async def _take_event(self, event: DeliveryEvent) -> bool:
         try:
+            identity.parse(identity.ACCOUNT, event.account_id, "account_id")
+            identity.parse(identity.NOTICE, event.notice_id, "notice_id")
             customer, notice, is_new = await self._store(event)
         except (NotFound, InvalidValue):
             # Somebody else's message on the same vendor account, or an erased one: there is nothing to change.
