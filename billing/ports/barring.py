@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from billing.domain.errors import InvalidValue
+
 
 @dataclass(frozen=True)
 class Order:
@@ -24,15 +26,24 @@ class Order:
 
 @dataclass(frozen=True)
 class OrderedService:
-    """One service of an order; ``state`` is ordered or confirmed."""
+    """One service of an order; ``state`` is ordered or confirmed, ``times_sent`` counts correlation ids used for it."""
 
     account_id: str
     order_id: str
     service_id: str
     identifier: str
     state: str
+    times_sent: int = 0
     ordered_at: datetime | None = None
     confirmed_at: datetime | None = None
+
+
+class NetworkRefused(Exception):
+    """The network answered that it will not carry out an order. Not a Refusal: a later try may well be taken."""
+
+
+class UntrustedConfirmation(InvalidValue):
+    """A confirmation whose signature, age or form does not prove that the network sent it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,10 @@ class NetworkControl(Protocol):
     """The network's barring door. Levels are set, never toggled; a correlation id makes an order count once."""
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
-        """Order a level. Returns when the network took the order; raises a fault when it did not answer."""
+        """Order a level. Returns when the network took the order.
+
+        Raises NetworkRefused when it will not, and a fault when it did not answer: then the level may be set or not.
+        """
         ...
 
     async def get_state(self, identifier: str) -> NetworkState: ...
@@ -64,9 +78,11 @@ class Confirmation:
 
 
 class ConfirmationReader(Protocol):
-    """Reads and verifies a confirmation. Raises a Refusal for a bad signature or a foreign correlation id."""
+    """Reads and verifies what the network sends."""
 
-    def read(self, body: bytes, signature: str) -> Confirmation: ...
+    def read(self, body: bytes, signature: str) -> Confirmation | None:
+        """The confirmation; None when it confirms nothing of ours. Raises UntrustedConfirmation."""
+        ...
 
 
 class BarringRepository(Protocol):

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("service_id", sa.BigInteger(), nullable=False),
         sa.Column("identifier", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("times_sent", sa.Integer(), server_default="0", nullable=False),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("account_id", "order_id", "service_id", name=op.f("pk_barring_order_services")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, Integer, Table, Text
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, metadata, reference
@@ -28,6 +28,7 @@ barring_order_services = Table(
     Column("service_id", reference("service_id", identity.SERVICE).type, primary_key=True),
     Column("identifier", Text, nullable=False),
     Column("state", Text, nullable=False),  # ordered | confirmed
+    Column("times_sent", Integer, nullable=False, server_default="0"),  # each has its own correlation id
     Column("ordered_at", Instant),
     Column("confirmed_at", Instant),
 )

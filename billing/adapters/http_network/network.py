@@ -1,0 +1,57 @@
+"""Orders to the network over HTTP.
+
+``PUT {base}/services/{identifier}/restriction`` sets a level and counts once per correlation id; ``GET`` tells the
+level in force and the one requested last. Emergency calls, incoming SMS and the pay page are allowed in every order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from billing.domain.barring import BarringLevel, restrictions
+from billing.ports.barring import NetworkRefused, NetworkState
+
+TIMEOUT_SECONDS = 10.0
+CONNECT_SECONDS = 3.0
+# Refusals of the order itself; all other bad answers (our key, too many orders, their error) are faults.
+_REFUSED = (400, 409, 422)
+
+
+class HttpNetwork:
+    """The network at ``api_base``, with our bearer key.
+
+    ``timeout_seconds`` bounds each call, so that the few services of an account fit into one activity.
+    """
+
+    def __init__(self, api_base: str, api_key: str = "", timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        self._api_base = api_base.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+
+    async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
+        """Order a level. Raises NetworkRefused, or httpx.HTTPError when there is no usable answer."""
+        order = {
+            "level": level,
+            "reason": reason,
+            "correlation_id": correlation_id,
+            "restrictions": restrictions(BarringLevel(level)),
+        }
+        await self._call("PUT", identifier, {"X-Correlation-Id": correlation_id}, order)
+
+    async def get_state(self, identifier: str) -> NetworkState:
+        """The level in force and the one requested last. Raises httpx.HTTPError when there is no usable answer."""
+        state = await self._call("GET", identifier, {}, None)
+        return NetworkState(str(state["level"]), str(state["requested_level"]))
+
+    async def _call(self, method: str, identifier: str, headers: dict[str, str], body: Any) -> dict[str, Any]:
+        address = f"{self._api_base}/services/{quote(identifier, safe='')}/restriction"
+        async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
+            answer = await client.request(method, address, headers={**self._headers, **headers}, json=body)
+        if answer.status_code in _REFUSED:
+            raise NetworkRefused(f"the network refused with {answer.status_code}: {answer.text[:300]}")
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
