@@ -46,6 +46,19 @@ PLAN: Mapping[str, Any] = {
     "allowances": [{"code": "minutes", "name": "Belminuten", "meter": "voice", "quantity": 6000}],
 }
 
+# Everything a line can do has a price.
+OPEN_PLAN: Mapping[str, Any] = {
+    "code": "vonk-basis",
+    "name": "Vonk Basis",
+    "currency": "EUR",
+    "prices": [
+        {"code": "voice", "name": "Bellen", "model": "per_unit", "meter": "voice", "unit_size": 60, "rate": "0.10"},
+        {"code": "sms", "name": "SMS", "model": "per_event", "meter": "sms", "rate": "0.05"},
+        {"code": "data", "name": "Data", "model": "per_unit", "meter": "data", "unit_size": 1000000, "rate": "0.01"},
+    ],
+    "allowances": [{"code": "mb", "name": "MB", "meter": "data", "quantity": 50000000}],
+}
+
 
 @dataclass
 class StandingClock:

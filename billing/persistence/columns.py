@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator
 
 from billing.domain import identity
+from billing.domain.errors import InvalidValue
 
 metadata = MetaData(
     naming_convention={
@@ -21,6 +23,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class MalformedIdentity(InvalidValue, DontWrapMixin):
+    """A text that is no identity of its column; a refusal that reaches the caller as it is."""
 
 
 class PrefixedId(TypeDecorator[str]):
@@ -34,7 +40,12 @@ class PrefixedId(TypeDecorator[str]):
         self.prefix = prefix
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
-        return None if value is None else identity.parse(self.prefix, value)
+        try:
+            return None if value is None else identity.parse(self.prefix, value)
+        except InvalidValue as refusal:
+            raise MalformedIdentity(
+                refusal.message, field=refusal.field, value=refusal.value, remedy=refusal.remedy
+            ) from None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else identity.show(self.prefix, value)

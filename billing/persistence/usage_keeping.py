@@ -75,7 +75,8 @@ class SqlUsageKeeping:
             issues.identifier: wanted.identifier,
         }
         query = select(t.usage_issues).where(*[column == value for column, value in given.items() if value])
-        return await fetch_all(self._connection, UsageIssue, query.order_by(issues.issue_id).limit(wanted.limit))
+        order = (issues.created_at, issues.file_id, issues.line_number, issues.issue_id)
+        return await fetch_all(self._connection, UsageIssue, query.order_by(*order).limit(wanted.limit))
 
     async def lock_issue(self, issue_id: str) -> UsageIssue:
         query = select(t.usage_issues).where(t.usage_issues.c.issue_id == issue_id).with_for_update()

@@ -1,0 +1,164 @@
+"""Files in: every line is accounted for, once, however often and however brokenly it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from billing.domain.errors import InvalidValue, UnableTo
+from billing.messages.usage import ImportReport
+from billing.persistence.unit_of_work import make_engine
+from billing.persistence.usage_invariants import counters_disagree
+from billing.services.usage_files import report_text
+from evenflow.traffic import Line, TrafficFile, TrafficRequest, write_day
+from tests.builders_usage import LINE, OPEN_PLAN, UsageWorld, a_customer, a_usage_world
+
+DAY = date(2027, 2, 20)
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[UsageWorld]:
+    engine = make_engine(database_url)
+    world = await a_usage_world(engine, tmp_path / "spool", OPEN_PLAN)
+    world.clock.at = datetime(2027, 2, 21, 8, tzinfo=UTC)
+    async with world.work() as work:
+        await work.accounts.change_cycle(world.account_id, 1, {"status": "issued"})
+        await work.commit()
+    yield world
+    await engine.dispose()
+
+
+async def imported(world: UsageWorld, path: Path, profile: str) -> ImportReport:
+    file, _ = await world.service.files.register_path(path, profile)
+    return await world.service.files.import_file(file.file_id)
+
+
+async def nothing_is_miscounted(world: UsageWorld) -> None:
+    async with world.work() as work:
+        assert await counters_disagree(work.connection) == []
+
+
+def traffic(directory: Path) -> list[TrafficFile]:
+    active_from = datetime(2027, 1, 15, 9, 30, tzinfo=UTC)
+    return write_day(directory, TrafficRequest([Line(LINE, active_from=active_from)], seed=3, intensity=4), DAY)
+
+
+def a_csv(directory: Path, *lines: str) -> Path:
+    path = directory / "usage.csv"
+    path.write_text("\n".join(["record_id,identifier,meter,quantity,started_at,destination", *lines]) + "\n")
+    return path
+
+
+async def test_the_report_of_generated_traffic_finds_exactly_what_was_injected(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    files = traffic(tmp_path)
+    assert {file.profile for file in files} == {"cdr-csv", "csv", "ndjson"}
+    for file in files:
+        report = await imported(world, file.path, file.profile)
+        assert asdict(report) | {"file_id": ""} == asdict(
+            ImportReport(
+                file_id="",
+                file_name=file.path.name,
+                profile=file.profile,
+                read=file.lines,
+                accepted=file.clean,
+                duplicates=file.duplicates,
+                recycled=file.unknown,
+                rejected=file.damaged,
+                late=file.late,
+                done=True,
+            )
+        )
+        assert f"{file.lines} records" in report_text(report)
+        assert file.late == file.unknown == file.damaged == 1
+    await nothing_is_miscounted(world)
+
+
+async def test_the_same_file_again_has_no_effect(world: UsageWorld, tmp_path: Path) -> None:
+    file = traffic(tmp_path)[0]
+    first = await imported(world, file.path, file.profile)
+    registered, is_new = await world.service.files.register_path(file.path, file.profile)
+    assert (registered.file_id, is_new) == (first.file_id, False)
+    assert await imported(world, file.path, file.profile) == first
+    await nothing_is_miscounted(world)
+
+
+async def test_an_import_that_dies_resumes_after_its_last_committed_batch(world: UsageWorld, tmp_path: Path) -> None:
+    lines = [f"r-{number},{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567" for number in range(2500)]
+    file, _ = await world.service.files.register_path(a_csv(tmp_path, *lines), "csv")
+    seen: list[int] = []
+
+    def dies_in_the_second_batch(report: ImportReport) -> None:
+        seen.append(report.read)
+        if len(seen) == 2:
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        await world.service.files.import_file(file.file_id, dies_in_the_second_batch)
+    assert (await world.service.files.get(file.file_id)).status == "importing"
+    report = await world.service.files.import_file(file.file_id, lambda progress: seen.append(progress.read))
+    assert seen == [1000, 2000, 2500]
+    assert (report.read, report.accepted, report.duplicates, report.done) == (2500, 2500, 0, True)
+    await nothing_is_miscounted(world)
+
+
+async def test_a_damaged_line_is_kept_corrected_and_counted(world: UsageWorld, tmp_path: Path) -> None:
+    path = a_csv(
+        tmp_path,
+        f"r-1,{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567",
+        f"r-2,{LINE},voice,sixty,2027-02-20T10:00:00Z,+31201234567",
+        f'r-3,"{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567',
+        f"r-4,{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567",
+    )
+    report = await imported(world, path, "csv")
+    assert (report.accepted, report.rejected) == (2, 2)
+    unreadable, unclosed = await world.issues(kind="rejected")
+    assert (unreadable.line_number, unreadable.field) == (3, "quantity")
+    assert unreadable.raw.startswith("r-2,")
+    assert (unclosed.line_number, unclosed.field) == (4, "line")
+    assert "quotes" in unclosed.reason
+    fixed = f"r-2,{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567"
+    assert (await world.service.resubmit(unreadable.issue_id, raw=fixed, author="sanne")).outcome == "accepted"
+    still_wrong = await world.service.resubmit(unclosed.issue_id, changes={"record_id": "r-3"}, author="sanne")
+    assert still_wrong.outcome == "rejected"
+    (left,) = await world.issues()
+    assert left.issue_id == unclosed.issue_id
+    with pytest.raises(UnableTo, match="resolved"):
+        await world.service.resubmit(unreadable.issue_id, raw=fixed, author="sanne")
+    file = await world.service.files.get(report.file_id)
+    assert (file.read, file.accepted, file.rejected) == (4, 3, 1)
+    await nothing_is_miscounted(world)
+
+
+async def test_recycled_lines_of_a_file_are_counted_for_it_when_the_number_appears(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    report = await imported(
+        world, a_csv(tmp_path, "r-1,+31687654321,voice,60,2027-02-20T10:00:00Z,+31201234567"), "csv"
+    )
+    assert report.recycled == 1
+    async with world.work() as work:
+        await a_customer(work, number="A100002", identifier="+31687654321")
+        await work.commit()
+    assert (await world.service.reguide("+31600000000")).tried == 0
+    assert (await world.service.reguide("+31687654321")).resolved == 1
+    file = await world.service.files.get(report.file_id)
+    assert (file.accepted, file.recycled) == (1, 0)
+    await nothing_is_miscounted(world)
+
+
+async def test_an_unknown_profile_is_refused_with_the_known_ones(world: UsageWorld, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValue, match="cdr-csv, csv, ndjson"):
+        await world.service.files.register_path(a_csv(tmp_path), "tap3")
+
+
+async def test_an_empty_file_is_done_and_holds_nothing(world: UsageWorld, tmp_path: Path) -> None:
+    path = tmp_path / "empty.ndjson"
+    path.touch()
+    report = await imported(world, path, "ndjson")
+    assert (report.read, report.done) == (0, True)
