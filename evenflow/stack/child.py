@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from evenflow.stack.errors import StackError, plain_words_for_disk_trouble
 from evenflow.stack.probes import Probe, always
@@ -17,6 +18,7 @@ from evenflow.stack.process_identity import RunAs, birth, die_with_parent, ident
 
 Hook = Callable[[], Awaitable[None]]
 PROBE_INTERVAL_SECONDS = 0.1
+LONGEST_LOG_BYTES = 20_000_000
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
 
@@ -55,7 +57,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process in a group of its own. Raises StackError when it cannot be started at all."""
-        with plain_words_for_disk_trouble(self.log_path), self.log_path.open("ab") as log:
+        with plain_words_for_disk_trouble(self.log_path), self._opened_log() as log:
             self.process = subprocess.Popen(
                 self.spec.command,
                 env={**os.environ, **self.spec.environment},
@@ -68,6 +70,12 @@ class Child:
                 preexec_fn=die_with_parent(self.spec.on_orphaned),
                 **identity_arguments(self.spec.run_as),
             )
+
+    def _opened_log(self) -> BinaryIO:
+        """The log, to be appended to; one that has grown too long becomes the previous one first."""
+        if self.log_path.exists() and self.log_path.stat().st_size > LONGEST_LOG_BYTES:
+            self.log_path.replace(self.log_path.with_suffix(".previous.log"))
+        return self.log_path.open("ab")
 
     @property
     def process_id(self) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evenflow.stack import supervisor as supervision
-from evenflow.stack.child import ChildSpec, Hook
+from evenflow.stack.child import Child, ChildSpec, Hook
 from evenflow.stack.directory import DataDirectory
 from evenflow.stack.errors import StackError
 from evenflow.stack.process_identity import birth
@@ -197,3 +197,15 @@ def test_what_a_kill_left_behind_is_stopped_by_the_next_start_and_nobody_else_is
             assert left.wait(PATIENCE_SECONDS) == -signal.SIGINT
             assert other.poll() is None
         other.kill()
+
+
+def test_a_log_that_grew_too_long_becomes_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenflow.stack.child.LONGEST_LOG_BYTES", 3)
+    log_path = tmp_path / "worker.log"
+    log_path.write_text("long ago\n")
+    child = Child(a_child("worker", "print('now')"), log_path)
+    child.start()
+    assert child.process is not None
+    child.process.wait(PATIENCE_SECONDS)
+    assert log_path.read_text() == "now\n"
+    assert (tmp_path / "worker.previous.log").read_text() == "long ago\n"
