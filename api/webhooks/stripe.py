@@ -14,7 +14,7 @@ LARGEST_BYTES = 512 * 1024
 
 @router.post("/webhooks/stripe", summary="A payment event")
 async def stripe(request: Request, container: ContainerDep, background: BackgroundTasks) -> Response:
-    """200 when stored, now or before; 400 when not from Stripe; 503 while it cannot be stored, and Stripe sends again."""
+    """200 when stored; 400 when not from Stripe; 503 while it cannot be stored: Stripe sends again."""
     body = await _bounded(request)
     try:
         row = await container.webhook_inbox.receive("stripe", body, dict(request.headers))
