@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, desc, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -58,7 +58,7 @@ class SqlTemplateRepository:
         query = (
             select(notice_templates)
             .where(t.brand == brand)
-            .distinct(t.kind, t.channel, t.locale)
+            .ext(distinct_on(t.kind, t.channel, t.locale))
             .order_by(t.kind, t.channel, t.locale, desc(t.template_version))
         )
         return [_template(found) for found in await fetch_all(self._connection, NoticeTemplate, query)]

@@ -63,7 +63,11 @@ class SendGridMessenger:
 
     def _send(self, message: Message) -> SendOutcome:
         try:
-            response = self._client().mail.send.post(request_body=self._mail(message))
+            letter = self._mail(message)
+        except (KeyError, TypeError, ValueError) as error:  # the SDK stumbles over an address that is none
+            return Failed("unusable_address", f"SendGrid's client cannot write this mail: {type(error).__name__}")
+        try:
+            response = self._client().mail.send.post(request_body=letter)
         except HTTPError as error:
             return _outcome_of(error)
         except URLError as error:
