@@ -11,9 +11,13 @@ from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
+from billing.services.barring import BarringService
+from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.dunning import DunningService
 from billing.services.invoicing import InvoicingService
+from billing.services.notice_callbacks import NoticeCallbacks
+from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
 from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
@@ -59,10 +63,12 @@ class Container:
     pay_sessions: PaySessionService = field(default_factory=_not_built)
     pay_desk: PayDesk = field(default_factory=_not_built)
     notices: NoticeService = field(default_factory=_not_built)
+    notice_callbacks: NoticeCallbacks = field(default_factory=_not_built)
+    notice_templates: NoticeTemplates = field(default_factory=_not_built)
     dunning: DunningService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)
     access: Access = field(default_factory=_not_built)
     queries: Queries = field(default_factory=_not_built)
-    # Typed as their services land.
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
-    barring: Any = field(default_factory=_not_built)
+    barring: BarringService = field(default_factory=_not_built)
+    network_confirmations: ConfirmationDesk = field(default_factory=_not_built)

@@ -1,0 +1,74 @@
+"""The doors of Evenflow: every router, error, header and page, put together around a container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import errors
+from api.container import Container
+from api.hardening import BodyLimit, SecurityHeaders
+from api.routers import (
+    accounts,
+    balance,
+    brands,
+    cycles,
+    health,
+    invoices,
+    ledger,
+    notices,
+    pay,
+    payments,
+    plans,
+    pricing,
+    services,
+    usage,
+)
+from api.webhooks import network, sendgrid, stripe, twilio
+
+DESCRIPTION = """
+Billing and collection for telcos: usage in, one clear invoice on any day of the month, money in the bank.
+
+* Send an API key in the header `X-API-Key` (`evenflow key create NAME --role agent`). Roles, each with the rights of
+  those before it: viewer, agent, finance, admin.
+* Amounts are whole minor units with an ISO 4217 currency: `{"amount_minor": 4210, "currency": "EUR"}` is EUR 42.10.
+* Instants are ISO 8601 with an offset and answered in UTC; dates without a time are local dates of the brand.
+* Every error is `application/problem+json` and names the field, its value and the way out.
+* Commands take the header `Idempotency-Key`: the same key again answers what the first one did.
+"""
+STATIC = Path(__file__).parent / "static"
+ROUTERS = (
+    health.router,
+    brands.router,
+    plans.router,
+    pricing.router,
+    cycles.router,
+    accounts.router,
+    services.router,
+    balance.router,
+    usage.router,
+    invoices.router,
+    ledger.router,
+    payments.router,
+    notices.router,
+    pay.router,
+    stripe.router,
+    sendgrid.router,
+    twilio.router,
+    network.router,
+)
+
+
+def create_app(container: Container) -> FastAPI:
+    """The application over a container; nothing is connected before the first request."""
+    app = FastAPI(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.container = container
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

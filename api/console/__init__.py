@@ -1,0 +1,1 @@
+"""The operator's console: pages rendered on the server, usable without JavaScript."""

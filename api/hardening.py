@@ -1,0 +1,108 @@
+"""What every answer carries and every request is held to: security headers, and a limit on the body."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+
+MEBIBYTE = 1024 * 1024
+BODY_LIMIT = MEBIBYTE
+# Usage comes in files and batches; everything else is small.
+LARGER_BODIES = {"/v1/usage/files": 1024 * MEBIBYTE, "/v1/usage/": 64 * MEBIBYTE}
+SECURITY_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "strict-transport-security": "max-age=31536000",
+    "cache-control": "no-store",
+}
+
+
+class BodyTooLarge(Exception):
+    """The body went over the limit while it was being read."""
+
+
+def body_limit(path: str) -> int:
+    """The most bytes a request to this path may carry."""
+    return next((limit for prefix, limit in LARGER_BODIES.items() if path.startswith(prefix)), BODY_LIMIT)
+
+
+class SecurityHeaders:
+    """Adds the headers an answer does not set itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_hardened if scope["type"] == "http" else send)
+
+
+class BodyLimit:
+    """Refuses a body that says, or turns out, to be larger than the path allows."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = body_limit(scope["path"])
+        said = dict(scope["headers"]).get(b"content-length", b"0")
+        if not said.isdigit() or int(said) > limit:
+            await _too_large(limit)(scope, receive, send)
+            return
+        guard = _Guard(limit, receive, send)
+        try:
+            await self._app(scope, guard.receive, guard.send)
+        except BodyTooLarge:
+            if guard.has_answered:
+                raise
+            await _too_large(limit)(scope, receive, send)
+
+
+class _Guard:
+    """Counts what is read of one request, and knows whether an answer has begun."""
+
+    def __init__(self, limit: int, receive: Receive, send: Send) -> None:
+        self._left = limit
+        self._receive = receive
+        self._send = send
+        self.has_answered = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise BodyTooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        self.has_answered = True
+        await self._send(message)
+
+
+def _too_large(limit: int) -> ASGIApp:
+    return problem(
+        413,
+        "BodyTooLarge",
+        f"The body is larger than {limit // MEBIBYTE} MiB.",
+        field="body",
+        value="",
+        remedy="Send less at once; usage is taken in batches and files.",
+    )

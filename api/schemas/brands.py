@@ -1,0 +1,97 @@
+"""Brands at the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.base import Request, Response
+from api.schemas.cycles import CyclePolicyIn
+from billing.ports.accounts import Brand
+
+A_BRAND: dict[str, Any] = {
+    "brand": "vonk",
+    "name": "Vonk Mobiel",
+    "currency": "EUR",
+    "zone": "Europe/Amsterdam",
+    "country": "NL",
+    "locale": "nl_NL",
+    "email_sender": "facturen@vonk.example",
+    "sms_sender": "Vonk",
+    "account_url": "https://mijn.vonk.example",
+    "minimum_charge_minor": 50,
+    "cycle_policy": {
+        "billing_delay_days": 1,
+        "notice_days": 14,
+        "notice_in_banking_days": False,
+        "reminder_days": 3,
+        "debit_hour_local": 8,
+        "notice_hour_local": 9,
+        "scheme_calendar": "TARGET",
+        "submission_lead_days": 3,
+        "retry_notice_banking_days": 2,
+        "country": "NL",
+        "quiet_hours": {
+            "starts_hour": 20,
+            "ends_hour": 9,
+            "saturdays": False,
+            "sundays": True,
+            "public_holidays": True,
+        },
+    },
+    "tax_table": {"country": "NL", "rates": {"standard": "21", "reduced": "9", "zero": "0"}},
+    "notice_channels": {"ready": ["email"], "reminder": ["sms"], "failed": ["sms", "email"]},
+    "dunning_policy_code": "default",
+}
+
+
+class BrandIn(Request):
+    """A commercial name of the operator, with everything that follows from it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [A_BRAND]})
+
+    brand: str = Field(description="Its code: lower case, part of workflow ids.", max_length=31)
+    name: str = Field(min_length=1, max_length=200, description="As customers read it.")
+    currency: str = Field(pattern="^[A-Z]{3}$", description="ISO 4217.")
+    zone: str = Field(max_length=64, description="IANA time zone in which days begin and end.")
+    country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166: public holidays and national numbers.")
+    locale: str = Field(pattern="^[a-z]{2}(_[A-Z]{2})?$", description="Language of notices, unless a customer chose.")
+    email_sender: str = Field(max_length=200, description="From address of notices.")
+    sms_sender: str = Field(max_length=15, description="Number or at most 11 letters.")
+    account_url: str = Field(max_length=200, pattern="^https?://", description="Where customers see their account.")
+    minimum_charge_minor: int = Field(
+        default=50, ge=0, le=10_000, description="Smaller totals are carried over: what the provider would refuse."
+    )
+    cycle_policy: CyclePolicyIn = Field(default_factory=CyclePolicyIn)
+    tax_table: dict[str, Any] = Field(description="Country and VAT rates by tax code, as text percentages.")
+    notice_channels: dict[str, Any] = Field(
+        default_factory=dict, description="Channels per kind of notice; what is left out takes the usual channel."
+    )
+    dunning_policy_code: str = Field(default="default", max_length=64)
+
+    def as_brand(self) -> Brand:
+        """The record to keep."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return Brand(**values | {"cycle_policy": self.cycle_policy.as_definition()})
+
+
+class BrandOut(Response):
+    """A brand as it is kept."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [A_BRAND]})
+
+    brand: str
+    name: str
+    currency: str
+    zone: str
+    country: str
+    locale: str
+    email_sender: str
+    sms_sender: str
+    account_url: str
+    minimum_charge_minor: int
+    cycle_policy: dict[str, Any]
+    tax_table: dict[str, Any]
+    notice_channels: dict[str, Any]
+    dunning_policy_code: str

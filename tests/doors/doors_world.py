@@ -1,0 +1,138 @@
+"""The real application over a fresh database, with a process that only remembers what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.container import Container
+from api.schemas.brands import A_BRAND
+from api.schemas.plans import A_PLAN
+from billing.domain.clock import NORMAL_TIME, ClockSegment
+from billing.domain.errors import NotFound
+from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.identities import account_workflow_id
+from billing.messages.usage import ImportFileRequest
+from billing.persistence.key_store import SqlKeyStore
+from billing.persistence.queries import SqlQueries
+from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.ports.accounts import Brand
+from billing.ports.unit_of_work import UnitOfWork
+from billing.services.access import ROLES, Access
+from billing.services.accounts import AccountService
+from billing.services.catalogue import CatalogueService
+
+NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
+ADMIN_KEY = "evk_the-installation's-own"
+
+
+class StandingClock:
+    """Business time that does not pass."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def segment(self) -> ClockSegment:
+        return NORMAL_TIME
+
+
+@dataclass
+class RecordingProcess:
+    """Starts and commands are remembered; ``answer`` is what the next commands get."""
+
+    started: dict[str, AccountState] = field(default_factory=dict)
+    commands: list[tuple[str, str, Command]] = field(default_factory=list)
+    answer: Callable[[Command], CommandResult] = field(
+        default=lambda command: CommandResult(command.command_id, summary="done")
+    )
+
+    async def start_account(self, state: AccountState) -> None:
+        self.started[account_workflow_id(state.brand, state.number)] = state
+
+    async def start_import(self, request: ImportFileRequest) -> None: ...
+
+    async def signal(self, workflow_id: str, signal: str, payload: Any) -> None: ...
+
+    async def command(self, workflow_id: str, update: str, command: Command) -> CommandResult:
+        self._running(workflow_id)
+        self.commands.append((workflow_id, update, command))
+        return self.answer(command)
+
+    async def view(self, workflow_id: str) -> AccountView:
+        state = self._running(workflow_id)
+        return AccountView(state.account_id, state.plan.cycle_number, "waiting", "issue", state.plan.issue_at)
+
+    def _running(self, workflow_id: str) -> AccountState:
+        if workflow_id not in self.started:
+            raise NotFound("No open workflow.", field="workflow_id", value=workflow_id, remedy="Wait for upkeep.")
+        return self.started[workflow_id]
+
+
+@dataclass
+class DoorsWorld:
+    """A client of the application as an administrator; ``as_role`` answers one with another role."""
+
+    app: FastAPI
+    container: Container
+    process: RecordingProcess
+    client: httpx.AsyncClient
+    keys: dict[str, str]
+
+    def work(self) -> UnitOfWork:
+        return self.container.make_work()
+
+    def as_role(self, role: str) -> dict[str, str]:
+        """The header of a caller with this role."""
+        return {"X-API-Key": self.keys[role]}
+
+    async def sell(self) -> None:
+        """The brand and the plan of the examples, kept as they are: checking a policy takes its time."""
+        async with self.work() as work:
+            await work.accounts.add_brand(Brand(**A_BRAND))
+            await work.commit()
+        await self.container.catalogue.publish_plan("vonk", A_PLAN)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
+        return await self.client.post(path, json=body if body is not None else {}, **more)
+
+    async def get(self, path: str, **query: Any) -> httpx.Response:
+        return await self.client.get(path, params=query)
+
+
+@asynccontextmanager
+async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[DoorsWorld]:
+    """The application with real catalogue, accounts, keys and queries over this database."""
+    engine = make_engine(database_url)
+
+    def make_work() -> SqlUnitOfWork:
+        return SqlUnitOfWork(engine)
+
+    clock, process, access = StandingClock(), RecordingProcess(), Access(SqlKeyStore(engine), ADMIN_KEY)
+    container = Container(
+        **{
+            "make_work": make_work,
+            "clock": clock,
+            "process": process,
+            "public_url": "http://door.test",
+            "accounts": AccountService(make_work, clock, process),
+            "catalogue": CatalogueService(make_work, clock),
+            "access": access,
+            "queries": SqlQueries(engine),
+            "session_key": "a key for tests",
+        }
+        | changes
+    )
+    app = create_app(container)
+    keys = {role: await access.create(f"the {role}", role) for role in ROLES}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"X-API-Key": ADMIN_KEY}
+    async with httpx.AsyncClient(transport=transport, base_url="http://door.test", headers=headers) as client:
+        yield DoorsWorld(app, container, process, client, keys)
+    await engine.dispose()
