@@ -38,6 +38,7 @@ class SimulatorConfig:
     sendgrid_webhook_url: str = ""
     network_webhook_url: str = ""
     network_secret: str = "simulator-network-secret"
+    network_api_key: str = ""
     network_confirm_seconds: float = 0.5
     message_step_seconds: float = 0.2
     settlement_business_days: int = 3
@@ -82,6 +83,7 @@ _ARGUMENTS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("sendgrid-webhook-url", str, "where email events go"),
     ("network-webhook-url", str, "where network confirmations go"),
     ("network-secret", str, "signing secret of network confirmations"),
+    ("network-api-key", str, "bearer key the network asks for (default: none)"),
     ("network-confirm-seconds", float, "delay of a network confirmation"),
     ("message-step-seconds", float, "delay between the states of an SMS or email"),
     ("settlement-business-days", int, "banking days until a direct debit settles (3)"),

@@ -44,22 +44,16 @@ class Deliveries:
         ``payload`` is a form (a flat mapping) for twilio and JSON for all others.
         """
         strikes = self._faults.on_webhook(vendor, event_type)
-        copies = 2 if "webhook_duplicate" in strikes else 1
-        for _ in range(copies):
-            delivery = tx.save("delivery", _new_delivery(tx, vendor, url, event_type, payload))
+        wait = strikes["webhook_delay"].seconds if "webhook_delay" in strikes else 0.0
+        held = "webhook_reorder" in strikes
+        for _ in range(2 if "webhook_duplicate" in strikes else 1):
+            delivery = _new_delivery(tx, vendor, url, event_type, payload)
             if "webhook_drop" in strikes:
                 delivery["state"] = "dropped"
-                tx.save("delivery", delivery)
-                continue
-            wait = 0.0
-            if "webhook_delay" in strikes:
-                wait = strikes["webhook_delay"].seconds
-            if "webhook_reorder" in strikes:
-                delivery["held"], wait = True, REORDER_LIMIT_SECONDS
-                tx.save("delivery", delivery)
-            delivery["job"] = tx.schedule(
-                "deliver", {"delivery": delivery["id"]}, real=tx.real_now + timedelta(seconds=wait)
-            )
+            else:
+                delivery["held"] = held
+                due = tx.real_now + timedelta(seconds=max(wait, REORDER_LIMIT_SECONDS) if held else wait)
+                delivery["job"] = tx.schedule("deliver", {"delivery": delivery["id"]}, real=due)
             tx.save("delivery", delivery)
         if strikes:
             tx.keep("faults", self._faults.as_json())
@@ -132,7 +126,7 @@ def _new_delivery(tx: Transaction, vendor: str, url: str, event_type: str, paylo
 def _release_held(tx: Transaction, delivered: Json) -> None:
     """A callback that was to be overtaken goes out once a later one to the same address has arrived."""
     for held in tx.find("delivery", {"url": delivered["url"], "held": True, "state": "pending"}):
-        if held["id"] == delivered["id"]:
+        if held["job"] >= delivered["job"]:
             continue
         held["held"] = False
         tx.save("delivery", held)

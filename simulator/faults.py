@@ -22,6 +22,7 @@ REQUEST_KINDS = (
     "network_refuse",
     "network_never_confirm",
     "network_fail",
+    "network_delay",
 )
 WEBHOOK_KINDS = ("webhook_duplicate", "webhook_delay", "webhook_drop", "webhook_reorder")
 

@@ -38,16 +38,21 @@ def routes(world: World) -> list[BaseRoute]:
     async def order(request: Request) -> Response:
         strikes: dict[str, Fault] = request.state.strikes
         try:
+            _authenticated(world, request)
             given = _parsed(await request.body())
             service = str(request.path_params["id"])
             if "network_refuse" in strikes:
                 raise NetworkRefusal(422, f"The network refuses the order for service {service}, as asked for.")
-            body = await world.store.run(lambda tx: _order(world, tx, service, given, frozenset(strikes)))
+            body = await world.store.run(lambda tx: _order(world, tx, service, given, strikes))
         except NetworkRefusal as refusal:
             return answer_json(refusal.status, refusal.body)
         return answer_json(202, body)
 
     async def state(request: Request) -> Response:
+        try:
+            _authenticated(world, request)
+        except NetworkRefusal as refusal:
+            return answer_json(refusal.status, refusal.body)
         service = str(request.path_params["id"])
         return answer_json(200, await world.store.run(lambda tx: current(tx, service)))
 
@@ -56,6 +61,12 @@ def routes(world: World) -> list[BaseRoute]:
         Route(path, serve(world, order, FAILURE, BUSY), methods=["PUT"]),
         Route(path, serve(world, state, FAILURE, BUSY), methods=["GET"]),
     ]
+
+
+def _authenticated(world: World, request: Request) -> None:
+    key = world.config.network_api_key
+    if key and request.headers.get("authorization") != f"Bearer {key}":
+        raise NetworkRefusal(401, "The bearer key is not the network's.", "Authorization")
 
 
 def _parsed(body: bytes) -> Json:
@@ -85,7 +96,7 @@ def current(tx: Transaction, service: str) -> Json:
     }
 
 
-def _order(world: World, tx: Transaction, service: str, given: Json, strikes: frozenset[str]) -> Json:
+def _order(world: World, tx: Transaction, service: str, given: Json, strikes: dict[str, Fault]) -> Json:
     known = tx.get("network_order", given["correlation_id"])
     if known is None:
         known = _new_order(world, tx, service, given, strikes)
@@ -99,7 +110,7 @@ def _order(world: World, tx: Transaction, service: str, given: Json, strikes: fr
     }
 
 
-def _new_order(world: World, tx: Transaction, service: str, given: Json, strikes: frozenset[str]) -> Json:
+def _new_order(world: World, tx: Transaction, service: str, given: Json, strikes: dict[str, Fault]) -> Json:
     order: Json = {
         "id": given["correlation_id"],
         "service": service,
@@ -123,7 +134,8 @@ def _new_order(world: World, tx: Transaction, service: str, given: Json, strikes
         },
     )
     if "network_never_confirm" not in strikes:
-        due = tx.real_now + timedelta(seconds=world.config.network_confirm_seconds)
+        late = strikes["network_delay"].seconds if "network_delay" in strikes else 0.0
+        due = tx.real_now + timedelta(seconds=world.config.network_confirm_seconds + late)
         ending = "failed" if "network_fail" in strikes else "applied"
         tx.schedule("network_confirm", {"order": order["id"], "state": ending}, real=due)
     return order

@@ -73,16 +73,17 @@ def routes(world: World) -> list[BaseRoute]:
         return page("index.html", **await world.store.run(_overview))
 
     async def inbox(request: Request) -> Response:
-        to, number = request.query_params.get("to", "").strip(), _number(request)
-        messages = await world.store.run(lambda tx: inbox_messages(tx, to))
+        to, number = request.query_params.get("to", "").strip(), _number(request, "page", 1)
+        messages = await world.store.run(lambda tx: inbox_messages(tx, to, number * PAGE_SIZE + 1))
         shown = messages[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         more = len(messages) > number * PAGE_SIZE
         now = world.store.business_time.now().isoformat()
-        return page("inbox.html", messages=shown, to=to, number=number, more=more, total=len(messages), now=now)
+        return page("inbox.html", messages=shown, to=to, number=number, more=more, now=now)
 
     async def inbox_json(request: Request) -> Response:
         to = request.query_params.get("to", "").strip()
-        return answer_json(200, {"messages": await world.store.run(lambda tx: inbox_messages(tx, to))})
+        limit = _number(request, "limit", 100_000)
+        return answer_json(200, {"messages": await world.store.run(lambda tx: inbox_messages(tx, to, limit))})
 
     async def message(request: Request) -> Response:
         identity = str(request.path_params["id"])
@@ -108,9 +109,9 @@ def routes(world: World) -> list[BaseRoute]:
     ]
 
 
-def _number(request: Request) -> int:
-    text = request.query_params.get("page", "1")
-    return max(1, int(text)) if text.isdigit() and len(text) < 6 else 1
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "")
+    return max(1, int(text)) if text.isdigit() and len(text) < 7 else default
 
 
 def _overview(tx: Transaction) -> Json:
@@ -123,11 +124,11 @@ def _overview(tx: Transaction) -> Json:
     }
 
 
-def inbox_messages(tx: Transaction, to: str = "") -> list[Json]:
-    """Every email and SMS, newest first; ``to`` keeps the recipients that contain it."""
-    found = [_shown(body) for kind in ("email", "sms") for body in tx.find(kind)]
-    kept = [message for message in found if to.lower() in message["to"].lower()]
-    return sorted(kept, key=lambda message: message["real_time"], reverse=True)
+def inbox_messages(tx: Transaction, to: str = "", limit: int = 100_000) -> list[Json]:
+    """The newest emails and SMS, newest first; ``to`` keeps the recipients that contain it."""
+    containing = ("to", to) if to else None
+    found = [_shown(body) for kind in ("email", "sms") for body in tx.find(kind, limit=limit, containing=containing)]
+    return sorted(found, key=lambda message: message["real_time"], reverse=True)[:limit]
 
 
 def _shown(body: Json) -> Json:

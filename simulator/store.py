@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, body TEXT NOT NULL);
 """
 
 KEPT_ON_RESET = ("sendgrid_key", "webhooks", "clock", "last_seen")
+
+_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 class Transaction:
@@ -80,15 +82,25 @@ class Transaction:
         limit: int = 10_000,
         before: str | None = None,
         after: str | None = None,
+        created: Mapping[str, int] | None = None,
+        containing: tuple[str, str] | None = None,
     ) -> list[Json]:
         """Objects of a kind, newest first, whose fields equal ``where`` (dotted names reach inside).
 
-        ``before`` and ``after`` are ids of the list: only older or only newer objects are given.
+        ``before`` and ``after`` are ids of the list: only older or only newer objects are given. ``created`` bounds
+        the time of creation (gt, gte, lt, lte; epoch seconds); ``containing`` is a field and a text within it.
         """
-        conditions, values = ["kind = ?"], [kind]
+        conditions: list[str] = ["kind = ?"]
+        values: list[Any] = [kind]
         for name, value in (where or {}).items():
             conditions.append(f"json_extract(body, '$.{name}') = ?")
             values.append(value)
+        for name, bound in (created or {}).items():
+            conditions.append(f"json_extract(body, '$.created') {_SIGNS[name]} ?")
+            values.append(bound)
+        if containing is not None:
+            conditions.append(f"instr(lower(json_extract(body, '$.{containing[0]}')), ?) > 0")
+            values.append(containing[1].lower())
         for identity, sign in ((before, "<"), (after, ">")):
             if identity is not None:
                 conditions.append(f"sequence {sign} (SELECT sequence FROM objects WHERE kind = ? AND id = ?)")

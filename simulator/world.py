@@ -41,7 +41,7 @@ class World:
 
 def new_id(prefix: str, length: int = 24) -> str:
     """A fresh identity in the vendors' manner, such as ``pi_`` and 24 letters and digits."""
-    return f"{prefix}_" + "".join(secrets.choice(_LETTERS) for _ in range(length))
+    return f"{prefix}_" + "".join(_LETTERS[byte % len(_LETTERS)] for byte in secrets.token_bytes(length))
 
 
 def new_sid(prefix: str) -> str:

@@ -14,7 +14,7 @@ TEXT_FIELDS = ("name", "email", "phone", "description")
 def find(tx: Transaction, identity: str, param: str = "customer") -> Json:
     """The customer; refused where there is none or it was deleted."""
     customer = tx.get("customer", identity)
-    if customer is None or customer.get("deleted"):
+    if customer is None:
         raise resource_missing("customer", identity, param)
     return customer
 
@@ -64,7 +64,7 @@ def _change(customer: Json, params: Json) -> None:
 
 def retrieve(world: World, tx: Transaction, call: Call) -> Answer:
     """One customer, also a deleted one."""
-    customer = tx.get("customer", call.path["id"])
+    customer = tx.get("customer", call.path["id"]) or tx.get("deleted_customer", call.path["id"])
     if customer is None:
         raise resource_missing("customer", call.path["id"])
     return Answer(200, customer)
@@ -74,11 +74,12 @@ def delete(world: World, tx: Transaction, call: Call) -> Answer:
     """Delete a customer; its id answers that it was deleted."""
     customer = find(tx, call.path["id"], "id")
     gone = {"id": customer["id"], "object": "customer", "deleted": True}
-    tx.save("customer", gone)
+    tx.execute("DELETE FROM objects WHERE kind = 'customer' AND id = ?", (customer["id"],))
+    tx.save("deleted_customer", gone)
     emit(world, tx, "customer.deleted", customer, call)
     return Answer(200, gone)
 
 
 def list_all(world: World, tx: Transaction, call: Call) -> Answer:
     """Customers newest first, by email."""
-    return listed(tx, "customer", call, "/v1/customers", {"email": "email"}, lambda one: not one.get("deleted"))
+    return listed(tx, "customer", call, "/v1/customers", {"email": "email"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from simulator.store import Json, Transaction
@@ -26,26 +26,22 @@ KINDS = {
 MOST = 100
 
 
-def listed(
-    tx: Transaction,
-    kind: str,
-    call: Call,
-    url: str,
-    filters: Mapping[str, str],
-    keep: Callable[[Json], bool] | None = None,
-) -> Answer:
+def listed(tx: Transaction, kind: str, call: Call, url: str, filters: Mapping[str, str]) -> Answer:
     """A page of objects, newest first, by the filters the request gives (parameter name to field name)."""
-    limit = _limit(call.params)
-    where = {field: call.params[name] for name, field in filters.items() if call.params.get(name)}
-    found = [
-        body
-        for body in tx.find(
-            kind, where, before=call.params.get("starting_after"), after=call.params.get("ending_before")
-        )
-        if _in_time(body, call.params.get("created")) and _of_types(body, call.params) and (keep is None or keep(body))
-    ]
-    page = found[-limit:] if call.params.get("ending_before") else found[:limit]
-    return Answer(200, {"object": "list", "url": url, "has_more": len(found) > limit, "data": page})
+    params, limit = call.params, _limit(call.params)
+    where = {field: params[name] for name, field in filters.items() if params.get(name)}
+    types = strings(params, "types")
+    found = tx.find(
+        kind,
+        where,
+        limit=limit + 1 if not types else 10_000,
+        before=params.get("starting_after"),
+        after=params.get("ending_before"),
+        created=_bounds(params.get("created")),
+    )
+    kept = [body for body in found if not types or body.get("type") in types]
+    page = kept[-limit:] if params.get("ending_before") else kept[:limit]
+    return Answer(200, {"object": "list", "url": url, "has_more": len(kept) > limit, "data": page})
 
 
 def _limit(params: Json) -> int:
@@ -55,22 +51,14 @@ def _limit(params: Json) -> int:
     return int(text)
 
 
-def _in_time(body: Json, created: Any) -> bool:
+def _bounds(created: Any) -> dict[str, int]:
     if not created:
-        return True
-    bounds = created if isinstance(created, dict) else {"gte": created, "lte": created}
-    tests: dict[str, Callable[[int, int], bool]] = {
-        "gt": int.__gt__,
-        "gte": int.__ge__,
-        "lt": int.__lt__,
-        "lte": int.__le__,
-    }
-    return all(tests[name](int(body["created"]), int(bound)) for name, bound in bounds.items() if name in tests)
-
-
-def _of_types(body: Json, params: Json) -> bool:
-    types = strings(params, "types")
-    return not types or body.get("type") in types
+        return {}
+    given = created if isinstance(created, dict) else {"gte": created, "lte": created}
+    for name, bound in given.items():
+        if name not in ("gt", "gte", "lt", "lte") or not str(bound).isdigit():
+            raise StripeError(f"Invalid created: {name}={bound}.", code="parameter_invalid_integer", param="created")
+    return {name: int(bound) for name, bound in given.items()}
 
 
 def expand(tx: Transaction, body: Json, paths: list[str]) -> Json:

@@ -96,7 +96,11 @@ def start_listener() -> tuple[Listener, ThreadingHTTPServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            length = int(self.headers.get("Content-Length", "0"))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # The sender was killed while it spoke.
+                return
             listener = kept[0]
             listener.received.append(Callback(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             self.send_response(listener.answers.pop(0) if listener.answers else 200)

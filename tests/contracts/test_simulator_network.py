@@ -62,13 +62,14 @@ def test_the_same_order_again_does_nothing_more(simulator: Simulator, listener: 
     order(simulator, service, "none", "c-2", status=409)
 
 
-def test_a_newer_order_overtakes_one_under_way(simulator: Simulator, listener: Listener) -> None:
+def test_a_newer_order_overtakes_one_under_way(faulty: Simulator, listener: Listener) -> None:
     service = a_service()
-    order(simulator, service, "full", "c-3")
-    order(simulator, service, "none", "c-4")
+    faulty.fault("network_delay", path=f"/network/services/{service}/", method="PUT", count=1, seconds=2)
+    order(faulty, service, "full", "c-3")
+    order(faulty, service, "none", "c-4")
     assert confirmation(listener, "c-4").json["state"] == "applied"
     assert confirmation(listener, "c-3").json["state"] == "superseded"
-    assert state(simulator, service)["level"] == "none"
+    assert state(faulty, service)["level"] == "none"
 
 
 def test_an_order_may_be_refused(faulty: Simulator) -> None:

@@ -177,7 +177,7 @@ def test_webhooks_can_overtake_each_other(faulty: Simulator, listener: Listener)
 
 def test_a_late_webhook_comes_after_its_delay(faulty: Simulator, listener: Listener) -> None:
     client = faulty.stripe()
-    faulty.fault("webhook_delay", event_type="payment_intent.created", count=1, seconds=0.5)
+    faulty.fault("webhook_delay", event_type="payment_intent.created", count=1, seconds=2)
     payment = collect(client, a_customer(client), "pm_card_visa")
     wait_for(lambda: len(listener.events(payment.id)) == 3)
     assert listener.events(payment.id)[-1] == "payment_intent.created"
