@@ -160,7 +160,12 @@ class Commands:
         corrected = await workflow.execute_activity_method(
             InvoicingActivities.waive_invoice,
             WaiveInvoiceRequest(
-                self._desk.account_id, command.invoice_id, command.reason, command.author, command.command_id
+                self._desk.account_id,
+                command.invoice_id,
+                command.reason,
+                command.author,
+                command.command_id,
+                command.amount_minor,
             ),
             summary=f"Waive {command.invoice_id}",
             **QUICK_WRITE,

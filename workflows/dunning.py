@@ -117,7 +117,7 @@ class DunningWorkflow:
                 detail = await self._set_services_to(step.level, step.reason)
             case _:
                 detail = ""
-        return StepDone(step.step, step.action, detail)
+        return StepDone(step.step, step.action, detail, step.occasion)
 
     async def _notify(self, step: NextStep) -> str:
         request = NoticeRequest(

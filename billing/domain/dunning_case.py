@@ -30,7 +30,7 @@ class CaseFacts:
     None: a promise covers everything, until ``promise_until``). ``steps_done`` are names of steps. ``warned_at`` is
     when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet), ``warning_failed``
     that it bounced. ``attempt_times`` are all tries with the instrument in use, the failed one included;
-    ``country`` names the public holidays.
+    ``method_untried`` that the instrument came after the failure. ``country`` names the public holidays.
     """
 
     opened_at: datetime
@@ -41,6 +41,7 @@ class CaseFacts:
     country: str = ""
     steps_done: tuple[str, ...] = ()
     method_usable: bool = True
+    method_untried: bool = False
     last_failure_category: FailureCategory | None = None
     last_failure_code: str = ""
     scheme: Scheme = Scheme.CARD

@@ -122,6 +122,8 @@ class _View:
 
     def retry_forbidden(self, step: DunningStep) -> _Blocked | None:
         case = self.case
+        if case.method_usable and case.method_untried:
+            return None
         if not case.method_usable or case.last_failure_category is None:
             return _Blocked(f"{step.name} is left out: there is no usable payment method that failed")
         verdict = may_retry(

@@ -269,9 +269,10 @@ class ChangeCycleDay(Command):
 
 @dataclass(frozen=True)
 class WaiveInvoice(Command):
-    """Credit what is open of an invoice."""
+    """Credit what is open of an invoice, or ``amount_minor`` (gross) of it."""
 
     invoice_id: str = ""
+    amount_minor: int = 0
 
 
 @dataclass(frozen=True)

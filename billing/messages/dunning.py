@@ -25,11 +25,15 @@ class NextAction(StrEnum):
 
 @dataclass(frozen=True)
 class StepDone:
-    """A step the process has carried out; ``detail`` is the notice's status or the order's outcome."""
+    """A step the process has carried out; ``detail`` is the notice's status or the order's outcome.
+
+    ``occasion`` is the step's: for a failed notice the failed attempt it told of.
+    """
 
     step: str
     action: NextAction
     detail: str = ""
+    occasion: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,14 @@ class IssuedInvoice:
 
 @dataclass(frozen=True)
 class WaiveInvoiceRequest:
-    """Credit what is open of an invoice; a credit note is issued, the invoice stays as it is."""
+    """Credit what is open of an invoice, or ``amount_minor`` of it; a credit note is issued, the invoice stays."""
 
     account_id: str
     invoice_id: str
     reason: str
     author: str
     command_id: str = ""
+    amount_minor: int = 0  # gross; zero: all that is open
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ class PolicyVersion:
 class Case:
     """One account's debt being pursued. The policy version is pinned when the case opens.
 
-    ``failures`` are tries that failed since then: ``{"attempt_id", "told"}``; each gets one failed notice.
+    ``failures`` are tries that failed since then: ``{"attempt_id", "told"}``; each gets one failed notice. ``reason`` is
+    that of the last decision, ``next_action_at`` when it wants to look again.
     """
 
     account_id: str
@@ -35,6 +36,7 @@ class Case:
     failures: Sequence[Mapping[str, Any]]
     last_failure_category: str = ""
     stage: str = "opened"
+    reason: str = ""
     next_action_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str = ""

@@ -46,7 +46,7 @@ class Corrections(InvoicingUseCases):
     """Waive, adjust, write off; each command counts once."""
 
     async def waive_invoice(self, request: WaiveInvoiceRequest) -> CorrectionResult:
-        """Credit what is open of an invoice with a credit note, its VAT in the proportion of the invoice's.
+        """Credit what is open of an invoice, or less, with a credit note, its VAT in the proportion of the invoice's.
 
         Raises UnableToWaiveInvoice when nothing is open.
         """
@@ -59,11 +59,13 @@ class Corrections(InvoicingUseCases):
             refuse_unreasoned(context)
             invoice = await work.invoices.get(request.account_id, request.invoice_id)
             open_minor = await _waivable(work, invoice)
-            note = await _credit_note(work, account, invoice, open_minor, context)
+            credit_minor = min(request.amount_minor, open_minor) if request.amount_minor > 0 else open_minor
+            note = await _credit_note(work, account, invoice, credit_minor, context)
             summary = f"Credit note {note.number} of {_shown(note)} on invoice {invoice.number}"
             await tell(work, context, summary, {"invoice_id": invoice.invoice_id, "credit_note_id": note.invoice_id})
             open_after = await _open_minor(work, request.account_id)
-            result = CorrectionResult(note.invoice_id, open_after, (invoice.invoice_id,), summary)
+            settled = (invoice.invoice_id,) if credit_minor == open_minor else ()
+            result = CorrectionResult(note.invoice_id, open_after, settled, summary)
             return await finish(work, context, result)
 
     async def adjust_balance(self, request: AdjustBalanceRequest) -> CorrectionResult:

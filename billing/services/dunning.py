@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from billing.domain.dunning_policy import (
-    Bar,
-    CaseFacts,
-    Close,
-    Decision,
-    DunningAction,
-    DunningPolicy,
-    HandOver,
-    Remind,
-    Retry,
-    Wait,
-    Warn,
-    decide,
-)
+from billing.domain.dunning_policy import DunningAction, DunningPolicy
+from billing.domain.retry import FailureCategory
 from billing.messages.dunning import (
     CaseCommand,
     CaseCommandResult,
@@ -32,12 +21,25 @@ from billing.messages.dunning import (
     StepDone,
 )
 from billing.messages.notices import NoticeKind
+from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Case
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.dunning_commands import change_case
-from billing.services.dunning_facts import read_facts
+from billing.services.dunning_facts import read_view
+from billing.services.dunning_steps import next_step
+
+STORY_KINDS = ("case_opened", "dunning_step", "case_closed")
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class CaseStory:
+    """An account's cases, newest first, and what was done in them and why, oldest first."""
+
+    cases: Sequence[Case]
+    entries: Sequence[TimelineEntry]
 
 
 class DunningService:
@@ -51,15 +53,16 @@ class DunningService:
         """Open the account's case, or let invoices and a failed attempt join the open one. Safe to repeat."""
         async with self._make_work() as work:
             account = await work.accounts.lock(request.account_id)
+            told_of = await _told_already(work, request)
             case = await work.dunning.open_case(request.account_id)
             if case is None:
-                case = await self._open(work, account, request)
+                case = await self._open(work, account, request, told_of)
             else:
-                await _join(work, case, request)
+                await _join(work, case, request, told_of)
             await work.commit()
         return OpenedCase(case.case_id, case.opened_at, case.policy_code, case.policy_version)
 
-    async def _open(self, work: UnitOfWork, account: Account, request: OpenCaseRequest) -> Case:
+    async def _open(self, work: UnitOfWork, account: Account, request: OpenCaseRequest, told_of: str) -> Case:
         now = self._clock.now()
         brand = await work.accounts.brand(account.brand)
         code = account.dunning_policy_code or brand.dunning_policy_code
@@ -71,8 +74,8 @@ class DunningService:
                 "policy_version": policy.policy_version,
                 "opened_at": now,
                 "invoice_ids": list(request.invoice_ids),
-                "steps_done": [],
-                "failures": _failures([], request.failed_attempt_id),
+                "steps_done": _replaced_steps(policy.definition, told_of),
+                "failures": _failures([], request.failed_attempt_id, told=bool(told_of)),
                 "last_failure_category": request.failure_category,
             }
         )
@@ -87,7 +90,7 @@ class DunningService:
         return case
 
     async def decide(self, request: DecideRequest) -> NextStep:
-        """Write down the step just done, then decide the next one by the pinned policy version."""
+        """Write down the step just done, then decide the next one by the pinned policy version. Safe to repeat."""
         async with self._make_work() as work:
             account = await work.accounts.get(request.account_id)
             case = await work.dunning.case(request.account_id, request.case_id)
@@ -96,12 +99,12 @@ class DunningService:
                 case = await _write_down(work, case, request.done, now)
             pinned = await work.dunning.policy(case.policy_code, case.policy_version)
             policy = DunningPolicy.from_dict({**pinned.definition, "version": pinned.policy_version})
-            facts = await read_facts(work, account, case, now)
-            step = _next_step(case, facts, decide(policy, facts, now), account)
+            view = await read_view(work, account, case, now)
+            step = await _not_twice(work, case, next_step(case, view, policy, now), now)
             await work.dunning.change_case(
                 case.account_id,
                 case.case_id,
-                {"stage": step.step or case.stage, "next_action_at": step.until},
+                {"stage": step.step or case.stage, "next_action_at": step.until, "reason": step.reason},
             )
             await work.commit()
         return step
@@ -116,9 +119,10 @@ class DunningService:
             await work.dunning.change_case(
                 case.account_id, case.case_id, {"closed_at": now, "outcome": request.outcome, "next_action_at": None}
             )
-            words = {"settled": "everything is paid", "handed_over": "handed over to a person"}
+            words = {"settled": "nothing is owed any more", "handed_over": "handed over to a person"}
             summary = f"Dunning case {case.case_id} closed: {words.get(request.outcome, request.outcome)}"
-            await work.timeline.add(TimelineEntry(case.account_id, now, "case_closed", summary, {"rule": "case end"}))
+            reason = {"rule": case.reason, "steps": list(case.steps_done)}
+            await work.timeline.add(TimelineEntry(case.account_id, now, "case_closed", summary, reason))
             await work.commit()
 
     async def change_case(self, request: CaseCommand) -> CaseCommandResult:
@@ -129,20 +133,48 @@ class DunningService:
             await work.commit()
         return result
 
+    async def story(self, account_id: str) -> CaseStory:
+        """An account's cases with what was done and why. Raises NotFound."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            cases = await work.dunning.cases(account_id)
+            entries = [one for one in await work.timeline.of(account_id) if one.kind in STORY_KINDS]
+        return CaseStory(list(reversed(cases)), sorted(entries, key=lambda one: one.at))
 
-def _failures(known: list[dict[str, Any]], attempt_id: str) -> list[dict[str, Any]]:
+
+async def _told_already(work: UnitOfWork, request: OpenCaseRequest) -> str:
+    """Why the customer hears nothing of this failure from dunning; empty when a failed notice is due."""
+    if request.failure_category == FailureCategory.MERCHANT_ERROR:
+        return "our own failure"
+    if not request.failed_attempt_id:
+        return ""
+    attempt = await work.payments.attempt(request.account_id, request.failed_attempt_id)
+    # The account has told of a reversed payment in neutral words.
+    return "reversal" if attempt is not None and attempt.status == PaymentStatus.DISPUTED else ""
+
+
+def _replaced_steps(definition: Mapping[str, Any], told_of: str) -> list[str]:
+    """Steps a case begins with as done: the notice of a reversal takes the place of the first failed notice."""
+    if told_of != "reversal":
+        return []
+    steps = DunningPolicy.from_dict(definition).steps
+    return [one.name for one in steps if one.day == 0 and one.action is DunningAction.FAILED_NOTICE]
+
+
+def _failures(known: list[dict[str, Any]], attempt_id: str, *, told: bool) -> list[dict[str, Any]]:
     if not attempt_id or attempt_id in {one["attempt_id"] for one in known}:
         return known
-    return [*known, {"attempt_id": attempt_id, "told": False}]
+    return [*known, {"attempt_id": attempt_id, "told": told}]
 
 
-async def _join(work: UnitOfWork, case: Case, request: OpenCaseRequest) -> None:
+async def _join(work: UnitOfWork, case: Case, request: OpenCaseRequest, told_of: str) -> None:
+    known = [dict(one) for one in case.failures]
     await work.dunning.change_case(
         case.account_id,
         case.case_id,
         {
             "invoice_ids": list(dict.fromkeys([*case.invoice_ids, *request.invoice_ids])),
-            "failures": _failures([dict(one) for one in case.failures], request.failed_attempt_id),
+            "failures": _failures(known, request.failed_attempt_id, told=bool(told_of)),
             "last_failure_category": request.failure_category or case.last_failure_category,
         },
     )
@@ -152,62 +184,31 @@ async def _write_down(work: UnitOfWork, case: Case, done: StepDone, now: datetim
     """Keep what was done. A step that was interrupted is not done: the next decision looks at it again."""
     if done.detail in ("interrupted", "withdrawn"):
         return case
-    told = [{**one, "told": True} for one in case.failures] if done.action is NextAction.NOTIFY else case.failures
-    steps = [*case.steps_done, done.step] if done.step and done.step not in case.steps_done else list(case.steps_done)
-    changed = replace(case, steps_done=steps, failures=list(told))
-    await work.dunning.change_case(
-        case.account_id, case.case_id, {"steps_done": steps, "failures": [dict(one) for one in told]}
-    )
-    reason = {"rule": f"policy {case.policy_code} version {case.policy_version}", "detail": done.detail}
+    told = _told(case.failures, done.occasion) if done.action is NextAction.NOTIFY else list(case.failures)
+    steps = list(dict.fromkeys([*case.steps_done, *([done.step] if done.step else [])]))
+    changed = replace(case, steps_done=steps, failures=told)
+    if changed == case and done.action is not NextAction.WARN:
+        return case  # written down before
+    await work.dunning.change_case(case.account_id, case.case_id, {"steps_done": steps, "failures": told})
+    reason = {"rule": case.reason, "detail": done.detail, "occasion": done.occasion, "case_id": case.case_id}
     summary = f"Dunning step {done.step or done.action} done{f': {done.detail}' if done.detail else ''}"
     await work.timeline.add(TimelineEntry(case.account_id, now, "dunning_step", summary, reason))
     return changed
 
 
-def _next_step(case: Case, facts: CaseFacts, decision: Decision, account: Account) -> NextStep:
-    """The decision as the process carries it out."""
-    base = NextStep(
-        NextAction.WAIT,
-        decision.reason,
-        decision.step,
-        level=facts.barring_level.value,
-        amount_minor=facts.open_amount_minor,
-        currency=facts.currency,
-        invoice_ids=tuple(case.invoice_ids),
-    )
-    untold = [one["attempt_id"] for one in case.failures if not one["told"]]
-    if untold and not isinstance(decision, Close):
-        # Every failed try is told once, whatever the ladder says next.
-        step = decision.step if _is_failed_notice(decision) else ""
-        return replace(base, action=NextAction.NOTIFY, step=step, notice=NoticeKind.FAILED, occasion=untold[-1])
-    return _as_step(base, decision)
+def _told(failures: Sequence[Mapping[str, Any]], attempt_id: str) -> list[Mapping[str, Any]]:
+    """The customer was told of this attempt, and with it of all before; what failed meanwhile is still to be told."""
+    attempts = [one["attempt_id"] for one in failures]
+    last = attempts.index(attempt_id) if attempt_id in attempts else -1
+    return [{**one, "told": one["told"] or place <= last} for place, one in enumerate(failures)]
 
 
-def _is_failed_notice(decision: Decision) -> bool:
-    return isinstance(decision, Remind) and decision.notice is DunningAction.FAILED_NOTICE
-
-
-def _as_step(base: NextStep, decision: Decision) -> NextStep:
-    match decision:
-        case Remind():
-            return replace(base, action=NextAction.NOTIFY, notice=NoticeKind.DUNNING_REMINDER)
-        case Warn(bar_on=bar_on, level=level):
-            return replace(
-                base,
-                action=NextAction.WARN,
-                notice=NoticeKind.BARRING_WARNING,
-                on=bar_on,
-                occasion=f"{decision.step}-{bar_on}",
-                level=level.value,
-            )
-        case Retry():
-            return replace(base, action=NextAction.RETRY)
-        case Bar(level=level):
-            return replace(base, action=NextAction.BAR, level=level.value)
-        case HandOver():
-            return replace(base, action=NextAction.HAND_OVER)
-        case Close():
-            return replace(base, action=NextAction.CLOSE)
-        case Wait(until=until):
-            return replace(base, until=until)
-    raise AssertionError(f"unknown decision {decision!r}")
+async def _not_twice(work: UnitOfWork, case: Case, step: NextStep, now: datetime) -> NextStep:
+    """A warning that reached nobody is sent again on another day, with another date, and never twice a day."""
+    if step.notice is not NoticeKind.BARRING_WARNING:
+        return step
+    tried = await work.notices.of_occasion(case.account_id, case.case_id, NoticeKind.BARRING_WARNING, step.occasion)
+    if not tried:
+        return step
+    reason = f"the warning for {step.on} was tried and reached nobody; again tomorrow ({step.reason})"
+    return NextStep(NextAction.WAIT, reason, until=now + ONE_DAY, currency=step.currency)

@@ -27,7 +27,8 @@ async def change_case(work: UnitOfWork, account: Account, command: CaseCommand, 
 
 
 async def _promise(work: UnitOfWork, account: Account, command: CaseCommand, now: datetime) -> CaseCommandResult:
-    assert command.pay_by is not None
+    if command.pay_by is None:
+        raise InvalidValue("By when?", field="pay_by", value="", remedy="Name the local date the customer promised.")
     until = at_local_time(command.pay_by + timedelta(days=GRACE_DAYS), time(0), account.zone)
     await work.dunning.add_promise(
         {
@@ -45,6 +46,8 @@ async def _promise(work: UnitOfWork, account: Account, command: CaseCommand, now
 
 
 async def _hold(work: UnitOfWork, account: Account, command: CaseCommand, now: datetime) -> CaseCommandResult:
+    if command.until is None:
+        raise InvalidValue("Until when?", field="until", value="", remedy="Name an instant in the future.")
     await work.accounts.change(account.account_id, {"hold_until": command.until})
     return CaseCommandResult(f"Held until {command.until:%Y-%m-%d %H:%M} UTC.", command.until)
 

@@ -3,54 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from billing.domain.barring import BarringLevel
 from billing.domain.dunning_policy import CaseFacts
 from billing.domain.retry import FailureCategory, Scheme
 from billing.messages.notices import NoticeKind
-from billing.messages.payments import MethodKind
-from billing.ports.accounts import Account
+from billing.messages.payments import PaymentStatus
+from billing.ports.accounts import Account, Brand
+from billing.ports.barring import Order
 from billing.ports.dunning import Case, Promise
-from billing.ports.payments import AttemptPurpose, PaymentMethod
+from billing.ports.ledger import OpenInvoice
+from billing.ports.messenger import EMAIL
+from billing.ports.notices import NoticeStatus
+from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.payment_retries import scheme_of
 
+BY_DUNNING = "dunning"
+# A mail taken over and not bounced within a day has arrived; some mail systems never say so. A text message has not.
+BOUNCE_WITHIN = timedelta(days=1)
+_NOTICES_READ = 1000
+_NONE = BarringLevel.NONE
 _CATEGORIES = {category.value: category for category in FailureCategory}
-_SCHEMES = {"visa": Scheme.VISA, "mastercard": Scheme.MASTERCARD}
+_FAILURES = (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED, PaymentStatus.DISPUTED)
 
 
-async def read_facts(work: UnitOfWork, account: Account, case: Case, now: datetime) -> CaseFacts:
+@dataclass(frozen=True)
+class CaseView:
+    """The facts a policy decides on, and what its decision is carried out with.
+
+    ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is the hardest level that
+    dunning may have left in force: confirmed, or ordered and never settled.
+    """
+
+    facts: CaseFacts
+    pursued: Sequence[OpenInvoice]
+    hardest_level: BarringLevel
+
+
+@dataclass(frozen=True)
+class _Instrument:
+    """The method in use, and how it did: ``last_failure`` is None for one that has not failed."""
+
+    method: PaymentMethod | None
+    tried: Sequence[Attempt]
+    last_failure: Attempt | None
+
+
+async def read_view(work: UnitOfWork, account: Account, case: Case, now: datetime) -> CaseView:
     """The case at this moment. Overdue is what the case's invoices have open; other invoices are not yet due."""
-    overdue = [one for one in await work.ledger.open_invoices(account.account_id) if one.invoice_id in case.invoice_ids]
+    overdue = [
+        one
+        for one in await work.ledger.open_invoices(account.account_id)
+        if one.invoice_id in case.invoice_ids and one.open_minor > 0
+    ]
     brand = await work.accounts.brand(account.brand)
-    method = await work.payments.usable_method(account.account_id, now)
-    attempts = await work.payments.attempts(account.account_id)
+    facts = await _read_facts(work, account, brand, case, overdue, now)
+    pursued = [one for one in overdue if one.open_minor > one.disputed_minor]
+    return CaseView(facts, pursued, await _hardest_level(work, account.account_id))
+
+
+async def _read_facts(
+    work: UnitOfWork, account: Account, brand: Brand, case: Case, overdue: Sequence[OpenInvoice], now: datetime
+) -> CaseFacts:
+    instrument = await _instrument(work, account.account_id, now)
+    failure = instrument.last_failure
+    category = failure.category if failure else case.last_failure_category
     promise = _running_promise(await work.dunning.promises(account.account_id), now)
-    level, barred_at = await _level_in_force(work, account.account_id)
+    level, barred_at = await _level_in_force(work, account.account_id, now)
     warned_at = await work.notices.last_accepted(account.account_id, NoticeKind.BARRING_WARNING, case.case_id)
-    delivered_at = await work.notices.last_delivered(account.account_id, NoticeKind.BARRING_WARNING, case.case_id)
     return CaseFacts(
         opened_at=case.opened_at,
         currency=brand.currency,
-        open_amount_minor=sum(one.open_minor for one in overdue if one.open_minor > 0),
-        disputed_amount_minor=await _disputed(work, case),
+        open_amount_minor=sum(one.open_minor for one in overdue),
+        disputed_amount_minor=sum(one.disputed_minor for one in overdue),
         zone=brand.zone,
         country=brand.country,
         steps_done=tuple(case.steps_done),
-        method_usable=method is not None,
-        last_failure_category=_CATEGORIES.get(case.last_failure_category),
-        last_failure_code=next((one.code for one in reversed(attempts) if one.code), ""),
-        scheme=_scheme_of(method),
-        attempt_times=tuple(one.created_at for one in attempts if method and one.method_id == method.method_id),
-        attempt_in_flight=bool(
-            [
-                one
-                for one in await work.payments.live_attempts(account.account_id)
-                if one.purpose == AttemptPurpose.DEBIT
-            ]
-        ),
+        method_usable=instrument.method is not None,
+        method_untried=instrument.method is not None and failure is None,
+        last_failure_category=_CATEGORIES.get(category),
+        last_failure_code=failure.code if failure else "",
+        scheme=scheme_of(instrument.method) if instrument.method else Scheme.CARD,
+        attempt_times=tuple(one.created_at for one in instrument.tried),
+        attempt_in_flight=await _is_money_under_way(work, account.account_id),
         warned_at=warned_at,
-        warning_delivered_at=delivered_at,
+        warning_delivered_at=await _warning_delivered(work, case, now),
         warning_failed=warned_at is None and any(step.startswith("warn") for step in case.steps_done),
         promise_until=promise.until if promise else None,
         promised_amount_minor=(promise.amount_minor or None) if promise else None,
@@ -61,12 +101,36 @@ async def read_facts(work: UnitOfWork, account: Account, case: Case, now: dateti
     )
 
 
-def _scheme_of(method: PaymentMethod | None) -> Scheme:
-    if method is None:
-        return Scheme.CARD
-    if method.kind is MethodKind.SEPA_DEBIT:
-        return Scheme.SEPA
-    return _SCHEMES.get(method.label, Scheme.CARD)
+async def _instrument(work: UnitOfWork, account_id: str, now: datetime) -> _Instrument:
+    """The method in use with its own tries: what another one suffered says nothing about it."""
+    method = await work.payments.usable_method(account_id, now)
+    attempts = [one for one in await work.payments.attempts(account_id) if one.purpose == AttemptPurpose.DEBIT]
+    tried = [one for one in attempts if method is not None and one.method_id == method.method_id]
+    ended = next((one for one in tried if one.status in (*_FAILURES, PaymentStatus.SUCCEEDED)), None)
+    failed = ended is not None and ended.status in _FAILURES
+    return _Instrument(method, tried, ended if failed else None)
+
+
+async def _is_money_under_way(work: UnitOfWork, account_id: str) -> bool:
+    """A debit or a payment by the customer whose outcome is not known; a page merely open, or waiting, is not one."""
+    live = await work.payments.live_attempts(account_id)
+    return any(one.status in (PaymentStatus.PENDING, PaymentStatus.UNKNOWN) for one in live)
+
+
+async def _warning_delivered(work: UnitOfWork, case: Case, now: datetime) -> datetime | None:
+    """When the last warning reached the customer: as the vendor confirmed, or as a mail that did not bounce."""
+    confirmed = await work.notices.last_delivered(case.account_id, NoticeKind.BARRING_WARNING, case.case_id)
+    not_bounced = [
+        one.accepted_at
+        for one in await work.notices.of(case.account_id, _NOTICES_READ)
+        if one.kind is NoticeKind.BARRING_WARNING
+        and one.subject == case.case_id
+        and one.channel == EMAIL
+        and one.status is NoticeStatus.ACCEPTED
+        and one.accepted_at is not None
+        and one.accepted_at + BOUNCE_WITHIN <= now
+    ]
+    return max([*not_bounced, *([confirmed] if confirmed else [])], default=None)
 
 
 def _running_promise(promises: Sequence[Promise], now: datetime) -> Promise | None:
@@ -74,26 +138,35 @@ def _running_promise(promises: Sequence[Promise], now: datetime) -> Promise | No
     return promises[-1] if promises and promises[-1].until > now else None
 
 
-async def _disputed(work: UnitOfWork, case: Case) -> int:
-    """What the customer does not accept of the case's invoices, never more than is open on each."""
-    disputes = [one for one in await work.dunning.disputes(case.account_id) if one.status == "open"]
-    total = 0
-    for dispute in disputes:
-        if dispute.invoice_id in case.invoice_ids:
-            open_minor = await work.ledger.open_of(case.account_id, dispute.invoice_id)
-            total += max(0, min(dispute.amount_minor, open_minor))
-    return total
+async def _level_in_force(work: UnitOfWork, account_id: str, now: datetime) -> tuple[BarringLevel, datetime | None]:
+    """The level the network confirmed on every active service, and when the last bar was.
 
-
-async def _level_in_force(work: UnitOfWork, account_id: str) -> tuple[BarringLevel, datetime | None]:
-    """The hardest level any service may be under: confirmed, or ordered and withdrawn half way."""
-    services = await work.accounts.services(account_id)
-    level = max((BarringLevel(one.barring_level) for one in services), key=lambda one: one.rank, default=_NONE)
-    orders = await work.barring.orders(account_id)
-    if orders and orders[-1].outcome in ("withdrawn", "placed", "failed"):
-        level = max(level, BarringLevel(orders[-1].level), key=lambda one: one.rank)
-    bars = [one for one in orders if one.level != _NONE.value and one.outcome == "confirmed"]
+    The loosest one, so that a bar that was withdrawn half way is ordered again when it is due again.
+    """
+    levels = [
+        BarringLevel(one.barring_level)
+        for one in await work.accounts.services(account_id)
+        if one.active_to is None or now < one.active_to
+    ]
+    level = min(levels, key=lambda one: one.rank, default=_NONE)
+    bars = [one for one in await work.barring.orders(account_id) if _bars(one) and one.outcome == "confirmed"]
     return level, bars[-1].finished_at if bars and level is not _NONE else None
 
 
-_NONE = BarringLevel.NONE
+async def _hardest_level(work: UnitOfWork, account_id: str) -> BarringLevel:
+    """What has to be lifted when the debt is paid: nothing where dunning barred nothing; a person's bar stays."""
+    since: list[Order] = []
+    for order in await work.barring.orders(account_id):
+        if order.author == BY_DUNNING:
+            lifted = order.level == _NONE and order.outcome == "confirmed"
+            since = [] if lifted else [*since, order]
+    bars = [order for order in since if _bars(order)]
+    if not bars:
+        return _NONE
+    unsettled = [BarringLevel(one.level) for one in bars if one.outcome != "confirmed"]
+    confirmed = [BarringLevel(one.barring_level) for one in await work.accounts.services(account_id)]
+    return max([*unsettled, *confirmed], key=lambda one: one.rank, default=_NONE)
+
+
+def _bars(order: Order) -> bool:
+    return order.level != _NONE.value

@@ -43,6 +43,7 @@ def _create_cases() -> None:
         sa.Column("failures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("last_failure_category", sa.Text(), server_default="", nullable=False),
         sa.Column("stage", sa.Text(), server_default="opened", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("next_action_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),

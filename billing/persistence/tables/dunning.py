@@ -29,6 +29,7 @@ dunning_cases = Table(
     document("failures"),  # attempts that failed since the case opened, and what the customer was told of each
     Column("last_failure_category", Text, nullable=False, server_default=""),
     Column("stage", Text, nullable=False, server_default="opened"),
+    Column("reason", Text, nullable=False, server_default=""),  # of the last decision: rule, version, inputs
     Column("next_action_at", Instant),
     Column("closed_at", Instant),
     Column("outcome", Text, nullable=False, server_default=""),  # settled | handed_over

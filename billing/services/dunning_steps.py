@@ -1,0 +1,116 @@
+"""From the policy's decision to the step the process carries out: which notice, how much, on which occasion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from billing.domain.cycle_calendar import local_date
+from billing.domain.dunning_policy import (
+    Bar,
+    CaseFacts,
+    Close,
+    Decision,
+    DunningAction,
+    DunningPolicy,
+    HandOver,
+    Remind,
+    Retry,
+    Wait,
+    Warn,
+    decide,
+)
+from billing.domain.retry import FailureCategory
+from billing.messages.dunning import NextAction, NextStep
+from billing.messages.notices import NoticeKind
+from billing.ports.dunning import Case
+from billing.services.dunning_facts import CaseView
+
+# The bank reports the customer's death by this reason code (SEPA rulebook): nothing is pressed for by itself any more.
+_DECEASED = "MD07"
+
+
+def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) -> NextStep:
+    """What the process does now: the policy's decision, except that every failed try is told once, first."""
+    facts = view.facts
+    decision = decide(policy, facts, now)
+    base = NextStep(
+        NextAction.WAIT,
+        decision.reason,
+        decision.step,
+        level=facts.barring_level.value,
+        amount_minor=facts.pursued_minor(now),
+        currency=facts.currency,
+        invoice_ids=tuple(one.invoice_id for one in view.pursued),
+    )
+    if isinstance(decision, Close):
+        return replace(base, action=NextAction.CLOSE, level=view.hardest_level.value)
+    standing = _why_nothing_is_pressed_for(facts)
+    if standing:
+        return replace(base, step="", reason=f"{standing} ({decision.reason})")
+    untold = [one["attempt_id"] for one in case.failures if not one["told"]]
+    if untold and _may_press(facts, now):
+        return _failed_notice(base, untold[-1], policy, facts, now)
+    return _as_step(base, decision)
+
+
+def _why_nothing_is_pressed_for(facts: CaseFacts) -> str:
+    """Why the ladder stands still until a person acts; empty when it does not."""
+    if facts.last_failure_category is FailureCategory.MERCHANT_ERROR:
+        return "the failure is our own: staff mend it, and the customer hears nothing"
+    if facts.last_failure_code == _DECEASED:
+        return "the bank reports that the customer has died: a person decides"
+    return ""
+
+
+def _may_press(facts: CaseFacts, now: datetime) -> bool:
+    held = facts.hold_until is not None and now < facts.hold_until
+    return not (facts.paused or held or facts.attempt_in_flight) and facts.pursued_minor(now) > 0
+
+
+def _failed_notice(base: NextStep, attempt_id: str, policy: DunningPolicy, facts: CaseFacts, now: datetime) -> NextStep:
+    """The failed notice of an attempt; it is the ladder's own as well when that one is due and not yet sent."""
+    return replace(
+        base,
+        action=NextAction.NOTIFY,
+        step=first_failed_notice(policy, facts, now),
+        notice=NoticeKind.FAILED,
+        occasion=attempt_id,
+        reason=f"attempt {attempt_id} failed and the customer was not told yet ({base.reason})",
+    )
+
+
+def first_failed_notice(policy: DunningPolicy, facts: CaseFacts, now: datetime) -> str:
+    """The name of the ladder's failed notice that is due and not done; empty when there is none."""
+    age_days = (local_date(now, facts.zone) - local_date(facts.opened_at, facts.zone)).days
+    due = [
+        step.name
+        for step in policy.steps
+        if step.action is DunningAction.FAILED_NOTICE and step.day <= age_days and step.name not in facts.steps_done
+    ]
+    return due[0] if due else ""
+
+
+def _as_step(base: NextStep, decision: Decision) -> NextStep:
+    match decision:
+        case Remind():
+            # Nothing was tried, so nothing failed: an invoice to be paid by paylink is reminded of.
+            return replace(base, action=NextAction.NOTIFY, notice=NoticeKind.DUNNING_REMINDER)
+        case Warn(bar_on=bar_on, level=level):
+            return replace(
+                base,
+                action=NextAction.WARN,
+                notice=NoticeKind.BARRING_WARNING,
+                on=bar_on,
+                occasion=f"{decision.step}-{bar_on}",
+                level=level.value,
+            )
+        case Retry():
+            return replace(base, action=NextAction.RETRY)
+        case Bar(level=level):
+            return replace(base, action=NextAction.BAR, level=level.value)
+        case HandOver():
+            return replace(base, action=NextAction.HAND_OVER)
+        case Wait(until=until):
+            return replace(base, until=until)
+    raise AssertionError(f"unknown decision {decision!r}")
