@@ -94,13 +94,28 @@ async def a_paylink(account_id: str) -> str:
     return f"https://pay.vonk.example/pay/{account_id}"
 
 
-async def a_notice_world(engine: AsyncEngine, **account: Any) -> NoticeWorld:
+class Documents:
+    """Every invoice has a document."""
+
+    async def pdf(self, account_id: str, invoice_id: str) -> bytes:
+        return f"%PDF of {invoice_id}".encode()
+
+
+async def a_notice_world(
+    engine: AsyncEngine, *, reads_paylink_from_database: bool = False, **account: Any
+) -> NoticeWorld:
     """An account of the Dutch brand on a database of its own."""
     async with SqlUnitOfWork(engine) as work:
         await work.accounts.add_brand(a_brand())
         stored = await work.accounts.add(an_account(**{"locale": "en", **account}))
         await work.commit()
     clock, email, sms = StandingClock(), ScriptedMessenger("sendgrid"), ScriptedMessenger("twilio")
-    delivery = NoticeDelivery(lambda: SqlUnitOfWork(engine), clock, {"email": email, "sms": sms}, Composer(a_paylink))
+
+    async def paylink_for(account_id: str) -> str:
+        async with SqlUnitOfWork(engine) as work:
+            return await a_paylink((await work.accounts.get(account_id)).account_id)
+
+    composer = Composer(paylink_for if reads_paylink_from_database else a_paylink, documents=Documents())
+    delivery = NoticeDelivery(lambda: SqlUnitOfWork(engine), clock, {"email": email, "sms": sms}, composer)
     service = NoticeService(lambda: SqlUnitOfWork(engine), clock, delivery)
     return NoticeWorld(engine, clock, email, sms, service, stored)

@@ -171,7 +171,10 @@ class NoticeRepository(Protocol):
         ...
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
-        """Unfinished notices nobody is busy with and whose quiet hours are over, of any account (upkeep only)."""
+        """Unfinished notices that stand in for another, with nobody busy and quiet hours over, of any account.
+
+        Only for the upkeep. The process repeats its own notices itself, with dates as they are by then.
+        """
         ...
 
     async def announced(self, account_id: str, invoice_id: str, amount_minor: int, debit_on: date) -> bool:

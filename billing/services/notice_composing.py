@@ -56,12 +56,18 @@ class Composer:
         self._account_address = account_address
         self._documents = documents
 
-    async def compose(self, work: UnitOfWork, request: NoticeRequest, customer: Customer, channel: str) -> Composed:
-        """The notice as it reads now. Raises UnusableTemplate when amount or date are missing from the request."""
+    async def compose(
+        self, request: NoticeRequest, customer: Customer, channel: str, changed: NoticeText | None
+    ) -> Composed:
+        """The notice as it reads now; ``changed`` is the operator's text where there is one.
+
+        Opens units of work of its own, so the caller must not hold one. Raises UnusableTemplate when amount or date are
+        missing from the request.
+        """
         locale = read_locale(customer.account.locale, customer.brand.locale)
         facts = await self.facts(request, customer)
         ours = original(request.kind, locale.language)
-        words = await text_in_force(work, request.kind, customer, channel) or ours
+        words = changed or ours
         try:
             content = render(words, facts, channel, locale)
         except UnusableTemplate:

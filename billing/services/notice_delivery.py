@@ -29,7 +29,7 @@ from billing.ports.messenger import (
 from billing.ports.notices import UNFINISHED, Evidence, NewNotice, Notice, NoticeKey, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.notice_channels import masked, recipient
-from billing.services.notice_composing import Composed, Composer, Customer
+from billing.services.notice_composing import Composed, Composer, Customer, text_in_force
 from billing.services.notice_timing import is_in_time, sent_on
 from billing.services.notice_words import count_segments, read_locale
 
@@ -70,22 +70,16 @@ class NoticeDelivery:
         Raises NoticeInFlight, NoticeOutcomeUnknown, VendorBusy or VendorRefusesUs: faults, to be tried again later.
         """
         async with self._make_work() as work:
-            composed = await self._composer.compose(work, request, customer, channel)
-            new = new_notice(request, customer, channel, self._clock.now(), fallback_of=fallback_of)
-            notice = await work.notices.add(new)
-            is_fresh = notice is not None
-            if notice is None:
-                found = await work.notices.find(new.key)
-                assert found is not None
-                if found.status not in UNFINISHED:
-                    return found
-                notice = await work.notices.claim(found.account_id, found.notice_id)
-                if notice is None:
-                    raise NoticeInFlight(f"{found.notice_id} is with the vendor")
-                is_fresh = found.status is NoticeStatus.WAITING
-                await work.notices.change(notice.account_id, notice.notice_id, {"status": NoticeStatus.SENDING})
-            await add_evidence(work, notice, self._clock.now(), "asked" if is_fresh else "asked_again")
+            changed = await text_in_force(work, request.kind, customer, channel)
+        composed = await self._composer.compose(request, customer, channel, changed)
+        new = new_notice(request, customer, channel, self._clock.now(), fallback_of=fallback_of)
+        async with self._make_work() as work:
+            notice, is_fresh = await _write_down(work, new)
+            if notice.status in UNFINISHED:
+                await add_evidence(work, notice, self._clock.now(), "asked" if is_fresh else "asked_again")
             await work.commit()
+        if notice.status not in UNFINISHED:
+            return notice
         return await self._hand_over(notice, composed, customer, is_fresh=is_fresh)
 
     async def _hand_over(self, notice: Notice, composed: Composed, customer: Customer, *, is_fresh: bool) -> Notice:
@@ -151,6 +145,22 @@ class NoticeDelivery:
             await work.timeline.add(timeline_entry(changed, now))
             await work.commit()
         return changed
+
+
+async def _write_down(work: UnitOfWork, new: NewNotice) -> tuple[Notice, bool]:
+    """The claimed notice, and whether the vendor was never asked about it; a finished one is given as it is."""
+    notice = await work.notices.add(new)
+    if notice is not None:
+        return notice, True
+    found = await work.notices.find(new.key)
+    assert found is not None
+    if found.status not in UNFINISHED:
+        return found, False
+    notice = await work.notices.claim(found.account_id, found.notice_id)
+    if notice is None:
+        raise NoticeInFlight(f"{found.notice_id} is with the vendor")
+    await work.notices.change(notice.account_id, notice.notice_id, {"status": NoticeStatus.SENDING})
+    return notice, notice.status is NoticeStatus.WAITING
 
 
 def new_notice(

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from billing.domain.banking_days import add_banking_days, next_banking_day
 from billing.domain.cycle_calendar import local_date
 from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.errors import InvalidValue
 from billing.domain.quiet_hours import next_allowed
 from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Account, Brand
@@ -18,7 +19,10 @@ def allowed_from(kind: NoticeKind, now: datetime, account: Account, brand: Brand
     """The first instant outside of the customer's quiet hours; ``now`` when there is no need to wait."""
     policy = CyclePolicy.from_dict(brand.cycle_policy)
     exempt = hurry or kind in NEVER_DELAYED
-    return next_allowed(now, account.zone, account.country, policy.quiet_hours, exempt=exempt)
+    try:
+        return next_allowed(now, account.zone, account.country, policy.quiet_hours, exempt=exempt)
+    except InvalidValue:  # no calendar of that country's holidays: its nights and Sundays are kept all the same
+        return next_allowed(now, account.zone, policy.country, policy.quiet_hours, exempt=exempt)
 
 
 def sent_on(at: datetime, account: Account) -> date:

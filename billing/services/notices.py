@@ -86,7 +86,7 @@ class NoticeService:
             return await work.notices.of(account_id), await work.notices.evidence(account_id)
 
     async def send_waiting(self) -> int:
-        """Finish what waited for the end of quiet hours or was interrupted; how many went out. For the upkeep."""
+        """Send what stands in for an undelivered notice and had to wait; how many went out. For the upkeep."""
         async with self._make_work() as work:
             due = await work.notices.due(self._clock.now())
         finished = [await self._finish(notice) for notice in due]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -173,3 +174,41 @@ async def the_minute_is_over(world: NoticeWorld) -> None:
 
 def test_the_day_of_these_tests_is_a_working_day() -> None:
     assert A_MONDAY_MORNING.weekday() == 0
+
+
+async def test_many_at_once_do_not_wait_for_each_others_connections(database_url: str) -> None:
+    """The pay address is read in a unit of work of its own, so no delivery may hold a connection meanwhile."""
+    engine = make_engine(database_url, pool_size=1)
+    world = await a_notice_world(engine, reads_paylink_from_database=True)
+    requests = [world.request(subject=f"inv_{number}") for number in range(2000, 2012)]
+    results = await asyncio.wait_for(asyncio.gather(*(world.service.send(one) for one in requests)), 20)
+    await engine.dispose()
+    assert {one.status for one in results} == {"sent"}
+
+
+async def test_a_customer_in_a_country_without_a_calendar_is_reached(world: NoticeWorld) -> None:
+    async with world.work() as work:
+        await work.accounts.change(world.account.account_id, {"country": "XX"})
+        await work.commit()
+    assert (await world.service.send(world.request())).status == "sent"
+
+
+async def test_the_invoice_is_attached_to_the_ready_mail_unless_the_brand_says_no(world: NoticeWorld) -> None:
+    await world.service.send(world.request())
+    (document,) = world.email.sent[0].content.attachments
+    assert (document.file_name, document.content) == ("inv_1001.pdf", b"%PDF of inv_1001")
+    async with world.work() as work:
+        brand = replace(await work.accounts.brand("vonk"), brand="leaf", notice_channels={"attach_invoice": False})
+        await work.accounts.add_brand(brand)
+        await work.accounts.change(world.account.account_id, {"brand": "leaf"})
+        await work.commit()
+    await world.service.send(world.request(subject="inv_1002"))
+    assert world.email.sent[1].content.attachments == ()
+
+
+async def test_each_customer_reads_their_own_language(world: NoticeWorld) -> None:
+    async with world.work() as work:
+        await work.accounts.change(world.account.account_id, {"locale": "de-DE"})
+        await work.commit()
+    await world.service.send(world.request(NoticeKind.REMINDER))
+    assert "42,10 € am 8. Juni" in world.sms.sent[0].content.text

@@ -55,7 +55,7 @@ class SendGridCallbacks:
         return [_event(item) for item in _items(callback.body) if item.get("notice_id") and item.get("account_id")]
 
     def _refuse_old(self, timestamp: str) -> None:
-        age_seconds = self._real_time() - int(timestamp) if timestamp.isdigit() else None
+        age_seconds = self._real_time() - int(timestamp) if timestamp.isascii() and timestamp.isdigit() else None
         if age_seconds is None or not -_FUTURE_SECONDS <= age_seconds <= self._oldest_seconds:
             raise _refused("The timestamp of the email event is missing, too old or ahead.", "timestamp", timestamp)
 
