@@ -14,7 +14,9 @@ from billing.services.accounts import AccountService
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
+from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
+from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invoicing import InvoicingService
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
@@ -66,6 +68,8 @@ class Container:
     notice_callbacks: NoticeCallbacks = field(default_factory=_not_built)
     notice_templates: NoticeTemplates = field(default_factory=_not_built)
     dunning: DunningService = field(default_factory=_not_built)
+    dunning_policies: DunningPolicyService = field(default_factory=_not_built)
+    disputes: DisputeService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)
     access: Access = field(default_factory=_not_built)
     queries: Queries = field(default_factory=_not_built)
