@@ -9,7 +9,6 @@ from temporalio.common import Priority, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.usage import UsageActivities
-    from billing.messages.identities import BILLING_QUEUE
     from billing.messages.usage import ImportFileRequest, ImportReport
 
 # A file may take hours; a worker that died is noticed within a minute, because every batch is a heartbeat.
@@ -34,7 +33,6 @@ class UsageImportWorkflow:
         return await workflow.execute_activity_method(
             UsageActivities.import_usage_file,
             request,
-            task_queue=BILLING_QUEUE,
             start_to_close_timeout=LONGEST_IMPORT,
             heartbeat_timeout=SILENT_AT_MOST,
             retry_policy=TRY_AGAIN,

@@ -32,7 +32,10 @@ async def fetch_one(connection: AsyncConnection, kind: type[Record], statement: 
 
 async def fetch_all(connection: AsyncConnection, kind: type[Record], statement: Executable) -> Sequence[Record]:
     """All rows as records."""
-    return [as_record(kind, row) for row in await connection.execute(statement)]
+    result = await connection.execute(statement)
+    known = set(result.keys())
+    names = [field.name for field in fields(kind) if field.name in known]
+    return [kind(**{name: row._mapping[name] for name in names}) for row in result]
 
 
 async def insert_returning(

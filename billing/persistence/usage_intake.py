@@ -13,11 +13,11 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, ColumnElement, Integer, Text, and_, any_, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
+from billing.persistence.columns import PrefixedId
 from billing.persistence.statements import as_record, fetch_all
 from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
@@ -121,12 +121,43 @@ _ADD_LATE = text(
     f"INSERT INTO usage_late ({_LATE_NAMES}, received_at) SELECT {_LATE_NAMES}, :at FROM {_unnest(_LATE_COLUMNS)}"
 )
 
+_CROSSING_COLUMNS: dict[str, tuple[str, Callable[[Crossing], Any]]] = {
+    "account_id": ("bigint", lambda crossing: _account(crossing.account_id)),
+    "cycle_number": ("integer", lambda crossing: crossing.cycle_number),
+    "service_id": ("bigint", lambda crossing: _service(crossing.service_id)),
+    "allowance_code": ("text", lambda crossing: crossing.allowance_code),
+    "meter": ("text", lambda crossing: crossing.meter),
+    "percent": ("integer", lambda crossing: crossing.percent),
+    "used": ("bigint", lambda crossing: crossing.used),
+    "included": ("bigint", lambda crossing: crossing.included),
+    "crossed_at": ("timestamptz", lambda crossing: crossing.crossed_at),
+}
+_CROSSING_NAMES = ", ".join(_CROSSING_COLUMNS)
+_CROSSING_KEY = "account_id, cycle_number, service_id, allowance_code, percent"
+_ADD_CROSSINGS = text(
+    f"INSERT INTO usage_outbox ({_CROSSING_NAMES}) SELECT {_CROSSING_NAMES} FROM {_unnest(_CROSSING_COLUMNS)} "
+    f"WHERE ({_CROSSING_KEY}) NOT IN (SELECT {_CROSSING_KEY} FROM usage_outbox WHERE account_id = ANY(:account_id)) "
+    f"ON CONFLICT DO NOTHING RETURNING {_CROSSING_KEY}"
+)
+
 _STORED_CONTENTS = text(
     "SELECT stored.started_at, stored.key_hash, stored.content_hash FROM usage_events AS stored JOIN "
     "unnest(CAST(:started_at AS timestamptz[]), CAST(:key_hash AS uuid[]), CAST(:account_id AS bigint[])) "
     "AS wanted (started_at, key_hash, account_id) USING (started_at, key_hash, account_id) "
     "WHERE stored.started_at BETWEEN :first AND :last"
 )
+
+
+_ACCOUNT_IDS = ARRAY(PrefixedId(identity.ACCOUNT))
+
+
+def _rest_of_key(crossing: Crossing) -> tuple[int, int, str, int]:
+    return crossing.cycle_number, _service(crossing.service_id), crossing.allowance_code, crossing.percent
+
+
+def _among(column: ColumnElement[Any], values: Sequence[Any], kind: ARRAY[Any]) -> ColumnElement[bool]:
+    """One array parameter instead of a list of them: the statement's text does not depend on the batch."""
+    return column == any_(literal(list(values), kind))
 
 
 class SqlUsageIntake:
@@ -143,7 +174,7 @@ class SqlUsageIntake:
                 services,
                 and_(services.c.account_id == directory.c.account_id, services.c.service_id == directory.c.service_id),
             )
-            .where(directory.c.identifier.in_(identifiers))
+            .where(_among(directory.c.identifier, identifiers, ARRAY(Text)))
             .order_by(directory.c.identifier, directory.c.active_from)
         )
         return await fetch_all(self._connection, NumberOwner, query)
@@ -153,7 +184,9 @@ class SqlUsageIntake:
         # Not FOR SHARE: two batches of one cycle would each miss the other's part of a crossed allowance.
         query = (
             select(cycles.account_id, cycles.cycle_number, cycles.opens_at, cycles.closes_at, cycles.status)
-            .where(cycles.account_id.in_(account_ids), cycles.opens_at <= last, cycles.closes_at > first)
+            .where(
+                _among(cycles.account_id, account_ids, _ACCOUNT_IDS), cycles.opens_at <= last, cycles.closes_at > first
+            )
             .order_by(cycles.account_id, cycles.cycle_number)
             .with_for_update(key_share=True)
         )
@@ -201,7 +234,8 @@ class SqlUsageIntake:
         counters = t.usage_counters.c
         query = (
             select(t.usage_counters)
-            .where(tuple_(counters.account_id, counters.cycle_number).in_(cycles))
+            .where(_among(counters.account_id, sorted({account_id for account_id, _ in cycles}), _ACCOUNT_IDS))
+            .where(_among(counters.cycle_number, sorted({number for _, number in cycles}), ARRAY(Integer)))
             .order_by(*t.usage_counters.primary_key.columns)
         )
         rows = (await self._connection.execute(query)).all()
@@ -210,18 +244,20 @@ class SqlUsageIntake:
 
     async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
         services = a.services
-        query = select(services).where(services.c.account_id.in_(account_ids)).order_by(*services.primary_key.columns)
+        query = (
+            select(services)
+            .where(_among(services.c.account_id, account_ids, _ACCOUNT_IDS))
+            .order_by(*services.primary_key.columns)
+        )
         return await fetch_all(self._connection, ServicePlan, query)
 
     async def add_crossings(self, crossings: Sequence[Crossing]) -> Sequence[Crossing]:
         if not crossings:
             return []
-        outbox = t.usage_outbox
-        key = (outbox.c.account_id, outbox.c.cycle_number, outbox.c.service_id, outbox.c.allowance_code)
-        rows = [{name: getattr(crossing, name) for name in Crossing.__slots__} for crossing in crossings]
-        statement = insert(outbox).values(rows).on_conflict_do_nothing().returning(*key, outbox.c.percent)
-        added = {tuple(row) for row in await self._connection.execute(statement)}
-        return [crossing for crossing in crossings if crossing.key in added]
+        # Told before is the usual case: it costs no identity and no write.
+        rows = await self._connection.execute(_ADD_CROSSINGS, _arrays(_CROSSING_COLUMNS, crossings))
+        added = {tuple(row) for row in rows}
+        return [each for each in crossings if (_account(each.account_id), *_rest_of_key(each)) in added]
 
     async def pending_thresholds(self, account_ids: Sequence[str] = (), limit: int = 500) -> Sequence[PendingThreshold]:
         outbox = t.usage_outbox
@@ -233,7 +269,7 @@ class SqlUsageIntake:
             .limit(limit)
         )
         if account_ids:
-            query = query.where(outbox.c.account_id.in_(account_ids))
+            query = query.where(_among(outbox.c.account_id, account_ids, _ACCOUNT_IDS))
         return await fetch_all(self._connection, PendingThreshold, query)
 
     async def mark_sent(self, account_id: str, outbox_id: str, at: datetime) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, rate_services
+from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, allowance_states, rate_services
 from billing.messages.account import UsageThresholdCrossed
 from billing.messages.identities import account_workflow_id
 from billing.ports.accounts import TimelineEntry
@@ -36,6 +36,10 @@ class RatedService:
     rated: RatedUsage
 
 
+ServiceKey = tuple[str, str, int]  # service_id, plan_code, plan_version
+Counted = dict[ServiceKey, tuple[PlanDefinition, list[Counter]]]
+
+
 def rate_account(
     cycle: CycleSpan,
     services: Iterable[ServicePlan],
@@ -48,19 +52,31 @@ def rate_account(
     A service whose plan was changed within the cycle appears once per plan version that guided usage. ``on`` is the
     local date for dated line discounts.
     """
-    counters: dict[tuple[str, str, int], list[Counter]] = {
-        (service.service_id, service.plan_code, service.plan_version): []
-        for service in services
-        if service.active_from < cycle.closes_at and (service.active_to is None or service.active_to > cycle.opens_at)
+    counted = _counted(cycle, services, rows, plans)
+    rated = rate_services(list(counted.values()), on=on)
+    return [
+        RatedService(*key, plan, tuple(counters), each)
+        for (key, (plan, counters)), each in zip(counted.items(), rated, strict=True)
+    ]
+
+
+def _counted(
+    cycle: CycleSpan,
+    services: Iterable[ServicePlan],
+    rows: Sequence[CounterRow],
+    plans: Mapping[PlanKey, PlanDefinition],
+) -> Counted:
+    """Plan and counters of every service that was active in the cycle, in the order in which the invoice rates them."""
+    counted: Counted = {
+        (each.service_id, each.plan_code, each.plan_version): (plans[each.plan_code, each.plan_version], [])
+        for each in services
+        if each.active_from < cycle.closes_at and (each.active_to is None or each.active_to > cycle.opens_at)
     }
     for row in rows:
-        counter = Counter(row.price_code, row.band, row.events, row.quantity, row.amount)
-        counters.setdefault((row.service_id, row.plan_code, row.plan_version), []).append(counter)
-    pairs = [(plans[code, version], counted) for (_, code, version), counted in counters.items()]
-    return [
-        RatedService(*key, plan, tuple(counted), rated)
-        for key, (plan, counted), rated in zip(counters, pairs, rate_services(pairs, on=on), strict=True)
-    ]
+        plan = plans[row.plan_code, row.plan_version]
+        _, counters = counted.setdefault((row.service_id, row.plan_code, row.plan_version), (plan, []))
+        counters.append(Counter(row.price_code, row.band, row.events, row.quantity, row.amount))
+    return counted
 
 
 async def write_crossings(
@@ -73,9 +89,12 @@ async def write_crossings(
     services = await work.usage.service_plans([cycle.account_id for cycle in touched])
     used = [(row.plan_code, row.plan_version) for rows in counters.values() for row in rows]
     plans = await shelf.get(work, [*used, *((each.plan_code, each.plan_version) for each in services)])
+    of_account: dict[str, list[ServicePlan]] = {}
+    for service in services:
+        of_account.setdefault(service.account_id, []).append(service)
     crossings: list[Crossing] = []
     for cycle in touched:
-        own = [service for service in services if service.account_id == cycle.account_id]
+        own = of_account.get(cycle.account_id, [])
         crossings += crossings_of(cycle, own, counters.get((cycle.account_id, cycle.cycle_number), ()), plans, at)
     new = await work.usage.add_crossings(crossings)
     for crossing in new:
@@ -91,20 +110,23 @@ def crossings_of(
     at: datetime,
 ) -> list[Crossing]:
     """Every threshold an account's counters have reached in a cycle; an account without allowances costs nothing."""
-    own = {(each.plan_code, each.plan_version) for each in services}
-    own |= {(row.plan_code, row.plan_version) for row in rows}
-    if not any(plans[key].allowances for key in own):
+    counted = _counted(cycle, services, rows, plans)
+    if not any(plan.allowances for plan, _ in counted.values()):
         return []
-    rated = rate_account(cycle, services, rows, plans)
-    return [crossing for each in rated for crossing in _crossings(cycle, each, at)]
+    states = allowance_states(list(counted.values()))
+    return [
+        crossing
+        for (service_id, _, _), own in zip(counted, states, strict=True)
+        for crossing in _crossings(cycle, service_id, own, at)
+    ]
 
 
-def _crossings(cycle: CycleSpan, rated: RatedService, at: datetime) -> list[Crossing]:
+def _crossings(cycle: CycleSpan, service_id: str, states: Iterable[AllowanceState], at: datetime) -> list[Crossing]:
     return [
         Crossing(
             account_id=cycle.account_id,
             cycle_number=cycle.cycle_number,
-            service_id=rated.service_id,
+            service_id=service_id,
             allowance_code=state.code,
             meter=state.meter,
             percent=percent,
@@ -112,7 +134,7 @@ def _crossings(cycle: CycleSpan, rated: RatedService, at: datetime) -> list[Cros
             included=state.included,
             crossed_at=at,
         )
-        for state in rated.rated.allowances
+        for state in states
         for percent in THRESHOLD_PERCENTS
         if _reached(state, percent)
     ]

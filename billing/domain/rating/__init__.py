@@ -27,7 +27,7 @@ from billing.domain.rating.preview import PricePreview, UnpricedEvent, preview_p
 from billing.domain.rating.price import PRICE_MODELS, PriceDefinition
 from billing.domain.rating.recurring import Recurring
 from billing.domain.rating.tiers import Tier
-from billing.domain.rating.totals import rate_services, rate_totals, recurring_lines
+from billing.domain.rating.totals import allowance_states, rate_services, rate_totals, recurring_lines
 from billing.domain.rating.volume import Volume
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "UnpricedEvent",
     "UsageEvent",
     "Volume",
+    "allowance_states",
     "count",
     "guide",
     "merge",

@@ -8,7 +8,7 @@ from datetime import date
 from billing.domain.errors import InvalidValue
 from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter, merge
-from billing.domain.rating.drawing import Draw, DrawBook, draw_own, draw_shared
+from billing.domain.rating.drawing import AllowanceState, DrawBook, draw_own, draw_shared
 from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
@@ -27,9 +27,20 @@ def rate_services(
     services: Sequence[tuple[PlanDefinition, Sequence[Counter]]], *, on: date | None = None
 ) -> tuple[RatedUsage, ...]:
     """Price all services of one account, in order: own allowances first, then what others left of shared ones."""
+    return tuple(_rated(book, on) for book in _drawn(services))
+
+
+def allowance_states(
+    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]],
+) -> tuple[tuple[AllowanceState, ...], ...]:
+    """Only the allowances of ``rate_services``, for finding crossed thresholds many times a second."""
+    return tuple(book.states() for book in _drawn(services))
+
+
+def _drawn(services: Sequence[tuple[PlanDefinition, Sequence[Counter]]]) -> list[DrawBook]:
     books = [draw_own(plan, _in_drawing_order(plan, counters)) for plan, counters in services]
     draw_shared(books)
-    return tuple(_rated(book, on) for book in books)
+    return books
 
 
 def recurring_lines(plan: PlanDefinition, *, on: date | None = None) -> tuple[RatedLine, ...]:

@@ -1,0 +1,77 @@
+"""The import as a workflow: its worker dies, another one goes on, and every line is counted once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.usage import UsageActivities
+from billing.messages.identities import usage_import_workflow_id
+from billing.messages.usage import ImportFileRequest, ImportReport
+from billing.persistence.unit_of_work import make_engine
+from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage import DecodedLine, UsageFile
+from evenflow.temporal import TemporalProcess, plugin
+from tests.builders_usage import LINE, UsageWorld, a_usage_world
+from workflows.usage_import import UsageImportWorkflow
+
+
+@pytest.fixture
+async def client(temporal_address: str) -> Client:
+    return await Client.connect(temporal_address, plugins=[plugin()])
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[UsageWorld]:
+    engine = make_engine(database_url)
+    yield await a_usage_world(engine, tmp_path / "spool")
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def working(client: Client, world: UsageWorld, queue: str) -> AsyncIterator[None]:
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[UsageImportWorkflow],
+        activities=[UsageActivities(world.service).import_usage_file],
+    )
+    async with worker:
+        yield
+
+
+async def test_an_import_goes_on_with_another_worker_after_a_failure(
+    client: Client, world: UsageWorld, tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "day.csv"
+    lines = [f"r-{number},{LINE},sms,1,2027-02-01T10:00:00Z" for number in range(3000)]
+    path.write_text("\n".join(["record_id,identifier,meter,quantity,started_at", *lines]))
+    file, _ = await world.service.files.register_path(path, "csv")
+    fail_once = asyncio.Event()
+    store = world.service.files._import_batch
+
+    async def failing(known: UsageFile, decoded: Sequence[DecodedLine]) -> UsageFile:
+        imported = await store(known, decoded)
+        if not fail_once.is_set():
+            fail_once.set()
+            raise ConnectionError("the database went away after the first batch")
+        return imported
+
+    monkeypatch.setattr(world.service.files, "_import_batch", failing)
+
+    async def connected() -> Client:
+        return client
+
+    async with working(client, world, unique):
+        await TemporalProcess(connected, unique).start_import(ImportFileRequest(file.file_id))
+        handle = client.get_workflow_handle(usage_import_workflow_id(file.file_id), result_type=ImportReport)
+        report = await handle.result()
+    assert (report.read, report.accepted, report.duplicates, report.done) == (3000, 3000, 0, True)
+    async with world.work() as work:
+        assert await counters_disagree(work.connection) == []
