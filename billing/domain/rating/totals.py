@@ -8,7 +8,7 @@ from datetime import date
 from billing.domain.errors import InvalidValue
 from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter, merge
-from billing.domain.rating.drawing import AllowanceState, DrawBook, draw_own, draw_shared
+from billing.domain.rating.drawing import AllowanceState, Draw, DrawBook, draw_own, draw_shared
 from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
