@@ -18,6 +18,7 @@ from tests.contracts.simulator_process import (
     a_customer,
     an_account,
     collect,
+    start_listener,
     wait_for,
 )
 
@@ -64,6 +65,21 @@ def test_a_callback_not_yet_taken_comes_after_a_restart(mortal: Simulator, liste
     listener.wait_for_event("payment_intent.succeeded", payment.id)
 
 
+def test_callbacks_under_way_follow_us_to_a_new_address(mortal: Simulator, listener: Listener) -> None:
+    mortal.fault("webhook_delay", vendor="stripe", seconds=4)
+    payment = collect(mortal.stripe(), a_customer(mortal.stripe()), "pm_card_visa")
+    mortal.stop()
+    moved, server = start_listener()
+    try:
+        mortal.listener = moved
+        mortal.start()
+        moved.wait_for_event("payment_intent.succeeded", payment.id)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert listener.events(payment.id) == []
+
+
 def test_fast_business_time_stands_still_while_it_is_down(mortal: Simulator) -> None:
     start = "2026-01-01T00:00:00Z"
     mortal.control(
@@ -85,6 +101,14 @@ def test_a_reset_forgets_what_happened_but_keeps_key_and_clock(mortal: Simulator
     mortal.control("POST", "/reset")
     assert mortal.control("GET", "/totals")["currencies"] == {}
     assert mortal.control("GET", "/sendgrid/public-key") == key
+
+
+def test_it_stays_small(mortal: Simulator) -> None:
+    status = Path(f"/proc/{mortal.process.pid}/status")
+    if not status.exists():
+        pytest.skip("this system does not tell a process's memory")
+    resident = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    assert int(resident.split()[1]) < 150 * 1024
 
 
 def test_seeded_customers_are_ready_to_be_charged(mortal: Simulator) -> None:
