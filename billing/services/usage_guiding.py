@@ -12,7 +12,7 @@ from billing.ports.usage_intake import CounterDelta, CycleSpan, NumberOwner, Sto
 from billing.services.usage_records import UsageRecord
 
 PlanKey = tuple[str, int]
-OPEN = "open"
+OPEN, ISSUED = "open", "issued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Guiding:
             account_id=owner.account_id,
             service_id=owner.service_id,
             cycle_number=cycle.cycle_number,
-            late=cycle.status != OPEN,
+            late=cycle.status == ISSUED,
             source=record.source,
             record_id=record.record_id,
             identifier=record.identifier,
@@ -99,8 +99,9 @@ class Guiding:
         )
 
     def _cycle_of(self, account_id: str, at: datetime) -> CycleSpan | None:
+        """The cycle by the start; one that was cancelled before it began takes nothing."""
         for cycle in self._cycles.get(account_id, ()):
-            if cycle.opens_at <= at < cycle.closes_at:
+            if cycle.opens_at <= at < cycle.closes_at and cycle.status in (OPEN, ISSUED):
                 return cycle
         return None
 
