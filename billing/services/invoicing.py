@@ -27,6 +27,7 @@ from billing.services.invoicing_charges import Charges, charges_of
 from billing.services.invoicing_collecting import Collecting, decide_collecting, use_credit
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.invoicing_numbers import customer_as_printed, series_of
+from billing.services.usage_plans import PlanShelf
 
 
 class UnableToIssueInvoice(UnableTo):
@@ -63,7 +64,7 @@ class InvoiceIssuing(InvoicingUseCases):
             if issued is not None:
                 return await _answer(work, account, issued)
             billing = await self._prepare(work, account, cycle, request)
-            invoice = await _issue(work, billing)
+            invoice = await _issue(work, self._shelf, billing)
             await work.commit()  # before reading the answer: the number series is locked until here
             return await _answer(work, account, invoice)
 
@@ -99,8 +100,8 @@ async def _refuse_early(work: UnitOfWork, cycle: Cycle, now: datetime) -> None:
         )
 
 
-async def _issue(work: UnitOfWork, billing: _Billing) -> Invoice:
-    charges = await charges_of(work, billing.cycle, billing.zone)
+async def _issue(work: UnitOfWork, shelf: PlanShelf, billing: _Billing) -> Invoice:
+    charges = await charges_of(work, shelf, billing.cycle, billing.zone)
     breakdown = _breakdown(billing, charges)
     invoice_id = await work.invoices.next_invoice_id()
     draft = _draft(billing, breakdown, invoice_id)
@@ -162,7 +163,14 @@ async def _book(work: UnitOfWork, billing: _Billing, draft: Invoice) -> Collecti
             )
         )
     credit_used = await use_credit(work, draft, billing.now)
-    collecting = await decide_collecting(work, draft, billing.brand.minimum_charge_minor, credit_used)
+    collecting = await decide_collecting(
+        work,
+        draft,
+        billing.brand.minimum_charge_minor,
+        credit_used,
+        billing.now,
+        last=cycles.is_last(billing.cycle, billing.account),
+    )
     if not collecting.is_carried_over:
         announced = dict.fromkeys((draft.invoice_id, *collecting.invoice_ids))
         await work.invoices.collect_with(draft.account_id, list(announced), draft.invoice_id)

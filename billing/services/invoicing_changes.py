@@ -16,7 +16,7 @@ from billing.ports import accounts as stored
 from billing.ports.accounts import Account, Brand
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services import invoicing_cycles as cycles
-from billing.services.invoicing_charges import PlanShelf
+from billing.services.invoicing_charges import plan_of_service
 from billing.services.invoicing_commands import (
     CommandContext,
     InvoicingUseCases,
@@ -25,6 +25,7 @@ from billing.services.invoicing_commands import (
     remember,
     tell,
 )
+from billing.services.usage_plans import PlanShelf
 
 
 class UnableToChangeCycleDay(UnableTo):
@@ -63,6 +64,8 @@ class CycleChanges(InvoicingUseCases):
             running = await _running_cycle(work, account, context.now)
             change = _change(account, brand, running, request.cycle_day, request.policy)
             await _store_change(work, account, brand, change, context)
+            if change.charged_days:
+                await _charge_bridge(work, self._shelf, account, brand, change, context)
             summary = _bridge_text(change)
             inputs = {"from": account.cycle_day, "to": request.cycle_day, "policy": request.policy}
             await tell(work, context, summary, inputs)
@@ -134,23 +137,26 @@ def _change(account: Account, brand: Brand, running: stored.Cycle, cycle_day: in
 async def _store_change(
     work: UnitOfWork, account: Account, brand: Brand, change: CycleDayChange, context: CommandContext
 ) -> None:
+    """Write the open cycle and the one after it, and the account's new anchor."""
     kind = await cycles.usable_method_kind(work, account.account_id, context.now)
     for cycle in change.cycles[:2]:
         await cycles.store_plan(work, account.account_id, cycles.plan_of(cycle, brand, kind))
     await work.accounts.change(account.account_id, {"cycle_day": int(change.new_day)})
-    if change.charged_days:
-        await _charge_bridge(work, account, brand, change, context)
 
 
 async def _charge_bridge(
-    work: UnitOfWork, account: Account, brand: Brand, change: CycleDayChange, context: CommandContext
+    work: UnitOfWork,
+    shelf: PlanShelf,
+    account: Account,
+    brand: Brand,
+    change: CycleDayChange,
+    context: CommandContext,
 ) -> None:
     """The bridge's days of the recurring fees, per service and tax code, as lines of the open cycle's invoice."""
-    shelf = PlanShelf(work)
     for service in await work.accounts.services(account.account_id):
         if service.active_to is not None:
             continue
-        plan = await shelf.get(service.plan_code, service.plan_version)
+        plan = await plan_of_service(work, shelf, service)
         fees = recurring_lines(plan, on=change.bridge_closes_on)
         for tax_code in dict.fromkeys(line.tax_code for line in fees):
             fee = total((line.amount for line in fees if line.tax_code == tax_code), brand.currency)

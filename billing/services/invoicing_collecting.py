@@ -43,17 +43,33 @@ async def use_credit(work: UnitOfWork, draft: Invoice, now: datetime) -> int:
 
 
 async def decide_collecting(
-    work: UnitOfWork, draft: Invoice, minimum_charge_minor: int, credit_used_minor: int
+    work: UnitOfWork, draft: Invoice, minimum_charge_minor: int, credit_used_minor: int, now: datetime, *, last: bool
 ) -> Collecting:
-    """What is left to pay of this invoice and of those carried over; below the provider's minimum it waits."""
+    """What is left to pay of this invoice and of those carried over; below the provider's minimum it waits.
+
+    After the ``last`` invoice there is nothing to wait for: the small amount is written off.
+    """
     open_amounts = await _payable(work, draft)
     total_minor = sum(amount for _, amount in open_amounts)
     text = _explanation(draft, total_minor, credit_used_minor, len(open_amounts))
-    if 0 < total_minor < minimum_charge_minor:
-        minimum = Money(minimum_charge_minor, draft.currency)
-        carried = f"{text} That is below the minimum charge of {minimum}: it is collected with the next invoice."
-        return Collecting(0, (), True, carried)
-    return Collecting(total_minor, tuple(invoice_id for invoice_id, _ in open_amounts), False, text)
+    if last:
+        text += await _credit_left(work, draft)
+    if not 0 < total_minor < minimum_charge_minor:
+        return Collecting(total_minor, tuple(invoice_id for invoice_id, _ in open_amounts), False, text)
+    below = f"That is below the minimum charge of {Money(minimum_charge_minor, draft.currency)}"
+    if not last:
+        return Collecting(0, (), True, f"{text} {below}: it is collected with the next invoice.")
+    why = "Below the minimum charge, and no invoice follows."
+    await work.ledger.post(
+        books.written_off(draft.account_id, draft.invoice_id, now, dict(open_amounts), draft.currency, why)
+    )
+    return Collecting(0, (), False, f"{text} {below} and no invoice follows: it is written off.")
+
+
+async def _credit_left(work: UnitOfWork, draft: Invoice) -> str:
+    """Credit has no later invoice to be used on."""
+    credit = await work.ledger.credit_minor(draft.account_id)
+    return f" Credit of {Money(credit, draft.currency)} is left and is to be refunded." if credit > 0 else ""
 
 
 async def _payable(work: UnitOfWork, draft: Invoice) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.documents import DocumentRenderer
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.usage_plans import PlanShelf
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class InvoicingUseCases:
         self._make_work = make_work
         self._clock = clock
         self._renderer = renderer
+        self._shelf = PlanShelf()
 
 
 async def earlier_result(work: UnitOfWork, context: CommandContext) -> Mapping[str, Any] | None:

@@ -10,7 +10,13 @@ import pytest
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import InvalidValue
-from billing.messages.invoicing import ChangeCycleDayRequest, CloseAccountRequest, CyclePlanChanged
+from billing.messages.invoicing import (
+    AdjustBalanceRequest,
+    ChangeCycleDayRequest,
+    CloseAccountRequest,
+    CyclePlanChanged,
+)
+from billing.persistence.invariants import broken_rules
 from billing.services.invoicing_changes import UnableToChangeCycleDay, UnableToChangeOpenCycle
 from tests.builders_invoicing import Office, an_office
 
@@ -106,3 +112,22 @@ async def test_closing_while_a_cycle_waits_to_be_billed_bills_both(office: Offic
     assert issued.next_plan is not None
     assert issued.next_plan.closes_at == datetime(2027, 2, 15, 12, tzinfo=UTC)
     assert (await office.issue(account.account_id, 2)).next_plan is None
+
+
+@pytest.mark.parametrize(
+    ("adjusted_minor", "open_minor", "said"),
+    [(-1970, 0, "it is written off"), (-5000, 0, "Credit of 36.30 EUR is left and is to be refunded")],
+)
+async def test_a_last_invoice_leaves_no_small_amount_and_names_credit_to_refund(
+    office: Office, adjusted_minor: int, open_minor: int, said: str
+) -> None:
+    account, _ = await office.open_account()
+    office.clock.at = datetime(2027, 1, 25, 10, tzinfo=UTC)
+    adjustment = AdjustBalanceRequest(account.account_id, adjusted_minor, "Goodwill", "outage", "sanne", "cmd-1")
+    await office.service.adjust_balance(adjustment)
+    await office.service.close_account(CloseAccountRequest(account.account_id, "moves", "sanne", "cmd-2"))
+    issued = await office.issue(account.account_id)
+    assert said in issued.explanation
+    async with office.work() as work:
+        assert sum(each.open_minor for each in await work.ledger.open_invoices(account.account_id)) == open_minor
+    assert await broken_rules(office.engine) == []
