@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from api.container import Container
+from api.errors import NotAllowed, NotSignedIn
 from billing.services.access import ROLES, Caller
 
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
@@ -27,13 +28,20 @@ def require(role: str) -> Callable[..., Awaitable[Caller]]:
     needed = ROLES.index(role)
 
     async def admitted(container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None) -> Caller:
-        if not key:
-            raise HTTPException(401, "No API key: send the header X-API-Key; `evenflow key create` makes one.")
-        caller: Caller | None = await container.access.caller_of(key)
+        caller = await container.access.caller_of(key) if key else None
         if caller is None:
-            raise HTTPException(401, "This API key is not known or was revoked; `evenflow key create` makes a new one.")
+            raise NotSignedIn(
+                "This API key is not known or was revoked." if key else "No API key was sent.",
+                field="X-API-Key",
+                remedy="Send a key in the header X-API-Key; `evenflow key create NAME --role ROLE` makes one.",
+            )
         if ROLES.index(caller.role) < needed:
-            raise HTTPException(403, f"This needs the role {role}; the key {caller.name!r} has {caller.role}.")
+            raise NotAllowed(
+                f"This needs the role {role}.",
+                field="role",
+                value=caller.role,
+                remedy=f"Use a key of the role {role}; {caller.name!r} has {caller.role}.",
+            )
         return caller
 
     return admitted

@@ -13,8 +13,19 @@ from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, Una
 
 PROBLEM = "application/problem+json"
 
+
+class NotSignedIn(Refusal):
+    """No API key or session, or one that is not known."""
+
+
+class NotAllowed(Refusal):
+    """The caller's role may not do this."""
+
+
 # One table maps a kind of refusal to its HTTP status; the first match wins.
 STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
     (NotFound, 404),
     (Conflict, 409),
     (UnableTo, 409),
@@ -68,11 +79,33 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+# What to do about an error that was raised as a bare HTTP status.
+_REMEDIES = {
+    404: "GET /docs shows every route there is.",
+    405: "GET /docs shows the methods of every route.",
+    413: "Send less at once.",
+    503: "Send it again in a moment.",
+}
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    answer = problem(error.status_code, "HttpError", str(error.detail))
+    answer = problem(
+        error.status_code,
+        "HttpError",
+        str(error.detail),
+        field="path",
+        value=f"{request.method} {request.url.path}",
+        remedy=_REMEDIES.get(error.status_code, "GET /docs shows what this route takes."),
+    )
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def _fault(_request: Request, _error: Exception) -> JSONResponse:
+    """Something of ours is away or broken; nothing of it is shown."""
+    remedy = "Send it again in a moment; with the same Idempotency-Key it counts once. The log has the cause."
+    return problem(500, "Fault", "This could not be done just now.", field="", value="", remedy=remedy)
 
 
 def install(app: FastAPI) -> None:
@@ -80,3 +113,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _fault)

@@ -53,7 +53,7 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses a body that says, or turns out, to be larger than the path allows."""
+    """Refuses a body that says, or turns out, to be larger than the path allows, and an address no text may hold."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,6 +61,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await _nul_in_address()(scope, receive, send)
             return
         limit = body_limit(scope["path"])
         said = dict(scope["headers"]).get(b"content-length", b"0")
@@ -105,4 +108,15 @@ def _too_large(limit: int) -> ASGIApp:
         field="body",
         value="",
         remedy="Send less at once; usage is taken in batches and files.",
+    )
+
+
+def _nul_in_address() -> ASGIApp:
+    return problem(
+        422,
+        "InvalidRequest",
+        "The address holds the character U+0000, which no text may hold.",
+        field="path",
+        value="%00",
+        remedy="Leave it out.",
     )

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
+from evenflow.cli import keys
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(keys.app, name="key")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")

@@ -1,0 +1,144 @@
+"""The operator's commands at the door. Each needs a reason; author and command id come from the call itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from api.schemas.base import Request, Response
+from billing.domain.cycle_calendar import CycleDayChange
+
+
+class ActionIn(Request):
+    """Why this is done: it stands on the account's timeline beside the author."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Customer called, agreed with team lead"}]})
+
+    reason: str = Field(min_length=1, max_length=500, description="Why, in a few words.")
+
+
+def example(**fields: Any) -> ConfigDict:
+    """The configuration with one example of a request."""
+    return ConfigDict(json_schema_extra={"examples": [{"reason": "Agreed with the customer", **fields}]})
+
+
+class RetryIn(ActionIn):
+    """Announce and try again."""
+
+    model_config = example(invoice_id="inv_1001")
+    invoice_id: str = Field(default="", max_length=40, description="Every overdue invoice when empty.")
+
+
+class PromiseIn(ActionIn):
+    """The customer's commitment."""
+
+    model_config = example(pay_by="2027-03-20", amount_minor=4210)
+    pay_by: date = Field(description="Local date; today or later.")
+    amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: everything open.")
+
+
+class HoldIn(ActionIn):
+    """An exemption with an end."""
+
+    model_config = example(until="2027-04-01T09:00:00+02:00")
+    until: AwareDatetime = Field(description="An instant to come, with its offset.")
+
+
+class ChangeCycleDayIn(ActionIn):
+    """The new anchor; preview it first."""
+
+    model_config = example(cycle_day=25, bridge="extended")
+    cycle_day: int = Field(description="1 to 31.")
+    bridge: Literal["extended", "free", "prorated"] = Field(
+        default="extended", description="What the days between the old and the new day cost."
+    )
+
+
+class WaiveIn(ActionIn):
+    """A credit note over what is open."""
+
+    model_config = example(invoice_id="inv_1001")
+    invoice_id: str = Field(min_length=1, max_length=40)
+
+
+class AdjustIn(ActionIn):
+    """A line on the next invoice."""
+
+    model_config = example(amount_minor=-500, description="Apology for the outage")
+    amount_minor: int = Field(ge=-(10**12), le=10**12, description="Net; a credit is negative.")
+    description: str = Field(min_length=1, max_length=200, description="As the customer reads it.")
+
+
+class RefundIn(ActionIn):
+    """Money back to the method it came from."""
+
+    model_config = example(attempt_id="inv_1001-1", amount_minor=0)
+    attempt_id: str = Field(min_length=1, max_length=80)
+    amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: all of it.")
+
+
+class BarIn(ActionIn):
+    """A restriction by hand. Emergency calls and incoming messages always work."""
+
+    model_config = example(service_id="svc_1001", level="outgoing")
+    service_id: str = Field(default="", max_length=40, description="Every service when empty.")
+    level: Literal["outgoing", "full"] = "outgoing"
+
+
+class UnbarIn(ActionIn):
+    """The end of a restriction."""
+
+    model_config = example(service_id="svc_1001")
+    service_id: str = Field(default="", max_length=40, description="Every service when empty.")
+
+
+class DunningPolicyIn(ActionIn):
+    """The policy to pin."""
+
+    model_config = example(policy_code="gentle", policy_version=2)
+    policy_code: str = Field(min_length=1, max_length=64)
+    policy_version: int = Field(ge=1, le=10**6)
+
+
+class PaymentMethodIn(ActionIn):
+    """A stored method of the account."""
+
+    model_config = example(method_id="pm_1001")
+    method_id: str = Field(min_length=1, max_length=40)
+
+
+class ActionOut(Response):
+    """What was done. The same Idempotency-Key answers the same."""
+
+    command_id: str = Field(examples=["4f1c2a5e-1d0b-4f0e-9a53-6f0f6f8e1b11"])
+    summary: str = Field(examples=["Collection is paused."])
+
+
+class CycleOut(Response):
+    """One cycle [opens_at, closes_at) of a previewed change."""
+
+    number: int
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime
+    cycle_day: int
+
+
+class CycleDayPreviewOut(Response):
+    """What a change of the cycle day would do; nothing is stored."""
+
+    old_day: int
+    new_day: int
+    bridge: str
+    bridge_opens_on: date
+    bridge_closes_on: date
+    charged_days: int = Field(description="Of month_days of the recurring fee; 0 unless prorated.")
+    month_days: int
+    cycles: list[CycleOut]
+
+    @classmethod
+    def of(cls, change: CycleDayChange) -> CycleDayPreviewOut:
+        seen: dict[str, Any] = {name: getattr(change, name) for name in cls.model_fields if name != "bridge"}
+        seen["cycles"] = [CycleOut.model_validate(cycle) for cycle in change.cycles]
+        return cls.model_validate(seen | {"bridge": str(change.policy)})
