@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.container import Container
-from billing.adapters.http_network import HttpNetwork
+from billing.adapters.http_network import HttpNetwork, SignedConfirmations
 from billing.adapters.pdf import PdfRenderer
 from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
@@ -21,6 +21,7 @@ from billing.adapters.twilio.messenger import TwilioMessenger
 from billing.adapters.usage_formats import standard_formats
 from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
+from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.messenger import EMAIL, SMS, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
@@ -28,13 +29,22 @@ from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.barring import BarringService
+from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
+from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
+from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invoicing import InvoicingService
+from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
+from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
+from billing.services.pay_desk import PayDesk
+from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
+from billing.services.payment_calls import PaymentCalls
+from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.upkeep import Repairs, UpkeepService
@@ -52,7 +62,11 @@ SPOOL = "usage-files"
 class Parts:
     """Everything one process needs; ``close`` gives connections back."""
 
+    settings: Settings
     engine: AsyncEngine
+    messengers: Mapping[str, Messenger]
+    methods: MethodService
+    pay_sessions: PaySessionService
     clock: SegmentClock
     process: TemporalProcess
     make_work: UnitOfWorkFactory
@@ -90,17 +104,26 @@ def build_parts(settings: Settings, clock: SegmentClock) -> Parts:
     paylinks = Paylinks(make_work, settings.secrets.paylink_signing_key.get_secret_value(), base)
     stripe = _stripe(settings)
     providers = PaymentProviders(stripe)
-    inbox = WebhookInbox(make_work, process, {stripe.name: stripe})
+    methods = MethodService(make_work, clock, providers, process)
+    inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
+    calls = PaymentCalls(make_work, clock, providers)
     payments = PaymentService(make_work, clock, providers, paylinks)
     usage = UsageService(make_work, clock, process, standard_formats(), settings.data_dir / SPOOL)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
-    composer = Composer(paylinks.paylink_for, documents=invoicing)
-    notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, _messengers(settings), composer))
+    composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
+    messengers = _messengers(settings)
+    notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process)
     repairs = Repairs(partial(_deliver, inbox), usage.thresholds.send_pending, partial(_reguide, usage))
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
+        settings=settings,
         engine=engine,
+        messengers=messengers,
+        methods=methods,
+        pay_sessions=PaySessionService(
+            make_work, clock, providers, paylinks, PaymentCalls(make_work, clock, providers)
+        ),
         clock=clock,
         process=process,
         make_work=make_work,
@@ -119,6 +142,61 @@ def build_parts(settings: Settings, clock: SegmentClock) -> Parts:
         upkeep=upkeep,
         close=engine.dispose,
     )
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """Invoices as attachments of notices."""
+
+    invoicing: InvoicingService
+
+    async def pdf(self, account_id: str, invoice_id: str) -> bytes:
+        return (await self.invoicing.pdf(account_id, invoice_id))[1]
+
+
+def container_of(parts: Parts, settings: Settings) -> Container:
+    """What the doors may reach of the parts."""
+    make_work, clock, process = parts.make_work, parts.clock, parts.process
+    return Container(
+        make_work=make_work,
+        clock=clock,
+        process=process,
+        public_url=settings.public.api_base.rstrip("/"),
+        links=_links(settings),
+        session_key=settings.secrets.session_key.get_secret_value(),
+        demo_mode=settings.clock.rate != 1,
+        accounts=parts.accounts,
+        catalogue=parts.catalogue,
+        usage=parts.usage,
+        invoicing=parts.invoicing,
+        payments=parts.payments,
+        payment_methods=parts.methods,
+        pay_sessions=parts.pay_sessions,
+        pay_desk=PayDesk(make_work, clock, process, parts.paylinks, parts.pay_sessions),
+        notices=parts.notices,
+        notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
+        notice_templates=NoticeTemplates(make_work, clock),
+        dunning=parts.dunning,
+        barring=parts.barring,
+        network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
+        dunning_policies=DunningPolicyService(make_work, clock),
+        disputes=DisputeService(make_work, clock, process),
+        paylinks=parts.paylinks,
+        access=parts.access,
+        queries=SqlQueries(parts.engine),
+        webhook_inbox=parts.webhook_inbox,
+    )
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    """Pages beside the console."""
+    temporal = settings.temporal
+    links = {"API docs": "/docs"}
+    if temporal.ui_base:
+        links["Temporal"] = f"{temporal.ui_base.rstrip('/')}/namespaces/{temporal.namespace}/workflows"
+    if settings.stripe.is_simulated_key:
+        links["Inbox of every email and SMS"] = f"{settings.stripe.api_base.removesuffix('/stripe')}/inbox"
+    return links
 
 
 async def _connect(settings: Settings) -> Client:
@@ -154,6 +232,11 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
 
 def _network(settings: Settings) -> HttpNetwork:
     return HttpNetwork(settings.network.api_base, settings.network.api_key.get_secret_value())
+
+
+def _confirmations(settings: Settings) -> SignedConfirmations:
+    # Two secrets are good while one is being replaced: "new,old".
+    return SignedConfirmations(settings.network.signing_secret.get_secret_value().split(","))
 
 
 async def _reguide(usage: UsageService) -> int:

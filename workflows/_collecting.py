@@ -88,6 +88,7 @@ class Collector:
                 collection.amount_minor,
                 collection.currency,
                 collection.debits,
+                collection.debit_on,
             ),
             summary=f"Ready notice: {self._amount(collection)}, debit on {collection.debit_on}",
             **NOTIFY,
@@ -142,6 +143,8 @@ class Collector:
             **COLLECT,
         )
         self._desk.put(replace(collection, attempt_id=attempt, stage=CollectionStage.SUBMITTED, wake_at=None))
+        if result.status in (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED):
+            self._desk.inbox.drop_hints("payment_outcome_received", attempt)
         await self.apply(result)
 
     def _is_too_late(self, collection: OpenCollection) -> bool:

@@ -32,12 +32,19 @@ class Inbox:
         return bool(self._commands)
 
     def put(self, item: InboxItem) -> None:
-        """Take a fact, unless its message id was seen before."""
+        """Take a fact, unless its message id was seen before or the same hint is waiting already."""
         if item.message_id and item.message_id in self._seen:
             return
         if item.message_id:
             self._seen.append(item.message_id)
-        self._facts.append(item)
+        if not any(
+            (one.kind, one.subject, one.detail) == (item.kind, item.subject, item.detail) for one in self._facts
+        ):
+            self._facts.append(item)
+
+    def drop_hints(self, kind: str, subject: str) -> None:
+        """Forget waiting hints about something that has just been read where it is kept."""
+        self._facts = deque(one for one in self._facts if (one.kind, one.subject) != (kind, subject))
 
     def next_fact(self) -> InboxItem:
         return self._facts.popleft()

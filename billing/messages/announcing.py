@@ -8,7 +8,10 @@ from datetime import date, datetime
 
 @dataclass(frozen=True)
 class AnnounceRequest:
-    """Tell the customer of an issued invoice: amount and debit date, or due date and paylink, or nothing to pay."""
+    """Tell the customer of an issued invoice: amount and debit date, or due date and paylink, or nothing to pay.
+
+    ``debit_on`` is the date the process goes by; the answer names other dates only where they moved.
+    """
 
     account_id: str
     invoice_id: str
@@ -17,6 +20,7 @@ class AnnounceRequest:
     amount_minor: int
     currency: str
     debits: bool
+    debit_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class AnnounceRetryRequest:
 class Announced:
     """What was announced. ``told`` False: nothing was, because of ``wait_until`` (quiet hours) or for ``explanation``.
 
-    The dates are the plan's, or later ones when the notice could not leave in time: the debit moves with its notice.
+    Dates are there when they moved because the notice could not leave in time: the debit moves with its notice. For a
+    retry, invoices, amount and dates are always there.
     """
 
     told: bool

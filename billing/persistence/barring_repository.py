@@ -28,11 +28,13 @@ class SqlBarringRepository:
             upsert(t.barring_orders)
             .values(**asdict(order))
             .on_conflict_do_nothing(index_elements=["account_id", "order_id"])
+            .returning(t.barring_orders.c.order_id)
         )
-        if stored.rowcount and services:
+        is_new = stored.first() is not None
+        if is_new and services:
             rows = [asdict(service) for service in services]
             await self._connection.execute(insert(t.barring_order_services), rows)
-        return bool(stored.rowcount)
+        return is_new
 
     async def order(self, account_id: str, order_id: str) -> Order:
         orders = t.barring_orders

@@ -81,9 +81,12 @@ class SqlDunningRepository:
     async def add_promise(self, values: Mapping[str, Any]) -> bool:
         """Store a promise; False when the same command stored it before."""
         stored = await self._connection.execute(
-            upsert(t.promises).values(**values).on_conflict_do_nothing(index_elements=["account_id", "command_id"])
+            upsert(t.promises)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["account_id", "command_id"])
+            .returning(t.promises.c.promise_id)
         )
-        return stored.rowcount == 1
+        return stored.first() is not None
 
     async def promises(self, account_id: str) -> Sequence[Promise]:
         query = select(t.promises).where(t.promises.c.account_id == account_id)

@@ -31,7 +31,7 @@ class AnnouncingService:
 
     async def announce_invoice(self, request: AnnounceRequest) -> Announced:
         """Send the ready notice with amount and debit date; a notice that leaves late names a later date."""
-        plan = await self._plan_as_of_now(request)
+        plan, moved = await self._plan_as_of_now(request)
         notice = await self._notices.send(
             NoticeRequest(
                 request.account_id,
@@ -46,20 +46,18 @@ class AnnouncingService:
         )
         if notice.wait_until is not None:
             return Announced(False, notice.explanation, notice.wait_until)
+        if not moved:
+            return Announced(True)
         return Announced(
             True,
             notice.explanation,
-            None,
-            request.invoice_ids,
-            request.amount_minor,
-            request.currency,
-            plan.debit_on,
-            plan.reminder_at,
-            plan.submit_at,
-            plan.debit_at,
+            debit_on=plan.debit_on,
+            reminder_at=plan.reminder_at,
+            submit_at=plan.submit_at,
+            debit_at=plan.debit_at,
         )
 
-    async def _plan_as_of_now(self, request: AnnounceRequest) -> CyclePlan:
+    async def _plan_as_of_now(self, request: AnnounceRequest) -> tuple[CyclePlan, bool]:
         """The stored plan, moved when its ready notice did not leave on its day; the move is stored and explained."""
         now = self._clock.now()
         async with self._make_work() as work:
@@ -69,11 +67,11 @@ class AnnouncingService:
             brand = await work.accounts.brand(account.brand)
             moved = replan_debit(plan, now, CyclePolicy.from_dict(dict(brand.cycle_policy)))
             if request.amount_minor <= 0 or moved.debit_on == plan.debit_on:
-                return plan
+                return plan, plan.debit_on != request.debit_on
             await store_plan(work, request.account_id, moved)
             await work.timeline.add(_moved(request, plan, moved, now))
             await work.commit()
-            return moved
+            return moved, True
 
     async def announce_retry(self, request: AnnounceRetryRequest) -> Announced:
         """Find the next date a debit may be tried, and tell the customer; not told when nothing may be tried."""

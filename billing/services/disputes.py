@@ -95,7 +95,10 @@ class DisputeService:
         command = WaiveInvoice(
             f"{dispute.dispute_id}-accepted", author, decision, dispute.invoice_id, dispute.amount_minor
         )
-        await self._process.command(account_workflow_id(account.brand, account.number), "waive_invoice", command)
+        workflow_id = account_workflow_id(account.brand, account.number)
+        result = await self._process.command(workflow_id, "waive_invoice", command)
+        if not result.accepted:
+            raise UnableToCloseDispute(result.summary, field=result.field, value=result.value, remedy=result.remedy)
 
     async def _decided(self, dispute: Dispute, outcome: str, decision: str, author: str) -> Dispute:
         now = self._clock.now()

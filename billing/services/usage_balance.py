@@ -16,7 +16,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
-from billing.services.invoicing_cycles import zone_of
+from billing.services.invoicing_cycles import CANCELLED, zone_of
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_thresholds import RatedService, rate_account
@@ -91,12 +91,13 @@ class UsageBalance:
 
 
 def _cycle_at(cycles: Sequence[Cycle], now: datetime, account_id: str) -> Cycle:
-    """The cycle that contains this moment; the newest one when there is none."""
+    """The cycle that contains this moment; before the first one and after the last one, that one."""
+    begun = [cycle for cycle in cycles if cycle.status != CANCELLED and cycle.opens_at <= now]
     if not cycles:
         raise NotFound(
             "The account has no cycle yet.", field="account_id", value=account_id, remedy="Activate it first."
         )
-    return next((cycle for cycle in cycles if cycle.opens_at <= now < cycle.closes_at), cycles[-1])
+    return begun[-1] if begun else cycles[0]
 
 
 def _lines(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from billing.ports.usage import NewIssue
 from billing.services.usage_intake import LONGEST_RAW, Entry, Outcome, ReadBatch, RecordResult
-from billing.services.usage_records import Malformed, UsageRecord, hash_of
+from billing.services.usage_records import Malformed, UsageRecord, hash_of, storable
 
 
 def issues_of(
@@ -28,7 +30,7 @@ def _issue(
 ) -> NewIssue:
     known = record if isinstance(record, UsageRecord) else None
     event = known.as_dict() if known else _plain(entry.event or {})
-    raw = (entry.raw or str(dict(event)))[:LONGEST_RAW].replace("\x00", "\\x00")
+    raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
     where = (file_id or "", str(entry.line_number or ""))
     identity = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (*where, raw)
     return NewIssue(
@@ -48,11 +50,11 @@ def _issue(
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON can hold it in the database: no NUL, nothing but plain kinds."""
+    """The value as the database's JSON can hold it: no NUL, no half characters, no numbers that are none."""
     if isinstance(value, Mapping):
-        return {_plain(str(name)): _plain(each) for name, each in list(value.items())[:LONGEST_RAW]}
+        return {storable(str(name)): _plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
-    return str(value)[:LONGEST_RAW].replace("\x00", "\\x00")
+    return storable(str(value), LONGEST_RAW)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,19 @@ def hash_of(*parts: str) -> UUID:
     return UUID(bytes=digest.digest())
 
 
+def storable(text: str, longest: int = 200) -> str:
+    """A text as the database and JSON can hold it: NUL and half characters in escaped form, cut at ``longest``."""
+    return text[:longest].replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _is_storable(text: str) -> bool:
+    return storable(text, len(text)) == text
+
+
+def _is_printable(text: str) -> bool:
+    return _is_storable(text) and not _CONTROL.search(text)
+
+
 def read_record(data: Mapping[str, Any], now: datetime | None) -> UsageRecord | Malformed:
     """Read one event of the HTTP shape. ``now`` bounds its start; None reads a record that was taken before."""
     try:
@@ -108,7 +122,7 @@ def read_record(data: Mapping[str, Any], now: datetime | None) -> UsageRecord | 
 class _Unusable(Exception):
     def __init__(self, name: str, value: object, reason: str) -> None:
         super().__init__(reason)
-        self.malformed = Malformed(name, str(value)[:200], reason)
+        self.malformed = Malformed(storable(name), storable(str(value)), reason)
 
 
 def _read(data: Mapping[str, Any]) -> UsageRecord:
@@ -139,7 +153,7 @@ def _text(data: Mapping[str, Any], name: str, longest: int, *, required: bool = 
     if not required and data.get(name) in (None, ""):
         return ""
     value = _value(data, name)
-    if not isinstance(value, str) or not value.strip() or len(value) > longest or _CONTROL.search(value):
+    if not isinstance(value, str) or not value.strip() or len(value) > longest or not _is_printable(value):
         raise _Unusable(name, value, f"Use 1 to {longest} printable characters.")
     return value.strip()
 
@@ -198,7 +212,7 @@ def _attributes(data: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, Mapping) or len(value) > _MOST_ATTRIBUTES:
         raise _Unusable("attributes", value, f"Use an object of at most {_MOST_ATTRIBUTES} names.")
     for name, each in value.items():
-        is_plain = each is None or isinstance(each, str | int | float | bool)
-        if not is_plain or len(str(each)) > 500 or len(str(name)) > 64 or "\x00" in f"{name}{each}":
+        is_plain = each is None or isinstance(each, str | int | bool) or (isinstance(each, float) and isfinite(each))
+        if not is_plain or len(str(each)) > 500 or len(str(name)) > 64 or not _is_storable(f"{name}{each}"):
             raise _Unusable(f"attributes.{name}", each, "Use texts of at most 500 characters, numbers or booleans.")
     return dict(value)

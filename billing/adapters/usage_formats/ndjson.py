@@ -40,7 +40,7 @@ class NdjsonFormat:
             return _damaged(line, line.damage)
         try:
             # Decimal keeps an amount as it was written.
-            event: Any = json.loads(line.text, parse_float=Decimal)
+            event: Any = json.loads(line.text, parse_float=Decimal, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return _damaged(line, f"The line is not JSON: {error}.")
         if not isinstance(event, dict):
@@ -49,6 +49,10 @@ class NdjsonFormat:
         if isinstance(attributes, dict):
             event["attributes"] = {name: _plain(value) for name, value in attributes.items()}
         return DecodedLine(line.number, line.text, {"source": self._source} | event)
+
+
+def _no_number(written: str) -> None:
+    raise ValueError(f"{written} is no number")
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,31 @@
+"""One running world per module of process tests: real Temporal, real PostgreSQL, the vendors' simulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from evenflow.stack.postgres import PostgresServer
+from tests.process.people import prepare_catalogue
+from tests.process.world import World, a_world
+
+
+@pytest.fixture(scope="module")
+async def world(
+    postgres_server: PostgresServer,
+    migrated_template: str,
+    temporal_address: str,
+    simulator_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[World]:
+    """A world with two brands; one business day takes one second."""
+    name = "world_" + request.module.__name__.rpartition(".")[2]
+    postgres_server.create_database(name, template=migrated_template)
+    directory = tmp_path_factory.mktemp(name)
+    url = postgres_server.url(name)
+    async with a_world(url, temporal_address, simulator_environment, directory) as running:
+        await prepare_catalogue(running)
+        yield running
+    postgres_server.drop_database(name)

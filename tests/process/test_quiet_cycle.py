@@ -1,0 +1,41 @@
+"""A customer who just pays: the shortest story, and what it may cost in history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.process.people import FEE_MINOR, a_customer
+from tests.process.world import World
+
+MOST_EVENTS = 60
+MOST_BYTES = 10_000
+EVENTS_PER_MESSAGE = 4
+BYTES_PER_MESSAGE = 1_000  # a message with the look it causes
+
+
+async def _first_run(world: World, account: dict[str, Any]) -> list[Any]:
+    """The events of the account's first run, once it continued as new."""
+
+    async def finished() -> list[Any] | None:
+        query = f'WorkflowId = "{world.workflow_id(account)}" AND ExecutionStatus = "ContinuedAsNew"'
+        async for execution in world.temporal.list_workflows(query):
+            handle = world.temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
+            return [event async for event in handle.fetch_history_events()]
+        return None
+
+    return await world.until(finished, days=30, why="the first cycle did not end")
+
+
+async def test_a_card_customer_is_billed_told_debited_and_thanked_within_the_budget(world: World) -> None:
+    account = await a_customer(world, "pm_card_visa")
+    events = await _first_run(world, account)
+    names = [event.WhichOneof("attributes") for event in events]
+    messages = names.count("workflow_execution_signaled_event_attributes")
+    assert len(events) <= MOST_EVENTS + EVENTS_PER_MESSAGE * messages, names
+    assert sum(event.ByteSize() for event in events) <= MOST_BYTES + BYTES_PER_MESSAGE * messages
+    async with world.parts.make_work() as work:
+        assert await work.ledger.open_invoices(account["account_id"]) == []
+        kinds = [notice.kind for notice in reversed(await work.notices.of(account["account_id"]))]
+        attempts = await work.payments.attempts(account["account_id"])
+    assert [str(kind) for kind in kinds] == ["ready", "reminder", "thank_you"]
+    assert [attempt.received_minor for attempt in attempts] == [FEE_MINOR]

@@ -1,0 +1,170 @@
+"""A whole Evenflow in one test process: database, Temporal, simulator, API and workers, on a fast business clock."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+import uvicorn
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+from temporalio.client import Client
+
+from api.app import create_app
+from billing.messages.identities import account_workflow_id
+from billing.messages.upkeep import UpkeepState
+from billing.persistence.clock_segments import SegmentClock, begin_segment
+from evenflow.parts import Parts, build_parts, container_of
+from evenflow.settings import Settings, settings_from
+from evenflow.workers import make_workers
+
+ADMIN_KEY = "evk_tests"
+BEGINS = datetime(2027, 1, 1, tzinfo=UTC)
+Found = TypeVar("Found")
+
+
+@dataclass
+class World:
+    """One running system. Requests go through its real doors; ``simulator`` is the outside world's control."""
+
+    settings: Settings
+    parts: Parts
+    temporal: Client
+    api: httpx.AsyncClient
+    simulator: httpx.AsyncClient
+    day_seconds: float
+    workers: list[Any] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Business time."""
+        return self.parts.clock.now()
+
+    async def post(self, path: str, body: Any = None, **more: Any) -> Any:
+        """POST as administrator; the answer's JSON. Fails the test on a refusal."""
+        answer = await self.api.post(path, json=body, **more)
+        assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def get(self, path: str, **more: Any) -> Any:
+        """GET as administrator; the answer's JSON."""
+        answer = await self.api.get(path, **more)
+        assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def until(
+        self, what: Callable[[], Awaitable[Found | None]], days: float = 40, why: str = "it did not happen"
+    ) -> Found:
+        """Look again and again until ``what`` answers something, for at most so many business days."""
+        last = self.now() + timedelta(days=days)
+        while True:
+            found = await what()
+            if found:
+                return found
+            assert self.now() < last, f"{why} within {days} business days"
+            await asyncio.sleep(0.1)
+
+    async def until_business(self, instant: datetime) -> None:
+        """Let business time pass."""
+        while self.now() < instant:
+            await asyncio.sleep(0.05)
+
+    def workflow_id(self, account: dict[str, Any]) -> str:
+        return account_workflow_id(account["brand"], account["number"])
+
+
+@asynccontextmanager
+async def a_world(
+    database_url: str, temporal_address: str, vendors: dict[str, str], tmp_path: Any, day_seconds: float = 1.0
+) -> AsyncIterator[World]:
+    """Build, run and stop a world; one business day takes ``day_seconds``."""
+    port = _free_port()
+    settings = settings_from(
+        {
+            **vendors,
+            "EVENFLOW_DATA_DIR": str(tmp_path),
+            "EVENFLOW_DATABASE_URL": database_url,
+            "EVENFLOW_TEMPORAL_ADDRESS": temporal_address,
+            "EVENFLOW_PUBLIC_API_BASE": f"http://127.0.0.1:{port}",
+            "EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY": "paylinks-of-a-test",
+            "EVENFLOW_SECRETS_SESSION_KEY": "sessions-of-a-test",
+            "EVENFLOW_SECRETS_ADMIN_API_KEY": ADMIN_KEY,
+            "EVENFLOW_CLOCK_RATE": str(86400 / day_seconds),
+        }
+    )
+    engine = create_engine(database_url, poolclass=NullPool)
+    segment = await asyncio.to_thread(begin_segment, engine, settings.clock.rate, BEGINS, datetime.now(UTC))
+    parts = build_parts(settings, SegmentClock(segment))
+    simulator_url = settings.stripe.api_base.removesuffix("/stripe")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(parts.close)
+        client = await parts.process.client()
+        await stack.enter_async_context(_serving(create_app(container_of(parts, settings)), port))
+        simulator = await stack.enter_async_context(httpx.AsyncClient(base_url=simulator_url, trust_env=False))
+        await _point_the_simulator(simulator, f"http://127.0.0.1:{port}", segment)
+        api = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": ADMIN_KEY}, trust_env=False, timeout=30
+        )
+        await stack.enter_async_context(api)
+        async with parts.make_work() as work:
+            from billing.domain.dunning_policy import STANDARD
+            from billing.ports.dunning import PolicyVersion
+
+            await work.dunning.add_policy(
+                PolicyVersion("default", 1, {**STANDARD.to_dict(), "code": "default"}, BEGINS)
+            )
+            await work.commit()
+        stack.push_async_callback(_end_all_workflows, client)
+        await parts.process.start_upkeep(UpkeepState(clock=segment))
+        world = World(settings, parts, client, api, simulator, day_seconds)
+        for worker in make_workers(client, parts, settings.temporal):
+            world.workers.append(await stack.enter_async_context(worker))
+        yield world
+
+
+async def _point_the_simulator(simulator: httpx.AsyncClient, base: str, segment: Any) -> None:
+    clock = {
+        "real_start": segment.real_start.isoformat(),
+        "business_start": segment.business_start.isoformat(),
+        "rate": segment.rate,
+    }
+    (await simulator.post("/_control/clock", json=clock)).raise_for_status()
+    hooks = {
+        "stripe": f"{base}/webhooks/stripe",
+        "sendgrid": f"{base}/webhooks/sendgrid",
+        "network": f"{base}/webhooks/network",
+    }
+    (await simulator.put("/_control/webhooks", json=hooks)).raise_for_status()
+
+
+@asynccontextmanager
+async def _serving(app: Any, port: int) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.02)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def _end_all_workflows(client: Client) -> None:
+    """Leave the shared server empty, so that the next world is alone."""
+    async for execution in client.list_workflows('ExecutionStatus = "Running"'):
+        try:
+            await client.get_workflow_handle(execution.id).terminate("the test is over")
+        except Exception:
+            continue
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
