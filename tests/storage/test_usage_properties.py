@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -9,13 +11,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
-from tests.builders_usage import UsageWorld, a_customer, a_usage_world, an_event
+from tests.builders import a_service
+from tests.builders_usage import OPEN_PLAN, UsageWorld, a_customer, a_usage_world, an_event
 
 _customers = count(1)
 
@@ -65,3 +68,59 @@ async def test_shuffled_split_and_repeated_events_give_the_same_counters(
     as_sent = await totals(world, f"+3199{next(_customers):07}", [named])
     otherwise = await totals(world, f"+3199{next(_customers):07}", [again[:cut], again[cut:], again])
     assert as_sent == otherwise
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = ("source", "record_id", "identifier", "meter", "quantity", "started_at", "destination", "amount", "attributes")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), ANY_JSON, max_size=4))
+@example(changes={"attributes": {"share": float("nan")}})
+@example(changes={"record_id": "\ud800"})
+@example(changes={"\ud800": "\x00"})
+@example(changes={"quantity": 10**400})
+@example(changes={"amount": 1e308})
+@example(changes={"started_at": "0001-01-01T00:00:00+14:00"})
+async def test_no_record_whatsoever_is_lost_or_breaks_its_batch(world: UsageWorld, changes: dict[str, Any]) -> None:
+    good = an_event(source=f"s{next(_customers)}")
+    results = await world.service.take([an_event(source=f"s{next(_customers)}") | changes, good])
+    assert results[1].outcome == "accepted"
+    kept = {issue.reason for issue in await world.issues(limit=1000)}
+    assert results[0].outcome in ("accepted", "duplicate") or results[0].reason in kept
+    json.dumps([result.value for result in results]).encode()
+
+
+async def test_writers_on_the_same_hundred_accounts_never_deadlock(world: UsageWorld) -> None:
+    identifiers = [f"+3198{number:07}" for number in range(100)]
+    async with world.work() as work:
+        for number, identifier in enumerate(identifiers):
+            await a_customer(work, number=f"D{number}", identifier=identifier)
+        await work.commit()
+    random = Random(5)
+    batches = []
+    for writer in range(6):
+        batch = [an_event(source=f"w{writer}", record_id=each, identifier=each) for each in identifiers * 2]
+        random.shuffle(batch)
+        batches.append(batch)
+    answers = await asyncio.gather(*[world.service.take(batch) for batch in batches])
+    assert [sum(result.outcome == "accepted" for result in answer) for answer in answers] == [100] * 6
+    async with world.work() as work:
+        assert await counters_disagree(work.connection) == []
+
+
+async def test_an_allowance_that_services_share_is_told_to_its_owner(database_url: str, tmp_path: Path) -> None:
+    engine = make_engine(database_url)
+    shared = OPEN_PLAN | {"allowances": [OPEN_PLAN["allowances"][0] | {"shared": True}]}
+    world = await a_usage_world(engine, tmp_path, shared)
+    async with world.work() as work:
+        await work.accounts.add_service(a_service(world.account_id, identifier="+31687654321"))
+        await work.commit()
+    await world.service.take([an_event(identifier="+31687654321", meter="data", quantity=95_000_000)])
+    told = sorted((payload.service_id == world.service_id, payload.percent) for _, _, payload in world.process.signals)
+    assert told == [(False, 80), (False, 100), (True, 80)]
+    await engine.dispose()

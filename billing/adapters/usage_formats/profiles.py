@@ -14,14 +14,16 @@ _OWN_NAMES = ("identifier", "meter", "quantity", "started_at", "destination", "a
 GENERIC_CSV = CsvProfile(name="csv", source="csv", take={name: name for name in _OWN_NAMES}, comment="#")
 
 
-def asterisk(zone: str = "Europe/Amsterdam", country: str = "NL") -> CsvProfile:
+def asterisk(
+    zone: str = "Europe/Amsterdam", country: str = "NL", name: str = "cdr-csv", source: str = "asterisk"
+) -> CsvProfile:
     """Asterisk's cdr-csv (Master.csv): no header, local time, billsec is the answered part of the call.
 
     One uniqueid appears on several rows (transfers, queues), so both channels belong to the key.
     """
     return CsvProfile(
-        name="cdr-csv",
-        source="asterisk",
+        name=name,
+        source=source,
         columns=(
             *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
             *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
@@ -38,10 +40,13 @@ def asterisk(zone: str = "Europe/Amsterdam", country: str = "NL") -> CsvProfile:
 
 
 ASTERISK = asterisk()
+# Each switch writes its own local time and national numbers, so each is a source of its own.
+BRITISH_ASTERISK = asterisk("Europe/London", "GB", "cdr-csv-gb", "asterisk-gb")
 NDJSON = NdjsonFormat("ndjson", "ndjson")
 
 
 def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Mapping[str, UsageFormat]:
     """The profiles every installation has, by name; ``zone`` and ``country`` are those of its switches."""
-    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, CsvFormat(asterisk(zone, country))]
+    switches = [asterisk(zone, country), BRITISH_ASTERISK]
+    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, *map(CsvFormat, switches)]
     return {each.name: each for each in formats}
