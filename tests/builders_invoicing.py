@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert
@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.cycle_plan import CyclePlan
 from billing.messages.invoicing import IssuedInvoice, IssueInvoiceRequest
+from billing.messages.payments import MethodKind
 from billing.persistence.tables import usage as usage_tables
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Account
+from billing.ports.payments import Mandate, MandateStatus, MethodStatus
 from billing.services.invoicing import InvoicingService
 from billing.services.invoicing_cycles import open_first_cycle
 from tests.builders import ACTIVATED_AT, a_brand, a_plan, a_service, an_account
@@ -89,6 +91,31 @@ class Office:
         """Move the clock to the planned issue and issue."""
         self.clock.at = (await self.plan_of(account_id, cycle_number)).issue_at
         return await self.service.issue_invoice(IssueInvoiceRequest(account_id, cycle_number, **changes))
+
+    async def a_method(self, account_id: str, kind: MethodKind, expires_on: date | None = None) -> None:
+        """A usable method in use; a bank account has its active mandate."""
+        async with self.work() as work:
+            method = await work.payments.add_method(
+                {
+                    "account_id": account_id,
+                    "kind": kind.value,
+                    "provider": "stripe",
+                    "provider_customer": "cus_1",
+                    "provider_method": f"pm_{kind.value}",
+                    "label": "visa" if kind is MethodKind.CARD else "sepa",
+                    "last_four": "4242",
+                    "expires_on": expires_on,
+                    "status": MethodStatus.USABLE.value,
+                    "is_default": True,
+                    "created_at": self.clock.at,
+                }
+            )
+            if kind is MethodKind.SEPA_DEBIT:
+                mandate = Mandate(
+                    account_id, method.method_id, "stripe", "md_1", "REF-1", MandateStatus.ACTIVE, self.clock.at
+                )
+                await work.payments.put_mandate(mandate)
+            await work.commit()
 
     async def count(self, account_id: str, service_id: str, minutes: int, cycle_number: int = 1) -> None:
         """Calls of one minute each, as usage counts them."""

@@ -9,6 +9,7 @@ import pytest
 from billing.domain import ledger as books
 from billing.domain.errors import Conflict, InvalidValue
 from billing.messages.invoicing import AdjustBalanceRequest, WaiveInvoiceRequest
+from billing.persistence.invariants import broken_rules
 from billing.services.corrections import UnableToWaiveInvoice, UnableToWriteOff
 from tests.builders_invoicing import Office, an_office
 
@@ -56,6 +57,22 @@ async def test_waiving_the_rest_splits_its_vat_in_proportion(office: Office) -> 
     async with office.work() as work:
         note = await work.invoices.get(account.account_id, result.document_id)
     assert (note.net_minor, note.vat_minor) == (347, 73)  # 4.20 gross at 21 %: 0.7289 VAT
+
+
+async def test_credits_in_parts_take_back_exactly_the_vat_of_the_invoice(office: Office) -> None:
+    account, _ = await office.open_account()
+    issued = await office.issue(account.account_id)
+    for place, amount_minor in enumerate((333, 501, 0)):
+        request = WaiveInvoiceRequest(
+            account.account_id, issued.invoice_id, "why", "sanne", f"cmd-{place}", amount_minor
+        )
+        result = await office.service.waive_invoice(request)
+        assert bool(result.settled_invoice_ids) == (amount_minor == 0)
+    async with office.work() as work:
+        notes = [each for each in await work.invoices.of_account(account.account_id) if each.kind == "credit_note"]
+    assert [note.total_minor for note in notes] == [333, 501, 2420 - 333 - 501]
+    assert (sum(note.net_minor for note in notes), sum(note.vat_minor for note in notes)) == (2000, 420)
+    assert await broken_rules(office.engine) == []
 
 
 async def test_an_invoice_with_nothing_open_cannot_be_waived(office: Office) -> None:

@@ -18,6 +18,7 @@ from api.routers import invoices, ledger
 from billing.adapters.pdf import PdfRenderer
 from billing.domain.errors import NotFound
 from billing.messages.invoicing import WaiveInvoiceRequest
+from billing.messages.payments import MethodKind
 from billing.services.invoicing import InvoicingService
 from tests.builders_invoicing import Office, an_office
 
@@ -86,6 +87,14 @@ async def test_amount_and_due_date_come_first_in_the_customers_language(
     words = await drawn_words(office, account.account_id, issued.invoice_id, monkeypatch)
     assert due in words
     assert words.index(amount) < words.index(due) < words.index("+31610100001")
+
+
+async def test_the_first_page_names_the_method_of_the_debit(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    account, _ = await office.open_account(locale="en_IE")
+    await office.a_method(account.account_id, MethodKind.CARD)
+    issued = await office.issue(account.account_id)
+    words = await drawn_words(office, account.account_id, issued.invoice_id, monkeypatch)
+    assert "We collect this on or just after 2 March 2027, by card visa 4242." in words
 
 
 async def test_the_pdf_is_drawn_from_what_is_stored_and_stays_the_same(office: Office) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -191,6 +191,22 @@ async def test_while_dunning_runs_no_debit_is_planned(office: Office) -> None:
     issued = await office.issue(account.account_id, in_dunning=True)
     assert issued.method is MethodKind.NONE
     assert not issued.plan.debit_is_planned
+
+
+async def test_a_bank_account_is_debited_after_the_lead_its_provider_needs(office: Office) -> None:
+    account, _ = await office.open_account()
+    await office.a_method(account.account_id, MethodKind.SEPA_DEBIT)
+    issued = await office.issue(account.account_id)
+    assert issued.method is MethodKind.SEPA_DEBIT
+    assert issued.plan.submit_at == issued.plan.debit_at - timedelta(days=3)
+    assert issued.next_plan is not None
+    assert issued.next_plan.debit_is_planned
+
+
+async def test_a_card_that_expires_before_the_debit_is_not_counted_on(office: Office) -> None:
+    account, _ = await office.open_account()
+    await office.a_method(account.account_id, MethodKind.CARD, expires_on=date(2027, 2, 28))
+    assert (await office.issue(account.account_id)).method is MethodKind.NONE  # issued 16 February, debit 2 March
 
 
 async def test_credit_that_covers_the_invoice_leaves_nothing_to_collect(office: Office) -> None:
