@@ -12,7 +12,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader
 
 from api.dependencies import ContainerDep
+from billing.domain.errors import NotFound
 from billing.domain.money import Money
+from billing.messages.account import CommandResult
 from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PayableNow
 from billing.services.paylinks import UnusablePaylink
 
@@ -48,6 +50,8 @@ async def pay(token: str, container: ContainerDep) -> Response:
         opened = await container.pay_desk.pay(token)
     except UnusablePaylink:
         return _page("gone", 404)
+    except NotFound:
+        opened = CommandResult("", accepted=False)  # the account's process is being started again
     if opened.url:
         return RedirectResponse(opened.url, 303, HEADERS)
     return _state_of(await container.pay_desk.look(token), token, refused=True)

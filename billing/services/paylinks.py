@@ -48,7 +48,8 @@ class Paylinks:
             return await self.within(work, account_id)
 
     async def within(self, work: UnitOfWork, account_id: str) -> str:
-        """The account's pay address, read in the caller's unit of work."""
+        """The account's pay address, read in the caller's unit of work. Raises NotFound."""
+        await work.accounts.get(account_id)
         return self.address(account_id, await work.payments.paylink_revision(account_id))
 
     async def account_of(self, token: str) -> str:

@@ -1,0 +1,161 @@
+"""The paylink as a customer uses it, from the message to the bank and back; no script, no cookie, no leak."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.container import Container
+from billing.domain.errors import NotFound
+from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
+from billing.messages.payments import PaySessionRequest
+from billing.services.pay_desk import PayDesk
+from tests.builders_payments import PAY_BASE, TillWorld, a_till
+from tests.contracts.simulator_process import Simulator
+
+pytest_plugins = ["tests.contracts.simulator_fixtures"]
+
+
+@dataclass
+class PromptProcess:
+    """What the account's process does with a customer's wish, at once."""
+
+    till: TillWorld
+    opened: int = 0
+    away: bool = False
+
+    async def command(self, workflow_id: str, update: str, command: OpenPaySession) -> CommandResult:
+        assert (workflow_id, update) == ("account/vonk/A100001", "open_pay_session")
+        if self.away:
+            raise NotFound("No open workflow.")
+        self.opened += 1
+        attempt_id = f"page-{self.opened}-{self.till.simulator.port}-{id(self)}"
+        page = await self.till.service.open_pay_session(PaySessionRequest(self.till.account_id, attempt_id))
+        return CommandResult(command.command_id, bool(page.url), page.reason, page.url)
+
+    async def signal(self, workflow_id: str, signal: str, payload: PaymentOutcomeReceived) -> None:
+        await self.till.settle(payload.attempt_id)
+
+
+@dataclass
+class Customer:
+    """A customer's phone."""
+
+    till: TillWorld
+    phone: httpx.AsyncClient
+    process: PromptProcess
+
+    async def link(self) -> str:
+        return (await self.till.paylinks.paylink_for(self.till.account_id)).removeprefix(PAY_BASE)
+
+    async def pays_at_the_bank(self, url: str, method: dict[str, str]) -> str:
+        form = {"action": "pay", "name": "Sanne de Vries", "expiry": "12/40", "cvc": "123", **method}
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.post(url, data=form, timeout=20)
+        return answer.headers["location"].removeprefix(PAY_BASE)
+
+
+CARD = {"method": "card", "number": "4242424242424242"}
+BANK = {"method": "sepa_debit", "iban": "DE89370400440532013000"}
+
+
+@pytest.fixture
+async def customer(database_url: str, faulty: Simulator) -> AsyncIterator[Customer]:
+    async with a_till(database_url, faulty) as till:
+        process: Any = PromptProcess(till)
+        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions)
+        container = Container(
+            make_work=till.work, clock=till.clock, process=process, public_url=PAY_BASE, pay_desk=desk
+        )
+        transport = httpx.ASGITransport(create_app(container))
+        async with httpx.AsyncClient(transport=transport, base_url=PAY_BASE) as phone:
+            yield Customer(till, phone, process)
+
+
+async def test_a_customer_pays_by_link_and_is_thanked(customer: Customer) -> None:
+    invoice = await customer.till.an_invoice(4210)
+    link = await customer.link()
+    page = await customer.phone.get(link)
+    on_to_bank = await customer.phone.post(link)
+    back = await customer.pays_at_the_bank(on_to_bank.headers["location"], CARD)
+    await customer.phone.get(back)
+    thanks = await customer.phone.get(back)
+    assert (page.status_code, on_to_bank.status_code, back) == (200, 303, f"{link}/done")
+    assert "42,10" in page.text
+    assert "Your payment has arrived" in thanks.text
+    assert await customer.till.open_of(invoice) == 0
+
+
+async def test_a_bank_debit_by_link_is_still_processing(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    link = await customer.link()
+    on_to_bank = await customer.phone.post(link)
+    back = await customer.pays_at_the_bank(on_to_bank.headers["location"], BANK)
+    waiting = await customer.phone.get(back)
+    warned = await customer.phone.get(link)
+    refused = await customer.phone.post(link)
+    assert "being processed" in waiting.text
+    assert "already on its way" in warned.text
+    assert (refused.status_code, "already on its way" in refused.text) == (200, True)
+
+
+async def test_the_page_shows_brand_masked_account_and_amount_and_nothing_else(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    page = (await customer.phone.get(await customer.link())).text
+    assert ("Vonk Mobiel" in page, "•••001" in page) == (True, True)
+    for secret in ("Sanne", "Vries", "A100001", "sanne@example.com", "31612345678", "acc_", "inv_"):
+        assert secret not in page
+    assert not re.search(r"<script|javascript:|style=|onclick", page)
+
+
+async def test_the_page_leaks_its_address_nowhere(customer: Customer) -> None:
+    headers = (await customer.phone.get(await customer.link())).headers
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "noindex" in headers["x-robots-tag"]
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "set-cookie" not in headers
+    style = await customer.phone.get("/static/pay.css")
+    assert style.status_code == 200
+
+
+async def test_the_link_is_the_same_for_every_message_and_shows_what_is_open_now(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    first = await customer.link()
+    await customer.till.an_invoice(1000)
+    assert await customer.link() == first
+    assert "52,10" in (await customer.phone.get(first)).text
+
+
+async def test_nothing_to_pay_is_a_friendly_page(customer: Customer) -> None:
+    link = await customer.link()
+    page = await customer.phone.get(link)
+    assert (page.status_code, "Everything has been paid" in page.text) == (200, True)
+    assert (await customer.phone.post(link)).status_code == 200
+
+
+async def test_a_revoked_or_forged_link_opens_nothing(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    old = await customer.link()
+    new = (await customer.till.paylinks.revoke(customer.till.account_id)).removeprefix(PAY_BASE)
+    for address in (old, "/pay/forged", f"{new}x", "/pay/WzEwMDEsMV0.AAAA"):
+        for answer in (
+            await customer.phone.get(address),
+            await customer.phone.post(address),
+            await customer.phone.get(f"{address}/done"),
+        ):
+            assert (answer.status_code, "not valid any more" in answer.text) == (404, True)
+    assert (await customer.phone.get(new)).status_code == 200
+
+
+async def test_while_the_process_is_away_the_customer_is_asked_to_try_again(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    customer.process.away = True
+    answer = await customer.phone.post(await customer.link())
+    assert (answer.status_code, "try again" in answer.text) == (200, True)
