@@ -51,7 +51,9 @@ class SqlBarringRepository:
 
     async def orders(self, account_id: str) -> Sequence[Order]:
         query = select(t.barring_orders).where(t.barring_orders.c.account_id == account_id)
-        return await fetch_all(self._connection, Order, query.order_by(t.barring_orders.c.placed_at, t.barring_orders.c.order_id))
+        return await fetch_all(
+            self._connection, Order, query.order_by(t.barring_orders.c.placed_at, t.barring_orders.c.order_id)
+        )
 
     async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]:
         ordered = t.barring_order_services
