@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from billing.domain import identity
 from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
@@ -80,7 +81,11 @@ class NoticeService:
         return notice
 
     async def history(self, account_id: str) -> tuple[Sequence[Notice], Sequence[Evidence]]:
-        """An account's notices, newest first, and all their evidence, oldest first. Raises NotFound."""
+        """An account's notices, newest first, and all their evidence, oldest first.
+
+        Raises NotFound, or InvalidValue for what is no account's identity.
+        """
+        identity.parse(identity.ACCOUNT, account_id, "account_id")
         async with self._make_work() as work:
             await work.accounts.get(account_id)
             return await work.notices.of(account_id), await work.notices.evidence(account_id)

@@ -206,6 +206,7 @@ async def test_notices_are_shown_with_evidence_and_masked_addresses(doors: Doors
     assert [one["event"] for one in ready["evidence"]] == ["asked", "accepted"]
     assert "sanne@" not in answer.text
     assert (await doors.client.get("/v1/accounts/acc_999/notices")).status_code == 404
+    assert (await doors.client.get("/v1/accounts/sanne/notices")).status_code == 422
 
 
 async def test_an_operators_text_is_used_from_the_next_notice_on(doors: Doors) -> None:
