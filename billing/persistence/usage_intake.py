@@ -21,7 +21,7 @@ from billing.persistence.columns import PrefixedId
 from billing.persistence.statements import as_record, fetch_all
 from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
-from billing.persistence.usage_partitions import create_days
+from billing.persistence.usage_partitions import create_days, drop_days_before
 from billing.ports.usage_intake import (
     CounterDelta,
     Crossing,
@@ -194,6 +194,9 @@ class SqlUsageIntake:
 
     async def ensure_days(self, days: Sequence[date]) -> None:
         await create_days(self._connection, days)
+
+    async def drop_days_before(self, day: date) -> int:
+        return await drop_days_before(self._connection, day)
 
     async def add_events(self, events: Sequence[StoredEvent], file_id: str | None, received_at: datetime) -> set[int]:
         if not events:

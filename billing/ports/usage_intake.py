@@ -161,6 +161,10 @@ class UsageIntakeStore(Protocol):
         """Create the daily partitions (UTC days) that are missing; call it in a transaction of its own."""
         ...
 
+    async def drop_days_before(self, day: date) -> int:
+        """Drop the partitions of whole UTC days before ``day``; answers how many. Counters stay."""
+        ...
+
     async def add_events(self, events: Sequence[StoredEvent], file_id: str | None, received_at: datetime) -> set[int]:
         """Store what is new; answers the places of the stored ones. Keys must differ within the call."""
         ...

@@ -7,10 +7,11 @@ Does not own: prices (billing.domain.rating), invoices, the number directory (ac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from billing.domain.errors import InvalidValue
+from billing.domain.errors import InvalidValue, UnableTo
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
@@ -20,6 +21,7 @@ from billing.services.usage_files import UsageFiles
 from billing.services.usage_intake import Entry, RecordResult, UsageIntake, read_batch
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
+from billing.services.usage_records import RETENTION
 from billing.services.usage_thresholds import ThresholdDispatch
 
 MOST_RECORDS = 10_000
@@ -57,7 +59,7 @@ class UsageService:
             raise InvalidValue("The batch is too large.", field="events", value=len(events), remedy=remedy)
         now = self._clock.now()
         batch = read_batch([Entry(event) for event in events], now)
-        await self._intake.prepare(batch)
+        await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             taken = await self._intake.store(work, batch, now)
             await work.usage.add_issues(issues_of(batch, taken.results, now))
@@ -88,3 +90,18 @@ class UsageService:
     ) -> RecordResult:
         """Send a kept record again, corrected."""
         return await self.mending.resubmit(issue_id, changes=changes, raw=raw, author=author)
+
+    async def forget_events_before(self, day: date) -> int:
+        """Drop the raw events of whole UTC days before ``day``; counters, invoices and kept records stay.
+
+        Answers how many days were dropped. Raises UnableTo for a day within the 90 days in which a record may still be
+        sent again: without its first copy it would count twice.
+        """
+        latest = (self._clock.now() - RETENTION).date()
+        if day > latest:
+            remedy = f"Use {latest} or earlier."
+            raise UnableTo("Records of this day may still be sent again.", field="day", value=day, remedy=remedy)
+        async with self._make_work() as work:
+            dropped = await work.usage.drop_days_before(day)
+            await work.commit()
+        return dropped

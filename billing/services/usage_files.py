@@ -120,7 +120,7 @@ class UsageFiles:
     async def _import_batch(self, file: UsageFile, decoded: Sequence[DecodedLine]) -> UsageFile:
         now = self._clock.now()
         entries = [Entry(line.event, line.raw, line.line_number, line.field, line.reason) for line in decoded]
-        await self._intake.prepare(read_batch(entries, now))
+        await self._intake.prepare(read_batch(entries, now), now)
         async with self._make_work() as work:
             locked = await work.usage.lock_file(file.file_id)
             # Another importer of the same file may have been here: its committed lines are not taken again.

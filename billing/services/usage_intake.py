@@ -14,7 +14,7 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import CounterDelta, CycleSpan, NumberOwner, StoredEvent
 from billing.services.usage_guiding import Directory, Guiding, Waiting, deltas, spellings
 from billing.services.usage_plans import PlanShelf
-from billing.services.usage_records import Malformed, UsageRecord, read_record
+from billing.services.usage_records import RETENTION, Malformed, UsageRecord, read_record
 from billing.services.usage_thresholds import write_crossings
 
 LONGEST_RAW = 4000
@@ -119,8 +119,10 @@ class UsageIntake:
         self._make_work = make_work
         self._known_days: set[date] = set()
 
-    async def prepare(self, batch: ReadBatch) -> None:
+    async def prepare(self, batch: ReadBatch, now: datetime) -> None:
         """Make the partitions a batch needs, in a transaction of their own."""
+        # Days beyond the retention may have been dropped by another process since.
+        self._known_days = {day for day in self._known_days if day >= (now - RETENTION).date()}
         days = {record.started_at.astimezone(UTC).date() for record in batch.readable} - self._known_days
         if days:
             async with self._make_work() as work:

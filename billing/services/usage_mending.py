@@ -62,8 +62,8 @@ class UsageMending:
     async def _reguide_page(self, identifier: str, after: str) -> tuple[Sequence[UsageIssue], Taken]:
         async with self._make_work() as work:
             page = await work.usage.lock_recycled(identifier, after, _PAGE)
-        await self._intake.prepare(_as_batch(page))
         now = self._clock.now()
+        await self._intake.prepare(_as_batch(page), now)
         async with self._make_work() as work:
             page = await work.usage.lock_recycled(identifier, after, _PAGE)
             batch = _as_batch(page)
@@ -86,7 +86,7 @@ class UsageMending:
         now = self._clock.now()
         # What was taken in time keeps its right to be counted, however long its correction takes.
         batch = read_batch([entry], issue.created_at)
-        await self._intake.prepare(batch)
+        await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             issue = await work.usage.lock_issue(issue_id)
             if issue.status != "open":

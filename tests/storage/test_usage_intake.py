@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from billing.domain.errors import UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
 from tests.builders import a_service, an_account
@@ -195,3 +196,36 @@ async def test_two_writers_together_cross_a_threshold_that_neither_crosses_alone
     home, abroad = an_event(quantity=50 * 60), an_event(record_id="r-2", quantity=50 * 60, destination="+3225551234")
     await asyncio.gather(world.service.take([home]), world.service.take([abroad]))
     assert sorted(payload.percent for _, _, payload in world.process.signals) == [80, 100]
+
+
+async def test_raw_events_are_dropped_by_age_while_counters_stay(world: UsageWorld) -> None:
+    await world.service.take([an_event(started_at="2027-01-20T10:00:00Z"), an_event(record_id="r-2")])
+    with pytest.raises(UnableTo, match="sent again"):
+        await world.service.forget_events_before(date(2027, 1, 21))
+    world.clock.at = NOW + timedelta(days=85)
+    assert await world.service.forget_events_before(date(2027, 1, 21)) == 1
+    async with world.work() as work:
+        details = await work.usage.event_details(world.account_id, 1, world.service_id)
+        (counter,) = await work.usage.counters_of(world.account_id, 1)
+    assert [detail.record_id for detail in details] == ["r-2"]
+    assert counter.events == 2
+
+
+async def test_a_cycle_that_was_cancelled_takes_no_usage(world: UsageWorld) -> None:
+    async with world.work() as work:
+        await work.accounts.change_cycle(world.account_id, 1, {"status": "cancelled"})
+        await work.commit()
+    (result,) = await world.service.take([an_event()])
+    assert (result.outcome, result.field) == ("recycled", "started_at")
+
+
+async def test_a_record_that_waited_longer_than_its_day_was_kept_is_still_counted(world: UsageWorld) -> None:
+    await world.service.take([an_event(identifier="+31687654321", started_at="2027-01-20T10:00:00Z")])
+    world.clock.at = NOW + timedelta(days=85)
+    assert await world.service.forget_events_before(date(2027, 1, 21)) == 1
+    async with world.work() as work:
+        account_id, _ = await a_customer(work, number="A100002", identifier="+31687654321")
+        await work.commit()
+    assert (await world.service.reguide_waiting()) == 1
+    async with world.work() as work:
+        assert [row.events for row in await work.usage.counters_of(account_id, 1)] == [1]
