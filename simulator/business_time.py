@@ -10,8 +10,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-import holidays
-
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 
 
@@ -62,9 +60,24 @@ def segment_from_json(body: dict[str, Any]) -> ClockSegment:
     return ClockSegment(instants["real_start"], instants["business_start"], float(body.get("rate", 1.0)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _closing_days(year: int) -> frozenset[date]:
-    return frozenset(holidays.financial_holidays("ECB", years=year))
+    """TARGET's closing days; computed here because loading a calendar library took over a second of the first debit."""
+    easter = easter_sunday(year)
+    fixed = {date(year, month, day) for month, day in ((1, 1), (5, 1), (12, 25), (12, 26))}
+    return frozenset(fixed | {easter - timedelta(days=2), easter + timedelta(days=1)})
+
+
+def easter_sunday(year: int) -> date:
+    """Easter Sunday of the Gregorian calendar, by Meeus, Jones and Butcher."""
+    century, year_of_century = divmod(year, 100)
+    golden = year % 19
+    moon_correction = (century - (century + 8) // 25 + 1) // 3
+    epact = (19 * golden + century - century // 4 - moon_correction + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (year_of_century // 4) - epact - year_of_century % 4) % 7
+    late = (golden + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    return date(year, month, day + 1)
 
 
 def is_banking_day(day: date) -> bool:
