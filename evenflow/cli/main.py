@@ -90,11 +90,12 @@ def up(data_dir: DataDir = DEFAULT_DATA_DIR, port: Ports = None) -> None:
 
 @app.command()
 def demo(
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR / "demo",
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 40,
     days: Annotated[int, typer.Option(min=1, help="How many business days pass.")] = 62,
     day_seconds: Annotated[float, typer.Option(min=0.05, help="Real seconds one business day takes.")] = 5.0,
     leave: Annotated[bool, typer.Option("--exit", help="End by itself with a summary.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last demonstration and begin anew.")] = False,
     port: Ports = None,
 ) -> None:
     """Let two months of forty customers pass in about five minutes."""
@@ -106,6 +107,7 @@ def demo(
             days=days,
             day_seconds=day_seconds,
             leave=leave,
+            fresh=fresh,
             ports=parsed_ports(port),
         )
         raise typer.Exit(code)
