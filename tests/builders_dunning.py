@@ -29,7 +29,7 @@ from billing.messages.notices import NoticeKind
 from billing.messages.payments import MethodKind, PaymentStatus
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Account, Service
-from billing.ports.barring import NetworkState
+from billing.ports.barring import NetworkRefused, NetworkState
 from billing.ports.invoicing import Invoice
 from billing.ports.notices import NewNotice, NoticeKey, NoticeStatus
 from billing.ports.payments import Attempt, AttemptPurpose, MethodStatus
@@ -68,11 +68,14 @@ class ScriptedNetwork:
     orders: list[tuple[str, str, str]] = field(default_factory=list)
     unreachable: set[str] = field(default_factory=set)
     loses_answers: set[str] = field(default_factory=set)
+    refusing: set[str] = field(default_factory=set)
     slow: bool = False  # takes orders and does not carry them out yet
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
         if identifier in self.unreachable:
             raise TimeoutError(f"{identifier}: no answer")
+        if identifier in self.refusing:
+            raise NetworkRefused(f"{identifier}: not now")
         self.orders.append((identifier, level, correlation_id))
         self.requested[identifier] = level
         if not self.slow:

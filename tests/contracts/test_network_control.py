@@ -109,6 +109,24 @@ async def test_a_refused_order_is_told_apart_from_a_network_that_is_away(faulty:
         await HttpNetwork("http://127.0.0.1:9/network").apply(identifier, "full", "not paid", correlation)
 
 
+async def test_our_key_goes_along_and_an_unknown_one_is_a_fault_not_a_refusal() -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(httpx.HTTPStatusError):
+            await HttpNetwork(f"http://127.0.0.1:{port}/network", "our-key").get_state("+31600000000")
+    assert b"authorization: bearer our-key" in heard[0].lower()
+    assert heard[0].startswith(b"GET /network/services/%2B31600000000/restriction ")
+
+
 # What is believed ---------------------------------------------------------------------------------------------------
 
 NOW = 1_800_000_000

@@ -84,6 +84,17 @@ async def test_one_unreachable_line_does_not_stop_the_others(world: DebtWorld) -
     assert set(checked.confirmed_service_ids) == {world.line.service_id, second}
 
 
+async def test_a_refused_order_waits_and_is_ordered_again(world: DebtWorld) -> None:
+    world.network.refusing = {NUMBER}
+    state = world.order("outgoing")
+    placed = await world.barring.place_order(state)
+    check = OrderCheck(state, placed.pending_service_ids, order_again=True)
+    assert (await world.barring.check_order(check)).pending_service_ids == (world.line.service_id,)
+    world.network.refusing = set()
+    await world.barring.check_order(check)
+    assert (await world.barring.check_order(check)).confirmed_service_ids == (world.line.service_id,)
+
+
 async def test_a_level_is_believed_only_when_the_network_says_so(world: DebtWorld) -> None:
     placed = await world.barring.place_order(world.order("none"))
     assert (placed.confirmed_service_ids, world.network.orders) == ((world.line.service_id,), [])
