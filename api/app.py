@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
+from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
 from api.routers import (
@@ -16,6 +17,7 @@ from api.routers import (
     balance,
     barring,
     brands,
+    console,
     cycles,
     dunning,
     health,
@@ -64,6 +66,7 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    console.router,
 )
 
 
@@ -71,6 +74,7 @@ def create_app(container: Container) -> FastAPI:
     """The application over a container; nothing is connected before the first request."""
     app = FastAPI(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.container = container
+    app.state.error_page = error_page
     errors.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)

@@ -89,7 +89,7 @@ async def _publish(work: UnitOfWork, policy: DunningPolicy, now: datetime) -> Po
     except NotFound:
         newest = None
     if newest is not None:
-        if newest.definition == definition:
+        if replace(read_definition(newest.definition), version=policy.version) == policy:
             return newest
         version = newest.policy_version + 1
     published = PolicyVersion(policy.code, version, definition, now)
