@@ -71,7 +71,7 @@ async def show_paylink(account_id: str, container: ContainerDep, caller: Viewer)
 
 @router.post("/paylink", summary="Revoke every pay address given out so far, and get the new one")
 async def revoke_paylink(account_id: str, container: ContainerDep, caller: Agent) -> PaylinkView:
-    return PaylinkView(url=await container.paylinks.revoke(account_id))
+    return PaylinkView(url=await container.paylinks.revoke(account_id, caller.name, container.clock.now()))
 
 
 @router.post("/pay-session", summary="Open the page where the customer pays what is open now")

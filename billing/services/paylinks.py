@@ -6,10 +6,13 @@ revokes every older address at once.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from billing.domain import identity
 from billing.domain.errors import InvalidValue, NotFound
+from billing.ports.accounts import TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 _SALT = "evenflow.paylink"
@@ -64,11 +67,15 @@ class Paylinks:
                 raise _unusable()
         return account_id
 
-    async def revoke(self, account_id: str) -> str:
+    async def revoke(self, account_id: str, author: str, at: datetime) -> str:
         """Make every address given out so far useless, and give the new one."""
         async with self._make_work() as work:
             await work.accounts.lock(account_id)
             revision = await work.payments.revoke_paylink(account_id)
+            reason = {"revision": revision}
+            await work.timeline.add(
+                TimelineEntry(account_id, at, "paylink_revoked", "Pay links revoked.", reason, author)
+            )
             await work.commit()
         return self.address(account_id, revision)
 

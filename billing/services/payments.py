@@ -27,7 +27,7 @@ from billing.messages.payments import (
     RetryPlan,
     RetryPlanRequest,
 )
-from billing.ports.accounts import Account
+from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -126,6 +126,9 @@ class PaymentService:
         )
         allocations = [Allocation(request.account_id, request.attempt_id, one, share) for one, share in shares.items()]
         await work.payments.add_attempt(attempt, allocations)
+        summary = f"Debit of {Money(attempt.expected_minor, attempt.currency)} for {request.debit_on} handed in."
+        reason = {"attempt_id": attempt.attempt_id, "method_id": method.method_id, "shares": shares}
+        await work.timeline.add(TimelineEntry(attempt.account_id, now, "payment_started", summary, reason))
         return attempt
 
     async def _held_by_another(

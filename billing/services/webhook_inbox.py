@@ -6,6 +6,7 @@ about that attempt. What is not passed on in time is passed on by upkeep; what b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from billing.services.payment_methods import MethodService
 _log = logging.getLogger(__name__)
 
 MOST_DELIVERIES = 50
+AT_ONCE = 10
 
 _MONEY_MOVED = ("payment_intent.", "charge.", "refund.", "checkout.session.")
 _METHOD_CHANGED = ("payment_method.automatically_updated", "payment_method.updated", "payment_method.detached")
@@ -55,18 +57,28 @@ _RANK = {
 }
 
 
+class InboxIsFull(Exception):
+    """A fault: more webhooks arrive than the database takes."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of a webhook; with a ``workflow``, whom to signal first."""
+    """What becomes of a webhook: what is read at the provider first, whom to signal, and how it stands then."""
 
     status: InboxStatus
+    refresh_method: str = ""
+    keep_setup: bool = False
+    account_id: str = ""
     workflow: str = ""
     signal: str = ""
     payload: Any = None
 
 
 class WebhookInbox:
-    """Takes webhooks in and passes them on. One inbox serves all providers."""
+    """Takes webhooks in and passes them on. One inbox serves all providers.
+
+    Beyond ``most_waiting`` the provider is asked to send again, which it does for days: nothing piles up here.
+    """
 
     def __init__(
         self,
@@ -74,21 +86,32 @@ class WebhookInbox:
         process: Process,
         providers: Mapping[str, PaymentProvider],
         methods: MethodService,
+        most_waiting: int = 200,
     ) -> None:
         self._make_work = make_work
         self._methods = methods
         self._process = process
         self._providers = providers
+        self._waiting, self._most_waiting = 0, most_waiting
+        self._taking_in = asyncio.Semaphore(AT_ONCE)
+        self._passing_on = asyncio.Semaphore(AT_ONCE // 2)
 
     async def receive(self, provider: str, body: bytes, headers: Mapping[str, str]) -> InboxRow | None:
         """Verify and store; the row to dispatch, or None when it is there already.
 
-        Raises UntrustedWebhook, and nothing is stored then.
+        Raises UntrustedWebhook, and nothing is stored then; InboxIsFull when too many wait to be stored.
         """
         if provider not in self._providers:
             raise InvalidValue("No such payment provider.", field="provider", value=provider)
         event = self._providers[provider].parse_webhook(body, headers)
-        return await self.take_in(provider, event)
+        if self._waiting >= self._most_waiting:
+            raise InboxIsFull(f"{self._waiting} webhooks are waiting to be stored")
+        self._waiting += 1
+        try:
+            async with self._taking_in:
+                return await self.take_in(provider, event)
+        finally:
+            self._waiting -= 1
 
     async def take_in(self, provider: str, event: ProviderEvent) -> InboxRow | None:
         """Store an event, heard or read from the provider's list; None when it is there already."""
@@ -123,6 +146,7 @@ class WebhookInbox:
         async with self._make_work() as work:
             row = await self._owned(work, row)
             plan = await self._plan(work, row)
+        await self._read_first(plan, row)
         status = plan.status
         if plan.workflow:
             try:
@@ -136,12 +160,20 @@ class WebhookInbox:
             await work.commit()
         return status
 
+    async def _read_first(self, plan: Plan, row: InboxRow) -> None:
+        """Read what changed at the provider, with no transaction open meanwhile."""
+        if plan.refresh_method:
+            await self._methods.refresh(plan.account_id, plan.refresh_method)
+        if plan.keep_setup:
+            # The customer may never come back from the setup page to ours.
+            await self._methods.complete_setup(plan.account_id, row.object_id, "customer")
+
     async def _plan(self, work: UnitOfWork, row: InboxRow) -> Plan:
         """What to do about a webhook: whom to tell what, or why nobody."""
         if row.kind.startswith("mandate.") or row.kind in _METHOD_CHANGED:
             return await self._plan_method(work, row)
         if row.kind == "setup_intent.succeeded":
-            return await self._keep_setup(row)
+            return Plan(InboxStatus.HANDLED, keep_setup=bool(row.account_id), account_id=row.account_id or "")
         if not row.kind.startswith(_MONEY_MOVED) or (row.account_id and not row.attempt_id):
             return Plan(InboxStatus.HANDLED)
         attempt = await work.payments.attempt(row.account_id, row.attempt_id) if row.account_id else None
@@ -152,31 +184,31 @@ class WebhookInbox:
         account = await work.accounts.get(attempt.account_id)
         workflow = account_workflow_id(account.brand, account.number)
         fact = PaymentOutcomeReceived(row.event_id, attempt.attempt_id)
-        return Plan(InboxStatus.DELIVERED, workflow, "payment_outcome_received", fact)
+        return Plan(InboxStatus.DELIVERED, workflow=workflow, signal="payment_outcome_received", payload=fact)
 
     async def _plan_method(self, work: UnitOfWork, row: InboxRow) -> Plan:
         owner = await work.payments.method_of(row.provider, [row.object_id, *row.references])
         if owner is None:
             return Plan(InboxStatus.PARKED)
-        await self._methods.refresh(*owner)
-        account = await work.accounts.get(owner[0])
+        account_id, method_id = owner
+        account = await work.accounts.get(account_id)
         workflow = account_workflow_id(account.brand, account.number)
+        told = Plan(InboxStatus.DELIVERED, method_id, account_id=account_id, workflow=workflow)
         if row.kind.startswith("mandate."):
-            return Plan(InboxStatus.DELIVERED, workflow, "mandate_changed", MandateChanged(row.event_id))
-        return Plan(InboxStatus.DELIVERED, workflow, "payment_method_changed", PaymentMethodChanged(row.event_id))
-
-    async def _keep_setup(self, row: InboxRow) -> Plan:
-        """A customer finished a setup page, and may never come back to ours: what they left is stored from here."""
-        if row.account_id is not None:
-            await self._methods.complete_setup(row.account_id, row.object_id, "customer")
-        return Plan(InboxStatus.HANDLED)
+            return replace(told, signal="mandate_changed", payload=MandateChanged(row.event_id))
+        return replace(told, signal="payment_method_changed", payload=PaymentMethodChanged(row.event_id))
 
     async def pass_on(self, row: InboxRow) -> None:
-        """Dispatch after the answer has gone out; what fails here is tried again by upkeep."""
+        """Dispatch after the answer has gone out, some at a time; what fails here is tried again by upkeep."""
+        async with self._passing_on:
+            await self._try_dispatch(row)
+
+    async def _try_dispatch(self, row: InboxRow) -> InboxStatus:
         try:
-            await self.dispatch(row)
+            return await self.dispatch(row)
         except Exception:
             _log.warning("webhook %s of %s waits for upkeep", row.event_id, row.provider, exc_info=True)
+            return InboxStatus.RECEIVED
 
     async def undelivered(self) -> list[InboxRow]:
         """Webhooks not yet passed on, oldest first."""
@@ -187,7 +219,7 @@ class WebhookInbox:
         """Pass on what is waiting; how many were settled."""
         done = 0
         for row in await self.undelivered():
-            done += await self.dispatch(row) != InboxStatus.RECEIVED
+            done += await self._try_dispatch(row) != InboxStatus.RECEIVED
         return done
 
     async def read_missed(self, now: datetime, overlap: timedelta = timedelta(hours=1)) -> int:

@@ -143,7 +143,9 @@ async def test_nothing_to_pay_is_a_friendly_page(customer: Customer) -> None:
 async def test_a_revoked_or_forged_link_opens_nothing(customer: Customer) -> None:
     await customer.till.an_invoice(4210)
     old = await customer.link()
-    new = (await customer.till.paylinks.revoke(customer.till.account_id)).removeprefix(PAY_BASE)
+    new = (
+        await customer.till.paylinks.revoke(customer.till.account_id, "ann", customer.till.clock.now())
+    ).removeprefix(PAY_BASE)
     for address in (old, "/pay/forged", f"{new}x", "/pay/WzEwMDEsMV0.AAAA"):
         for answer in (
             await customer.phone.get(address),

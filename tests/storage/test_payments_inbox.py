@@ -20,7 +20,7 @@ from billing.ports.payments import InboxRow, InboxStatus
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.reconcile import Reconciler
-from billing.services.webhook_inbox import WebhookInbox
+from billing.services.webhook_inbox import InboxIsFull, WebhookInbox
 from tests.builders_payments import RecordedProcess, TillWorld, a_till
 from tests.contracts.simulator_process import WEBHOOK_SECRET, Simulator
 
@@ -223,3 +223,16 @@ async def test_what_a_customer_left_on_a_setup_page_is_stored_from_the_webhook(
         assert await inbox.dispatch(row) == InboxStatus.HANDLED
     stored = await till.methods.methods(till.account_id)
     assert [(method.last_four, method.is_default) for method in stored] == [("4242", True)]
+
+
+async def test_scenario_42_a_flood_is_bounded_and_loses_nothing(till: TillWorld, inbox: WebhookInbox) -> None:
+    subject = {"id": "pi_foreign", "object": "payment_intent"}
+    webhooks = [_webhook("payment_intent.succeeded", subject, f"evt_{number}") for number in range(40)]
+    inbox._most_waiting = 15
+    answers = await asyncio.gather(*[inbox.receive("stripe", *one) for one in webhooks], return_exceptions=True)
+    refused = [one for one, answer in zip(webhooks, answers, strict=True) if isinstance(answer, InboxIsFull)]
+    stored = (await inbox.counts())["received"]
+    assert (len(refused) > 0, stored) == (True, 40 - len(refused))
+    for one in refused:
+        await inbox.receive("stripe", *one)
+    assert (await inbox.counts())["received"] == 40
