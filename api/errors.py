@@ -6,12 +6,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 
 PROBLEM = "application/problem+json"
+# Below this path a person looks at errors, not a program.
+PAGES = "/console"
 
 
 class NotSignedIn(Refusal):
@@ -34,10 +37,23 @@ STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
 )
 
 
+def problem_body(status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
+    """The members of a problem document; ``more`` adds members such as field, value, remedy or errors."""
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+
+
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
-    """A problem document; ``more`` adds members such as field, value, remedy or errors."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status_code=status, media_type=PROBLEM)
+    """A problem document."""
+    return JSONResponse(problem_body(status, title, detail, **more), status_code=status, media_type=PROBLEM)
+
+
+def _answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
+    """A problem document; a page for a person where the application shows pages (``app.state.error_page``)."""
+    error_page = getattr(request.app.state, "error_page", None)
+    if error_page is not None and request.url.path.startswith(PAGES):
+        page: Response = error_page(request, problem_body(status, title, detail, **more))
+        return page
+    return problem(status, title, detail, **more)
 
 
 def status_of(refusal: Refusal) -> int:
@@ -45,9 +61,10 @@ def status_of(refusal: Refusal) -> int:
     return next(status for kind, status in STATUS_OF if isinstance(refusal, kind))
 
 
-async def _refused(_request: Request, refusal: Exception) -> JSONResponse:
+async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    return problem(
+    return _answer(
+        request,
         status_of(refusal),
         type(refusal).__name__,
         refusal.message,
@@ -57,7 +74,7 @@ async def _refused(_request: Request, refusal: Exception) -> JSONResponse:
     )
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
@@ -68,7 +85,8 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         for issue in error.errors()
     ]
     first = errors[0] if errors else {"field": "", "value": "", "message": "The request is not valid."}
-    return problem(
+    return _answer(
+        request,
         422,
         "InvalidRequest",
         f"{first['field']}: {first['message']}",
@@ -88,9 +106,10 @@ _REMEDIES = {
 }
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = problem(
+    answer = _answer(
+        request,
         error.status_code,
         "HttpError",
         str(error.detail),
@@ -102,10 +121,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-async def _fault(_request: Request, _error: Exception) -> JSONResponse:
+async def _fault(request: Request, _error: Exception) -> Response:
     """Something of ours is away or broken; nothing of it is shown."""
     remedy = "Send it again in a moment; with the same Idempotency-Key it counts once. The log has the cause."
-    return problem(500, "Fault", "This could not be done just now.", field="", value="", remedy=remedy)
+    answer = _answer(request, 500, "Fault", "This could not be done just now.", field="", value="", remedy=remedy)
+    answer.headers.update(SECURITY_HEADERS)  # the middleware that adds them is left already
+    return answer
 
 
 def install(app: FastAPI) -> None:

@@ -6,24 +6,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem
+from api.headers import SECURITY_HEADERS
 
 MEBIBYTE = 1024 * 1024
 BODY_LIMIT = MEBIBYTE
 # Usage comes in files and batches; everything else is small.
 LARGER_BODIES = {"/v1/usage/files": 1024 * MEBIBYTE, "/v1/usage/": 64 * MEBIBYTE}
-SECURITY_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "strict-transport-security": "max-age=31536000",
-    "cache-control": "no-store",
-}
 
 
 class BodyTooLarge(Exception):

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Numeric, Select, Subquery, case, column, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -194,7 +194,7 @@ def _last_invoices() -> Subquery:
     return (
         select(invoices.account_id, invoices.net_minor)
         .where(invoices.kind == "invoice")
-        .distinct(invoices.account_id)
+        .ext(distinct_on(invoices.account_id))
         .order_by(invoices.account_id, invoices.invoice_id.desc())
         .subquery("last_invoices")
     )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.services.access import ROLES, Access
 from billing.services.accounts import AccountService
 from billing.services.catalogue import CatalogueService
+from billing.services.usage import UsageService
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
 ADMIN_KEY = "evk_the-installation's-own"
@@ -125,6 +127,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "catalogue": CatalogueService(make_work, clock),
             "access": access,
             "queries": SqlQueries(engine),
+            "usage": UsageService(make_work, clock, process, {}, Path("unused")),
             "session_key": "a key for tests",
         }
         | changes
@@ -133,6 +136,8 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
     keys = {role: await access.create(f"the {role}", role) for role in ROLES}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"X-API-Key": ADMIN_KEY}
-    async with httpx.AsyncClient(transport=transport, base_url="http://door.test", headers=headers) as client:
-        yield DoorsWorld(app, container, process, client, keys)
-    await engine.dispose()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://door.test", headers=headers) as client:
+            yield DoorsWorld(app, container, process, client, keys)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,180 @@
+"""The operator's console: what there is, who owes, and everything that happened on an account and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from api.console.bars import distributions
+from api.console.pages import SIGN_IN, page
+from api.console.session import COOKIE, ConsoleCaller, check_form, form_token, keep, session_of, signed_in
+from api.container import Container
+from api.dependencies import ContainerDep
+from api.routers.accounts import process_of
+from api.schemas.accounts import ProcessOut
+from billing.domain.errors import Refusal
+from billing.ports.accounts import Account
+from billing.ports.queries import AccountFilter
+from billing.services.usage_balance import AccountBalance
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+_log = structlog.get_logger()
+PAGE_SIZE = 50
+
+
+@router.get("")
+async def overview(container: ContainerDep, caller: ConsoleCaller) -> Response:
+    """The installation in numbers."""
+    now = container.clock.now()
+    return page(
+        "overview.html",
+        title="Overview",
+        caller=caller,
+        now=now,
+        overview=await container.queries.overview(now),
+        distributions=distributions(await container.queries.day_loads()),
+        links=container.links,
+    )
+
+
+@router.get("/accounts")
+async def accounts(
+    container: ContainerDep,
+    caller: ConsoleCaller,
+    q: Annotated[str, Query(max_length=100)] = "",
+    cycle_day: Annotated[int | None, Query(ge=1, le=31)] = None,
+    in_dunning: bool = False,
+    after: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """One page of accounts."""
+    wanted = AccountFilter(text=q.strip(), cycle_day=cycle_day, in_dunning=in_dunning, after=after, limit=PAGE_SIZE)
+    found = await container.queries.accounts(wanted, container.clock.now())
+    chosen = {"q": q, "cycle_day": cycle_day or "", "in_dunning": "true" if in_dunning else ""}
+    following = urlencode({name: value for name, value in chosen.items() if value} | {"after": found.next_after})
+    return page("accounts.html", title="Accounts", caller=caller, found=found, wanted=wanted, following=following)
+
+
+@router.get("/accounts/{account_id}")
+async def account(account_id: str, container: ContainerDep, caller: ConsoleCaller) -> Response:
+    """Everything of one account."""
+    shown = await container.accounts.get(account_id)
+    process, is_reached = await _process(container, shown)
+    return page(
+        "account.html",
+        title=f"{shown.number} {shown.customer_name}",
+        caller=caller,
+        account=shown,
+        services=await container.accounts.services_of(account_id),
+        picture=await container.queries.picture(account_id),
+        timeline=list(reversed(await container.accounts.timeline(account_id, 2000))),
+        balance=await _balance(container, account_id),
+        process=process,
+        is_reached=is_reached,
+        workflow_link=_workflow_link(container, shown),
+    )
+
+
+async def _process(container: Container, account: Account) -> tuple[ProcessOut | None, bool]:
+    """The process, and whether it could be asked: the page is shown even while the process server is away."""
+    try:
+        return await process_of(container, account), True
+    except Refusal:
+        raise
+    except Exception as fault:
+        _log.warning("the process does not answer", account_id=account.account_id, fault=repr(fault))
+        return None, False
+
+
+async def _balance(container: Container, account_id: str) -> AccountBalance | None:
+    """The live balance; None when the account has no cycle at this moment."""
+    try:
+        return await container.usage.balance(account_id)
+    except Refusal:
+        return None
+
+
+def _workflow_link(container: Container, account: Account) -> str:
+    base = container.links.get("Temporal", "")
+    query = urlencode({"query": f'WorkflowId="account/{account.brand}/{account.number}"'})
+    return f"{base}?{query}" if base else ""
+
+
+@router.get("/accounts/{account_id}/invoices/{invoice_id}.pdf")
+async def invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _: ConsoleCaller) -> Response:
+    """The document as the customer got it."""
+    name, content = await container.invoicing.pdf(account_id, invoice_id)
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.get("/sign-in")
+async def sign_in_page(
+    request: Request, container: ContainerDep, following: Annotated[str, Query(alias="next")] = ""
+) -> Response:
+    """Where a key is given for a session."""
+    return _sign_in(request, container, following)
+
+
+def _sign_in(request: Request, container: Container, following: str, refused: str = "") -> Response:
+    session = session_of(request, container)
+    shown = page(
+        "sign_in.html",
+        401 if refused else 200,
+        title="Sign in",
+        caller=None,
+        following=following,
+        refused=refused,
+        form_token=form_token(session, container),
+    )
+    keep(shown, session, container)
+    return shown
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request,
+    container: ContainerDep,
+    form: Annotated[str, Form(max_length=400)],
+    key: Annotated[str, Form(max_length=200)],
+    following: Annotated[str, Form(alias="next", max_length=200)] = "",
+) -> Response:
+    """A fresh session for a known key."""
+    session = session_of(request, container)
+    check_form(session, form, container)
+    fresh = await signed_in(session, key.strip(), container)
+    if fresh is None:
+        return _sign_in(request, container, following, "This key is not known or was revoked.")
+    answer = RedirectResponse(_within_console(following), 303)
+    keep(answer, fresh, container)
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out() -> Response:
+    """Forget the session; harmless to anybody, so it needs no token."""
+    answer = RedirectResponse(SIGN_IN, 303)
+    answer.delete_cookie(COOKIE, path="/console")
+    return answer
+
+
+def _within_console(path: str) -> str:
+    """Where to go after signing in; never away from the console."""
+    return path if path == "/console" or path.startswith("/console/") else "/console"
+
+
+@router.get("/{rest:path}")
+async def nothing_here(rest: str, _: ConsoleCaller) -> Response:
+    """An address the console does not have."""
+    problem = {
+        "status": 404,
+        "detail": "There is no such page.",
+        "field": "path",
+        "value": f"/console/{rest}",
+        "remedy": "Go back to the overview.",
+    }
+    return page("error.html", 404, problem=problem, caller=None, title="Nothing here")
