@@ -93,7 +93,7 @@ class RecordResultOut(BaseModel):
 class BatchResultOut(BaseModel):
     """Counts by outcome, and one result per record in the order sent. All of it is committed."""
 
-    counts: dict[Outcome, int]
+    counts: dict[str, int]
     results: Sequence[RecordResultOut]
 
 
