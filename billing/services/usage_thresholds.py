@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.domain.errors import Refusal
 from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, allowance_states, rate_services
 from billing.messages.account import UsageThresholdCrossed
 from billing.messages.identities import account_workflow_id
@@ -21,6 +23,7 @@ from billing.services.usage_plans import PlanShelf
 
 THRESHOLD_PERCENTS = (80, 100)
 SIGNAL = "usage_threshold_crossed"
+PROCESS_ANSWERS_WITHIN_SECONDS = 5
 _logger = logging.getLogger(__name__)
 
 
@@ -180,14 +183,22 @@ class ThresholdDispatch:
             await work.commit()
 
     async def send_pending(self, account_ids: Sequence[str] = (), limit: int = 500) -> int:
-        """Signal what is pending; answers how many were told. One that fails waits for the next round."""
+        """Signal what is pending; answers how many were told.
+
+        An account without a workflow yet waits for the next round; when the process itself is away, all do, because
+        counting usage neither fails nor waits for it.
+        """
         sent = 0
         for pending in await self.pending(account_ids, limit):
             try:
-                await self._send(pending)
-            except Exception as error:  # any fault: the outbox keeps it, and counting usage must not fail for it
-                _logger.warning("threshold %s is not told yet: %s", pending.outbox_id, error)
+                async with asyncio.timeout(PROCESS_ANSWERS_WITHIN_SECONDS):
+                    await self._send(pending)
+            except Refusal as refusal:
+                _logger.warning("threshold %s is not told yet: %s", pending.outbox_id, refusal)
                 continue
+            except Exception as fault:  # whatever it is, the outbox keeps what was not told
+                _logger.warning("thresholds wait for the process: %s", fault)
+                return sent
             await self.mark_sent(pending)
             sent += 1
         return sent
