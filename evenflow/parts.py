@@ -106,7 +106,6 @@ def build_parts(settings: Settings, clock: SegmentClock) -> Parts:
     providers = PaymentProviders(stripe)
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
-    calls = PaymentCalls(make_work, clock, providers)
     payments = PaymentService(make_work, clock, providers, paylinks)
     usage = UsageService(make_work, clock, process, standard_formats(), settings.data_dir / SPOOL)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
@@ -114,7 +113,9 @@ def build_parts(settings: Settings, clock: SegmentClock) -> Parts:
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process)
-    repairs = Repairs(partial(_deliver, inbox), usage.thresholds.send_pending, partial(_reguide, usage))
+    repairs = Repairs(
+        partial(_deliver, inbox), usage.thresholds.send_pending, partial(_reguide, usage), notices.send_waiting
+    )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,

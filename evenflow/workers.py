@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.accounts import AccountActivities
 from activities.announcing import AnnouncingActivities
 from activities.barring import BarringActivities
 from activities.dunning import DunningActivities
@@ -57,6 +58,7 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
 
 def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Callable[..., Any]]:
     return [
+        *_of(AccountActivities(parts.accounts)),
         *_of(InvoicingActivities(parts.invoicing)),
         *_of(DunningActivities(parts.dunning)),
         *_of(BarringActivities(parts.barring)),

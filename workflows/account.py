@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.accounts import AccountActivities
     from activities.invoicing import InvoicingActivities
     from billing.messages.account import (
         AccountClosed,
@@ -19,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         DisputeClosed,
         DisputeOpened,
         DunningEnded,
+        EndAccountRequest,
         InboxItem,
         MandateChanged,
         NetworkConfirmed,
@@ -53,6 +55,7 @@ class AccountWorkflow(AccountUpdates):
         self._desk = Desk(state)
         self._collector = Collector(self._desk)
         self._commands = Commands(self._desk, self._collector)
+        self._last_bill_is_out = False
 
     @workflow.run
     async def run(self, state: AccountState) -> AccountClosed:
@@ -60,11 +63,11 @@ class AccountWorkflow(AccountUpdates):
         await self._until_the_cycle_is_due_for_billing()
         invoice = await self._issue_the_invoice()
         self._collector.begin(invoice)
-        await self._until_collected_or_the_next_bill_is_due(invoice)
-        if self._desk.closing:
-            await self._until_nothing_is_open()
-            return AccountClosed(self._desk.account_id, self._desk.now())
-        return await self._continue_with_the_next_cycle()
+        if invoice.next_plan is not None:
+            await self._until_collected_or_the_next_bill_is_due(invoice)
+            return await self._continue_with_the_next_cycle()
+        await self._until_nothing_is_open()
+        return await self._end_the_account()
 
     # The runbook, in the order it is called --------------------------------------------------------------------
 
@@ -89,12 +92,13 @@ class AccountWorkflow(AccountUpdates):
     async def _until_collected_or_the_next_bill_is_due(self, invoice: IssuedInvoice) -> None:
         """Ready notice, reminder, debit, thanks or dunning: each collection's next step when its time comes."""
         await self._attend_until(
-            lambda: self._is_settled(invoice.invoice_id) or self._next_bill_is_due(),
+            lambda: self._is_settled(invoice.invoice_id) or self._desk.now() >= self._desk.issue_at,
             f"until invoice {invoice.number} is paid or the next bill is due",
         )
 
     async def _until_nothing_is_open(self) -> None:
         """A closed account ends when its last amount is paid, written off or handed over."""
+        self._last_bill_is_out = True
         await self._attend_until(
             lambda: (
                 all(one.stage in SETTLED_ENOUGH for one in self._desk.collections) and not self._desk.dunning_running
@@ -102,16 +106,28 @@ class AccountWorkflow(AccountUpdates):
             "until nothing is open on the closed account",
         )
 
+    async def _end_the_account(self) -> AccountClosed:
+        await self._answer_every_caller()
+        return await workflow.execute_activity_method(
+            AccountActivities.end_account,
+            EndAccountRequest(self._desk.account_id),
+            summary="The account is closed and nothing is open",
+            **QUICK_WRITE,
+        )
+
     async def _continue_with_the_next_cycle(self) -> NoReturn:
         """The next run carries everything still open; no message and no caller is left behind."""
-        while self._desk.inbox.has_commands or not workflow.all_handlers_finished():
-            await self._serve_messages()
-            await workflow.wait_condition(lambda: self._desk.inbox.has_commands or workflow.all_handlers_finished())
+        await self._answer_every_caller()
         self._desk.deadline.clear()
         workflow.continue_as_new(
             self._desk.carried(),
             initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
         )
+
+    async def _answer_every_caller(self) -> None:
+        while self._desk.inbox.has_commands or not workflow.all_handlers_finished():
+            await self._serve_messages()
+            await workflow.wait_condition(lambda: self._desk.inbox.has_commands or workflow.all_handlers_finished())
 
     # Waiting -------------------------------------------------------------------------------------------------
 
@@ -131,23 +147,14 @@ class AccountWorkflow(AccountUpdates):
 
     async def _sleep(self, summary: str) -> None:
         desk = self._desk
-        wakes = [at for at in (desk.next_wake(), None if self._bill_is_issued() else desk.issue_at) if at is not None]
+        wakes = [at for at in (desk.next_wake(), None if self._last_bill_is_out else desk.issue_at) if at is not None]
         wake = min(wakes, default=None)
         state = desk.board.next_action or summary
         await desk.deadline.wait(wake, lambda: desk.inbox.has_mail, f"{state}; {summary}"[:200])
 
-    def _bill_is_issued(self) -> bool:
-        """True once the last bill of a closing account is out: nothing is to be billed any more."""
-        return self._desk.closing and any(
-            one.cycle_number == self._desk.plan.cycle_number for one in self._desk.collections
-        )
-
     def _is_settled(self, invoice_id: str) -> bool:
         collection = self._desk.find(invoice_id)
         return collection is None or collection.stage in SETTLED_ENOUGH
-
-    def _next_bill_is_due(self) -> bool:
-        return not self._desk.closing and self._desk.now() >= self._desk.issue_at
 
     # Messages ------------------------------------------------------------------------------------------------
 

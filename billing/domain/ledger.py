@@ -117,7 +117,7 @@ def credit_note_issued(
 def credit_moved(
     account_id: str, reference: str, at: datetime, amount_minor: int, currency: str, invoice_id: str
 ) -> Entry:
-    """Use credit held for the customer on an invoice (positive), or set a negative invoice aside as credit (negative)."""
+    """Use credit held for the customer on an invoice (positive), or set a negative invoice aside (negative)."""
     return Entry(
         account_id,
         EntryKind.CREDIT_APPLIED,

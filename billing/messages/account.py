@@ -341,6 +341,13 @@ class CloseAccount(Command):
 
 
 @dataclass(frozen=True)
+class EndAccountRequest:
+    """The last amount of a closing account is settled: mark it closed."""
+
+    account_id: str
+
+
+@dataclass(frozen=True)
 class AccountClosed:
     """The result of an account's last run."""
 

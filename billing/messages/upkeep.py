@@ -26,3 +26,4 @@ class UpkeepReport:
     attempts_settled: int = 0
     thresholds_sent: int = 0
     events_reguided: int = 0
+    notices_sent: int = 0

@@ -14,7 +14,7 @@ from billing.domain.cycle_calendar import CycleDay, local_date
 from billing.domain.cycle_plan import CyclePlan
 from billing.domain.discount import Discount
 from billing.domain.errors import Conflict, InvalidValue
-from billing.messages.account import AccountState
+from billing.messages.account import AccountClosed, AccountState, EndAccountRequest
 from billing.ports.accounts import Account, Brand, Service, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
@@ -116,6 +116,19 @@ class AccountService:
         if not self._spread_seconds:
             return 0
         return zlib.crc32(f"{account.brand}/{account.number}".encode()) % self._spread_seconds
+
+    async def end(self, request: EndAccountRequest) -> AccountClosed:
+        """Mark a closing account closed, once its last amount is settled or handed over. Safe to repeat."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            account = await work.accounts.lock(request.account_id)
+            if account.status != "closed":
+                await work.accounts.change(account.account_id, {"status": "closed"})
+                reason = {"rule": "a closed account ends when nothing is open or a person has the rest"}
+                entry = TimelineEntry(account.account_id, now, "account_ended", "The account has ended", reason)
+                await work.timeline.add(entry)
+                await work.commit()
+        return AccountClosed(account.account_id, account.closed_at or now)
 
     async def get(self, account_id: str) -> Account:
         async with self._make_work() as work:

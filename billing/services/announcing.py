@@ -17,6 +17,9 @@ from billing.services.invoicing_cycles import store_plan
 from billing.services.notices import NoticeService
 from billing.services.payments import PaymentService
 
+# A notice is late when midnight passes between planning and sending it; more than one such midnight is a broken vendor.
+MOST_NOTICES = 3
+
 
 class AnnouncingService:
     """Joins dates and notices; both steps are safe to repeat."""
@@ -30,9 +33,27 @@ class AnnouncingService:
         self._payments = payments
 
     async def announce_invoice(self, request: AnnounceRequest) -> Announced:
-        """Send the ready notice with amount and debit date; a notice that leaves late names a later date."""
-        plan, moved = await self._plan_as_of_now(request)
-        notice = await self._notices.send(
+        """Send the ready notice with amount and debit date; one that left late is followed by one with a new date."""
+        for _ in range(MOST_NOTICES):
+            plan = await self._plan_as_of_now(request)
+            notice = await self._tell_invoice(request, plan)
+            if notice.wait_until is not None:
+                return Announced(False, notice.explanation, notice.wait_until)
+            if request.amount_minor <= 0 or await self._is_announced(request, plan):
+                break
+        if plan.debit_on == request.debit_on:
+            return Announced(True)
+        return Announced(
+            True,
+            notice.explanation,
+            debit_on=plan.debit_on,
+            reminder_at=plan.reminder_at,
+            submit_at=plan.submit_at,
+            debit_at=plan.debit_at,
+        )
+
+    async def _tell_invoice(self, request: AnnounceRequest, plan: CyclePlan) -> NoticeResult:
+        return await self._notices.send(
             NoticeRequest(
                 request.account_id,
                 _ready_kind(request),
@@ -44,20 +65,17 @@ class AnnouncingService:
                 request.invoice_ids,
             )
         )
-        if notice.wait_until is not None:
-            return Announced(False, notice.explanation, notice.wait_until)
-        if not moved:
-            return Announced(True)
-        return Announced(
-            True,
-            notice.explanation,
-            debit_on=plan.debit_on,
-            reminder_at=plan.reminder_at,
-            submit_at=plan.submit_at,
-            debit_at=plan.debit_at,
-        )
 
-    async def _plan_as_of_now(self, request: AnnounceRequest) -> tuple[CyclePlan, bool]:
+    async def _is_announced(self, request: AnnounceRequest, plan: CyclePlan) -> bool:
+        """True when the notice left in time for the plan's debit; without a debit any time is good."""
+        if not request.debits:
+            return True
+        async with self._make_work() as work:
+            return await work.notices.announced(
+                request.account_id, request.invoice_id, request.amount_minor, plan.debit_on
+            )
+
+    async def _plan_as_of_now(self, request: AnnounceRequest) -> CyclePlan:
         """The stored plan, moved when its ready notice did not leave on its day; the move is stored and explained."""
         now = self._clock.now()
         async with self._make_work() as work:
@@ -67,11 +85,15 @@ class AnnouncingService:
             brand = await work.accounts.brand(account.brand)
             moved = replan_debit(plan, now, CyclePolicy.from_dict(dict(brand.cycle_policy)))
             if request.amount_minor <= 0 or moved.debit_on == plan.debit_on:
-                return plan, plan.debit_on != request.debit_on
+                return plan
+            if await work.notices.announced(
+                request.account_id, request.invoice_id, request.amount_minor, plan.debit_on
+            ):
+                return plan  # it left in time; this is a repeat
             await store_plan(work, request.account_id, moved)
             await work.timeline.add(_moved(request, plan, moved, now))
             await work.commit()
-            return moved, True
+            return moved
 
     async def announce_retry(self, request: AnnounceRetryRequest) -> Announced:
         """Find the next date a debit may be tried, and tell the customer; not told when nothing may be tried."""

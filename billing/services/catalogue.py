@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from billing.domain.banking_days import public_holidays
@@ -29,7 +31,9 @@ class CatalogueService:
 
     async def add_brand(self, brand: Brand) -> Brand:
         """Keep a new brand. Raises InvalidValue for a code, zone, tax table or policy that cannot be kept."""
-        _check_brand(brand)
+        # A brand's public holidays are quiet days unless its policy names another country.
+        brand = replace(brand, cycle_policy={"country": brand.country, **brand.cycle_policy})
+        await asyncio.to_thread(_check_brand, brand)  # plans every day of decades: half a second of computing
         async with self._make_work() as work:
             if brand.brand in {known.brand for known in await work.accounts.brands()}:
                 raise Conflict(

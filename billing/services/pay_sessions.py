@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from billing.domain.money import Money
 from billing.messages.payments import PaymentStatus, PaySession, PaySessionRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
@@ -97,8 +96,7 @@ class PaySessionService:
         amount = sum(collectable(one) for one in due)
         reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
         if reason:
-            why = sentence(reason, Money(amount, brand.currency))
-            return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=why)
+            return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=sentence(reason))
         attempt = self._frozen(request, customer, amount, due[0].currency)
         held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, collectable(one)) for one in due]
         await work.payments.add_attempt(attempt, held)
@@ -182,15 +180,28 @@ class PaySessionService:
 
 
 async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
-    return [one for one in await work.ledger.open_invoices(account_id) if collectable(one) > 0]
+    """What may be paid now: open, not disputed, and not on its way to us already."""
+    in_flight = await _in_flight(work, account_id)
+    return [
+        one
+        for one in await work.ledger.open_invoices(account_id)
+        if collectable(one) > 0 and one.invoice_id not in in_flight
+    ]
+
+
+async def _in_flight(work: UnitOfWork, account_id: str) -> set[str]:
+    """Invoices held by a payment whose outcome is not known; an open page holds none against a newer page."""
+    held: set[str] = set()
+    for attempt in await work.payments.live_attempts(account_id):
+        if attempt.status != PaymentStatus.ACTION_REQUIRED:
+            allocated = await work.payments.allocations(account_id, attempt.attempt_id)
+            held |= {one.invoice_id for one in allocated}
+    return held
 
 
 async def _reason(work: UnitOfWork, account_id: str, amount: int, minimum: int) -> str:
-    live = await work.payments.live_attempts(account_id)
-    if any(one.status != PaymentStatus.ACTION_REQUIRED for one in live):
-        return DEBIT_IN_FLIGHT
     if not amount:
-        return ALREADY_PAID
+        return DEBIT_IN_FLIGHT if await _in_flight(work, account_id) else ALREADY_PAID
     return BELOW_MINIMUM if amount < minimum else ""
 
 
@@ -198,10 +209,10 @@ def _shown(attempt: Attempt) -> PaySession:
     return PaySession(attempt.attempt_id, attempt.session_url, attempt.expected_minor, attempt.currency)
 
 
-def sentence(reason: str, amount: Money) -> str:
+def sentence(reason: str) -> str:
     """A reason in words for the customer or an agent."""
     return {
         ALREADY_PAID: "Everything has been paid. Thank you.",
-        DEBIT_IN_FLIGHT: f"A payment of this amount is already on its way ({amount}). You need not do anything.",
+        DEBIT_IN_FLIGHT: "A payment is already on its way. You need not do anything.",
         BELOW_MINIMUM: "The amount is too small to pay by itself; it will be part of the next invoice.",
     }.get(reason, "")

@@ -207,7 +207,9 @@ async def _note_pending(
         await tell(work, attempt, "payment_pending", summary, {"expected_by": expected_by.isoformat()}, now)
     elif expected_by is None or expected_by <= now:
         expected_by = now + ASK_PENDING_AGAIN
-    return await _change(work, attempt, {"status": PaymentStatus.PENDING, "expected_by": expected_by})
+    return await _change(
+        work, attempt, {"status": PaymentStatus.PENDING, "expected_by": expected_by, "category": "", "code": ""}
+    )
 
 
 def _noon(attempt: Attempt, now: datetime) -> datetime:

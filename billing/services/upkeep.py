@@ -30,6 +30,7 @@ class Repairs:
     deliver_webhooks: Callable[[], Awaitable[int]]
     send_thresholds: Callable[[], Awaitable[int]]
     reguide_usage: Callable[[], Awaitable[int]]
+    send_waiting_notices: Callable[[], Awaitable[int]]
 
 
 class UpkeepService:
@@ -59,6 +60,7 @@ class UpkeepService:
             attempts_settled=await self._ask_for_outcomes(),
             thresholds_sent=await self._repairs.send_thresholds(),
             events_reguided=await self._repairs.reguide_usage(),
+            notices_sent=await self._repairs.send_waiting_notices(),
         )
 
     async def _start_missing_workflows(self) -> int:

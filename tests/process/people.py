@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
+
+from billing.messages.account import AccountView, Command, CommandResult
+from billing.messages.identities import account_workflow_id
 from billing.services.accounts import NewAccount, NewService
 from tests.builders import a_brand
 from tests.process.world import World
@@ -41,7 +46,7 @@ async def prepare_catalogue(world: World) -> None:
 
 async def a_customer(
     world: World, method: str = "", script: list[str] | None = None, days_to_close: int = 1, **changes: Any
-) -> dict[str, Any]:
+) -> Customer:
     """An account whose first cycle closes in ``days_to_close`` business days, paying by a vendor's test method.
 
     ``script`` are the coming outcomes of its method, as the simulator names them.
@@ -61,12 +66,126 @@ async def a_customer(
         ),
         "tests",
     )
+    if script:
+        body = {"subject": f"metadata.account_id:{account.account_id}", "outcomes": script, "repeat_last": True}
+        (await world.simulator.post("/_control/scripts", json=body)).raise_for_status()
     if method:
-        stored = await world.parts.methods.add_method(account.account_id, method, "tests")
-        if script:
-            body = {"subject": stored.provider_method, "outcomes": script}
-            (await world.simulator.post("/_control/script", json=body)).raise_for_status()
-    return {"account_id": account.account_id, "brand": account.brand, "number": account.number, "email": account.email}
+        await world.parts.methods.add_method(account.account_id, method, "tests")
+    return Customer(world, account.account_id, account.brand, account.number, account.email)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer with a browser: sees messages, opens the paylink, pays on the provider's page."""
+
+    world: World
+    account_id: str
+    brand: str
+    number: str
+    email: str
+
+    @property
+    def workflow_id(self) -> str:
+        return account_workflow_id(self.brand, self.number)
+
+    async def notices(self) -> list[str]:
+        """The kinds of notices so far, oldest first."""
+        async with self.world.parts.make_work() as work:
+            return [str(one.kind) for one in reversed(await work.notices.of(self.account_id))]
+
+    async def told(self, kind: str, days: float = 40, times: int = 1) -> None:
+        """Wait until a notice of this kind went out."""
+
+        async def heard() -> bool:
+            return (await self.notices()).count(kind) >= times
+
+        await self.world.until(heard, days, f"was not told {kind}", self.story)
+
+    async def open_minor(self) -> int:
+        """What is open on all invoices."""
+        async with self.world.parts.make_work() as work:
+            return sum(one.open_minor for one in await work.ledger.open_invoices(self.account_id))
+
+    async def cash_minor(self) -> int:
+        """Money of this account at the provider, by our books."""
+        async with self.world.parts.make_work() as work:
+            entries = await work.ledger.entries(self.account_id)
+        cash = [one.amount_minor for entry in entries for one in entry.postings if one.ledger_account == "cash"]
+        return sum(cash)
+
+    async def attempts(self) -> list[Any]:
+        """All tries at a payment, oldest first."""
+        async with self.world.parts.make_work() as work:
+            return list(await work.payments.attempts(self.account_id))
+
+    async def settled(self, days: float = 40) -> None:
+        """Wait until an invoice was issued and nothing is open."""
+
+        async def paid() -> bool:
+            async with self.world.parts.make_work() as work:
+                issued = await work.invoices.of(self.account_id)
+            return bool(issued) and await self.open_minor() == 0
+
+        await self.world.until(paid, days, "still owes", self.story)
+
+    async def paylink(self) -> str:
+        return await self.world.parts.paylinks.paylink_for(self.account_id)
+
+    async def open_page(self) -> str:
+        """Press the button behind the paylink; the provider's address, or empty when there is nothing to pay."""
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as browser:
+            answer = await browser.post(await self.paylink())
+        return answer.headers.get("location", "")
+
+    async def pay_on(self, page: str) -> httpx.Response:
+        """Pay on the provider's page with a good card."""
+        form = {"action": "pay", "method": "card", "number": "4242424242424242", "expiry": "12 / 34", "cvc": "123"}
+        async with httpx.AsyncClient(trust_env=False, timeout=30, follow_redirects=True) as browser:
+            return await browser.post(page, data={**form, "name": "A Customer", "email": self.email})
+
+    async def pay_by_paylink(self) -> None:
+        """Open the paylink and pay what is open."""
+        page = await self.open_page()
+        assert page, "the paylink leads to no page to pay on"
+        answer = await self.pay_on(page)
+        assert answer.status_code == 200, answer.text
+
+    async def levels(self) -> list[str]:
+        """The barring levels that the network confirmed, one per service."""
+        async with self.world.parts.make_work() as work:
+            return [one.barring_level for one in await work.accounts.services(self.account_id)]
+
+    async def reaches(self, level: str, days: float) -> None:
+        """Wait until every service is at this level."""
+
+        async def there() -> bool:
+            return set(await self.levels()) == {level}
+
+        await self.world.until(there, days, f"is not barred to level {level}", self.story)
+
+    async def stands(self, state: str, days: float = 20) -> None:
+        """Wait until the account's process shows this state."""
+
+        async def there() -> bool:
+            return (await self.view()).collection_state == state
+
+        await self.world.until(there, days, f"does not stand at {state}", self.story)
+
+    async def story(self) -> str:
+        """What happened so far, for a failing test."""
+        lines = [f"{one.at:%m-%d %H:%M} {one.kind}: {one.summary}" for one in await self.timeline()]
+        return "\n".join([self.account_id, *lines, str(await self.view())])
+
+    async def timeline(self) -> list[Any]:
+        async with self.world.parts.make_work() as work:
+            return list(await work.timeline.of(self.account_id))
+
+    async def command(self, update: str, command: Command) -> CommandResult:
+        """Give the account's process a command."""
+        return await self.world.parts.process.command(self.workflow_id, update, command)
+
+    async def view(self) -> AccountView:
+        return await self.world.parts.process.view(self.workflow_id)
 
 
 def _a_month_before(day: datetime) -> datetime:

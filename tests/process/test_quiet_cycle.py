@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.process.people import FEE_MINOR, a_customer
+from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
 
 MOST_EVENTS = 60
@@ -13,11 +13,11 @@ EVENTS_PER_MESSAGE = 4
 BYTES_PER_MESSAGE = 1_000  # a message with the look it causes
 
 
-async def _first_run(world: World, account: dict[str, Any]) -> list[Any]:
+async def _first_run(world: World, account: Customer) -> list[Any]:
     """The events of the account's first run, once it continued as new."""
 
     async def finished() -> list[Any] | None:
-        query = f'WorkflowId = "{world.workflow_id(account)}" AND ExecutionStatus = "ContinuedAsNew"'
+        query = f'WorkflowId = "{account.workflow_id}" AND ExecutionStatus = "ContinuedAsNew"'
         async for execution in world.temporal.list_workflows(query):
             handle = world.temporal.get_workflow_handle(execution.id, run_id=execution.run_id)
             return [event async for event in handle.fetch_history_events()]
@@ -34,8 +34,8 @@ async def test_a_card_customer_is_billed_told_debited_and_thanked_within_the_bud
     assert len(events) <= MOST_EVENTS + EVENTS_PER_MESSAGE * messages, names
     assert sum(event.ByteSize() for event in events) <= MOST_BYTES + BYTES_PER_MESSAGE * messages
     async with world.parts.make_work() as work:
-        assert await work.ledger.open_invoices(account["account_id"]) == []
-        kinds = [notice.kind for notice in reversed(await work.notices.of(account["account_id"]))]
-        attempts = await work.payments.attempts(account["account_id"])
+        assert await work.ledger.open_invoices(account.account_id) == []
+        kinds = [notice.kind for notice in reversed(await work.notices.of(account.account_id))]
+        attempts = await work.payments.attempts(account.account_id)
     assert [str(kind) for kind in kinds] == ["ready", "reminder", "thank_you"]
     assert [attempt.received_minor for attempt in attempts] == [FEE_MINOR]

@@ -17,7 +17,6 @@ from sqlalchemy.pool import NullPool
 from temporalio.client import Client
 
 from api.app import create_app
-from billing.messages.identities import account_workflow_id
 from billing.messages.upkeep import UpkeepState
 from billing.persistence.clock_segments import SegmentClock, begin_segment
 from evenflow.parts import Parts, build_parts, container_of
@@ -58,7 +57,11 @@ class World:
         return answer.json()
 
     async def until(
-        self, what: Callable[[], Awaitable[Found | None]], days: float = 40, why: str = "it did not happen"
+        self,
+        what: Callable[[], Awaitable[Found | None]],
+        days: float = 40,
+        why: str = "it did not happen",
+        story: Callable[[], Awaitable[str]] | None = None,
     ) -> Found:
         """Look again and again until ``what`` answers something, for at most so many business days."""
         last = self.now() + timedelta(days=days)
@@ -66,16 +69,14 @@ class World:
             found = await what()
             if found:
                 return found
-            assert self.now() < last, f"{why} within {days} business days"
+            if self.now() >= last:
+                raise AssertionError(f"{why} within {days} business days\n{await story() if story else ''}")
             await asyncio.sleep(0.1)
 
     async def until_business(self, instant: datetime) -> None:
         """Let business time pass."""
         while self.now() < instant:
             await asyncio.sleep(0.05)
-
-    def workflow_id(self, account: dict[str, Any]) -> str:
-        return account_workflow_id(account["brand"], account["number"])
 
 
 @asynccontextmanager

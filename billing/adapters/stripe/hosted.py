@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import stripe
 
 from billing.adapters.stripe import reading
 from billing.adapters.stripe.failures import looking
+from billing.domain.errors import NotFound
 from billing.ports.payment_provider import (
     ActionRequired,
     Cancelled,
@@ -82,8 +85,8 @@ class StripePages:
         return HostedPage(session.id, session.url or "")
 
     async def finished_setup(self, reference: str) -> MethodFacts | None:
-        """The method left on a setup page (``cs_...``) or by a setup intent (``seti_...``)."""
-        with looking():
+        """The method left on a setup page (``cs_...``) or by a setup intent (``seti_...``). Raises NotFound."""
+        with looking(), _known(reference):
             if reference.startswith("cs_"):
                 session = await self._client.v1.checkout.sessions.retrieve_async(reference)
                 reference = reading.identity_of(session.to_dict().get("setup_intent"))
@@ -94,6 +97,18 @@ class StripePages:
         if body["status"] != "succeeded":
             return None
         return reading.method_facts(body["payment_method"], body.get("mandate"))
+
+
+@contextmanager
+def _known(reference: str) -> Iterator[None]:
+    """A reference the provider has never given out is the caller's mistake and not our configuration's."""
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        if error.code != "resource_missing":
+            raise
+        remedy = "Use the reference answered when the page was opened."
+        raise NotFound("There is no such setup page.", field="reference", value=reference, remedy=remedy) from error
 
 
 def _session_params(command: PaySessionCommand) -> Any:

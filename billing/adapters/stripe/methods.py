@@ -44,8 +44,9 @@ class StripeMethods:
         except ProviderFault as fault:
             if isinstance(fault.__cause__, stripe.CardError):
                 raise _unable(provider_method, "The bank declines this card.") from fault
-            if isinstance(fault.__cause__, stripe.InvalidRequestError) and fault.__cause__.code == "resource_missing":
-                raise _unable(provider_method, "The provider knows no such method.") from fault
+            if isinstance(fault.__cause__, stripe.InvalidRequestError):
+                # All else in these requests is constant: what the provider minds is the method.
+                raise _unable(provider_method, "The provider does not know this method, or not for us.") from fault
             raise
         body = intent.to_dict()
         if body["status"] != "succeeded":
