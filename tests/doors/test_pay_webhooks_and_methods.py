@@ -150,6 +150,13 @@ async def test_a_method_left_on_the_hosted_page_is_stored_when_the_customer_is_b
     assert (stored[0]["kind"], stored[0]["last_four"], stored[0]["mandate_status"]) == ("sepa_debit", "3000", "active")
 
 
+async def test_a_setup_page_nobody_opened_is_404(counter: Counter) -> None:
+    complete = f"{counter.account}/payment-methods/setup/complete"
+    for reference in ("cs_test_never", "seti_never"):
+        answer = await counter.client.post(complete, json={"reference": reference})
+        assert (answer.status_code, answer.json()["field"]) == (404, "reference")
+
+
 async def test_payments_are_listed_newest_first(counter: Counter) -> None:
     await counter.till.a_card()
     for _ in range(2):

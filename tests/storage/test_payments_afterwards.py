@@ -218,6 +218,16 @@ async def test_scenario_24_while_a_debit_is_in_flight_the_page_is_not_opened(til
     assert (page.url, "on its way" in page.reason) == ("", True)
 
 
+async def test_a_newer_invoice_can_be_paid_while_an_older_one_is_in_flight(till: TillWorld) -> None:
+    older, attempt_id = await _a_debit(till)
+    newer = await till.an_invoice(1000)
+    page = await _session(till, newer)
+    await _customer_pays(page.url)
+    paid = await till.settle(page.attempt_id)
+    assert (page.amount_minor, paid.settled_invoice_ids, await till.open_of(older)) == (1000, (newer,), 4210)
+    assert (await till.settle(attempt_id)).status == PaymentStatus.PENDING
+
+
 async def test_a_debit_closes_the_open_page_first(till: TillWorld) -> None:
     await till.a_card()
     invoice = await till.an_announced_invoice(4210)
