@@ -29,10 +29,13 @@ DEMO_BEGINS = datetime(2027, 1, 1, 0, 0, tzinfo=UTC)
 _SIGNALS_AT_ONCE = 50
 
 
-async def resume_clock(stack: RunningStack) -> None:
-    """Before the worker starts: begin a segment where business time was last seen, and tell all who wait by it."""
+async def resume_clock(stack: RunningStack, begins: datetime = DEMO_BEGINS) -> None:
+    """Before the worker starts: begin a segment where business time was last seen, and tell all who wait by it.
+
+    ``begins`` is where accelerated time starts the first time.
+    """
     engine = create_engine(stack.database_url, poolclass=NullPool)
-    segment = await asyncio.to_thread(begin_segment, engine, stack.clock_rate, DEMO_BEGINS, datetime.now(UTC))
+    segment = await asyncio.to_thread(begin_segment, engine, stack.clock_rate, begins, datetime.now(UTC))
     if segment.is_normal_time:
         return
     await _tell_the_simulator(stack, segment)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from httpx import TransportError
+
 from evenflow.demo.doors import Doors, Refused, persistently
 from evenflow.demo.facts import Facts
 from evenflow.demo.roster import Customer
@@ -64,8 +66,8 @@ class Customers:
                 at = datetime.fromisoformat(message["business_time"])
                 if mark in self._answered or not _says(message, habit.phrases) or now < at + timedelta(days=habit.days):
                     continue
-                await habit.act(Visit(customer, facts, message, self._doors))
-                self._answered.add(mark)
+                if await _tried(habit, Visit(customer, facts, message, self._doors)):
+                    self._answered.add(mark)
 
     async def _inbox(self, customer: Customer) -> list[dict[str, Any]]:
         """Emails and SMS to this customer, oldest first."""
@@ -74,6 +76,15 @@ class Customers:
             answer = await self._doors.world.get("/inbox.json", to=address)
             found += answer["messages"]
         return sorted(found, key=lambda message: str(message["real_time"]))
+
+
+async def _tried(habit: Habit, visit: Visit) -> bool:
+    """Act; a door that says no today is tried again later, as people do."""
+    try:
+        await habit.act(visit)
+    except (Refused, TransportError):
+        return False
+    return True
 
 
 def _says(message: Mapping[str, Any], phrases: tuple[str, ...]) -> bool:

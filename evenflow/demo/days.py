@@ -51,6 +51,8 @@ async def live_through(
             together.create_task(_take_usage(doors, usage, clock))
             together.create_task(_act(doors, engine, customers, clock))
             together.create_task(_watch(engine, display, clock))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
     finally:
         display.close()
         await engine.dispose()
@@ -73,9 +75,8 @@ class _Clock:
 
     async def until(self, instant: datetime) -> None:
         """Wait, but not beyond the end."""
-        until = min(instant, self.ends_at)
-        while self.now() < until:
-            await asyncio.sleep(self.pause)
+        left = self._segment.real_duration(min(instant, self.ends_at) - self.now())
+        await asyncio.sleep(max(0.0, left.total_seconds()))
 
 
 async def _take_usage(doors: Doors, usage: UsageFolder, clock: _Clock) -> None:

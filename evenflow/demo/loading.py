@@ -49,15 +49,15 @@ async def load_accounts(doors: Doors, customers: Sequence[Customer], say: Say) -
 async def _load(doors: Doors, customer: Customer) -> None:
     account = await doors.api.post("/v1/accounts", customer.as_account())
     account_id = str(account["account_id"])
+    await _leave_method(doors, account_id, customer)
     if customer.setting.script:
         await _script(doors, account_id, customer)
-    await _leave_method(doors, account_id, customer)
     if customer.setting.credit_minor:
         await _credit(doors, account_id, customer)
 
 
 async def _script(doors: Doors, account_id: str, customer: Customer) -> None:
-    """What becomes of the account's first attempts, as the provider will tell it."""
+    """What becomes of the account's first attempts; written last, for storing the method is no attempt."""
     body = {"subject": f"metadata.account_id:{account_id}", "outcomes": list(customer.setting.script)}
     await doors.world.post("/_control/scripts", body)
 

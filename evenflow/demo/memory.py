@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evenflow.stack.directory import DataDirectory
 from evenflow.stack.errors import StackError
+from evenflow.stack.postgres import home_elsewhere
 
 FILE = "demo.json"
 # Kept when a demonstration begins anew: who runs, and the directory itself.
@@ -73,4 +74,4 @@ def _forget(directory: DataDirectory) -> None:
                 shutil.rmtree(child)
             else:
                 child.unlink()
-    DataDirectory(directory.path)
+        shutil.rmtree(home_elsewhere(directory.path), ignore_errors=True)

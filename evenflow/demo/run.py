@@ -8,26 +8,33 @@ again. Business time goes on from where it was seen last, so a killed demonstrat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+from evenflow.business_clock import resume_clock
 from evenflow.demo.days import live_through
-from evenflow.demo.doors import open_doors
+from evenflow.demo.doors import Refused, open_doors
 from evenflow.demo.loading import load_accounts, load_catalogue
 from evenflow.demo.memory import Memory, recall, remember
 from evenflow.demo.roster import roster
 from evenflow.demo.summary import summarize
 from evenflow.demo.usage import UsageFolder
 from evenflow.stack.assembly import StackOptions, run_stack
+from evenflow.stack.errors import StackError
 from evenflow.stack.running import RunningStack
 
 # Any pace but the normal one makes the vendors simulated ones; this one hardly moves.
 STANDING = 1.001
 DAY_SECONDS = 86_400
+# Half a day before the first bill is due, so that everything has started when it is.
+CLOCK_STARTS = datetime(2026, 12, 31, 12, tzinfo=UTC)
+WIDTH_OF_A_PIPE = 150
 
 
 def run_demo(
@@ -44,7 +51,7 @@ def run_demo(
 
     Raises StackError in one sentence when it cannot start, StoppedByUser on Ctrl-C.
     """
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE)
     memory = recall(data_dir, Memory(accounts, days, day_seconds), fresh=fresh)
     demo = Demo(data_dir, dict(ports), memory, console)
     return asyncio.run(demo.run(leave=leave))
@@ -72,9 +79,13 @@ class Demo:
         self._note(finished=True)
         return code if leave else await self._with_stack(STANDING, partial(self._stay, code=code))
 
-    async def _with_stack(self, rate: float, main: object) -> int:
-        options = StackOptions(self.data_dir, self.ports, clock_rate=rate)
-        return await run_stack(options, main, self._say)  # type: ignore[arg-type]
+    async def _with_stack(self, rate: float, main: Callable[[RunningStack], Awaitable[int]]) -> int:
+        begin = partial(resume_clock, begins=CLOCK_STARTS)
+        options = StackOptions(self.data_dir, self.ports, clock_rate=rate, resume_clock=begin)
+        try:
+            return await run_stack(options, main, self._say)
+        except Refused as refusal:
+            raise StackError(f"The demonstration was refused: {refusal}") from refusal
 
     async def _load(self, stack: RunningStack) -> int:
         self._say("Loading two brands and their accounts")

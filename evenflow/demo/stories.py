@@ -63,7 +63,7 @@ SETTINGS: tuple[Setting, ...] = (
         discounts=({"code": "staff", "name": "Medewerker", "percent": "100"},),
     ),
     Setting(Story.DECLINED_PAYLINK, "brio", 7, ("brio-light",), "pm_card_visa", 26, script=("insufficient_funds",)),
-    Setting(Story.FULL_BAR, "brio", 2, ("brio-more",), "pm_card_visa_chargeDeclinedInsufficientFunds", 54),
+    Setting(Story.FULL_BAR, "brio", 2, ("brio-more",), "pm_card_chargeCustomerFail", 54),
     Setting(Story.DECLINED_RETRY, "vonk", 8, ("vonk-plus",), "pm_card_visa", 34, script=("insufficient_funds",)),
     Setting(
         Story.DEBIT_FAILS_LATER,
@@ -74,7 +74,7 @@ SETTINGS: tuple[Setting, ...] = (
         34,
         script=({"outcome": "insufficient_funds", "business_days": 4},),
     ),
-    Setting(Story.AUTHENTICATION, "brio", 10, ("brio-more",), "pm_card_authenticationRequired", 26),
+    Setting(Story.AUTHENTICATION, "brio", 10, ("brio-more",), "pm_card_visa", 26, script=("authentication_required",)),
     Setting(Story.DISPUTE, "vonk", 11, ("vonk-plus",), "pm_card_chargeCustomerFail", 30),
     Setting(Story.CHARGEBACK, "brio", 12, ("brio-light",), "pm_card_visa", 28),
     Setting(Story.MANDATE_REVOKED, "vonk", 13, ("vonk-basis",), "pm_sepaDebit_success_fr", 26),

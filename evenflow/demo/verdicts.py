@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
 
 from evenflow.demo.facts import Facts
 from evenflow.demo.roster import Customer
@@ -49,16 +48,22 @@ def judge(customer: Customer, facts: Facts, today: date) -> Verdict:
     seen = tuple(step.words for step in steps if not step.never and step.seen(facts))
     missing = tuple(step.words for step in steps if not step.never and not step.seen(facts))
     wrong = tuple(step.words for step in steps if step.never and step.seen(facts))
-    is_over = today > customer.first_close + timedelta(days=customer.setting.days)
+    is_over = today > _begins(customer, facts) + timedelta(days=customer.setting.days)
+    return Verdict(customer, _outcome(missing, wrong, is_over=is_over), seen, missing, wrong)
+
+
+def _begins(customer: Customer, facts: Facts) -> date:
+    """The close of the first cycle; on a slow machine bills come later, and everything after them too."""
+    if facts.first is None:
+        return customer.first_close
+    billed: date = facts.first.issued_at.date()
+    return max(customer.first_close, billed - timedelta(days=1))
+
+
+def _outcome(missing: tuple[str, ...], wrong: tuple[str, ...], *, is_over: bool) -> Outcome:
     if wrong or (missing and is_over):
-        outcome = Outcome.WRONG
-    else:
-        outcome = Outcome.UNFINISHED if missing else Outcome.AS_EXPECTED
-    return Verdict(customer, outcome, seen, missing, wrong)
-
-
-def _first(facts: Facts) -> Any:
-    return facts.first
+        return Outcome.WRONG
+    return Outcome.UNFINISHED if missing else Outcome.AS_EXPECTED
 
 
 def _sent(kind: str, words: str) -> Step:
@@ -70,7 +75,7 @@ def _never_sent(kind: str, words: str) -> Step:
 
 
 def _paid(facts: Facts) -> bool:
-    return facts.first is not None and facts.first.total_minor > 0 and facts.first.open_minor == 0
+    return facts.first is not None and bool(facts.first.total_minor > 0 and facts.first.open_minor == 0)
 
 
 def _debit(status: str, category: str = "") -> Seen:
@@ -91,7 +96,8 @@ def _debited_twice(facts: Facts) -> bool:
     if invoice is None:
         return False
     own = [one for one in facts.attempts if one.attempt_id.rpartition("-")[0] == invoice.invoice_id]
-    return sum(one.received_minor for one in own if one.status == "succeeded") > max(0, invoice.total_minor)
+    received = sum(int(one.received_minor) for one in own if one.status == "succeeded")
+    return received > max(0, int(invoice.total_minor))
 
 
 def _case(outcome: str) -> Seen:

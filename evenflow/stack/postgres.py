@@ -180,8 +180,7 @@ def _reachable_home(directory: Path, run_as: RunAs | None, say: Callable[[str], 
     """A directory below ``directory`` owned by the user PostgreSQL runs as, or one below /var/tmp if out of reach."""
     home = directory / "postgres"
     if run_as is not None and not _can_run(run_as, "/bin/sh", "-c", 'test -x "$0"', str(directory)):
-        mark = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
-        home = FALLBACK_ROOT / f"evenflow-data-{mark}"
+        home = home_elsewhere(directory)
         say(f"PostgreSQL's data lies in {home}, because user {run_as.name} cannot reach {directory}.")
     home.mkdir(mode=0o700, exist_ok=True)
     if run_as is not None:
@@ -189,6 +188,12 @@ def _reachable_home(directory: Path, run_as: RunAs | None, say: Callable[[str], 
             raise StackError(f"{home} belongs to another user and is not trusted: remove it and start again.")
         os.chown(home, run_as.user_id, run_as.group_id, follow_symlinks=False)
     return home
+
+
+def home_elsewhere(directory: Path) -> Path:
+    """Where the data of ``directory`` lies when the user PostgreSQL runs as cannot reach it."""
+    mark = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]
+    return FALLBACK_ROOT / f"evenflow-data-{mark}"
 
 
 def _can_run(run_as: RunAs, *command: str) -> bool:
