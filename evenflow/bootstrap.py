@@ -15,6 +15,7 @@ from api.app import create_app
 from fastapi import FastAPI
 
 from billing.messages.upkeep import UpkeepState
+from billing.services.dunning_policies import ensure_default
 from evenflow.parts import build_parts, container_of, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
@@ -43,6 +44,7 @@ async def run_worker() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     client = await parts.process.client()
+    await ensure_default(parts.make_work, parts.clock)
     await parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment()))
     async with AsyncExitStack() as running:
         running.push_async_callback(parts.close)

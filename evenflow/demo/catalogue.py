@@ -37,6 +37,21 @@ BRANDS: tuple[dict[str, Any], ...] = (
     },
 )
 
+# The usual ladder, under the code that both brands name.
+DUNNING_POLICY: dict[str, Any] = {
+    "code": "default",
+    "steps": [
+        {"day": 0, "action": "failed_notice"},
+        {"day": 3, "action": "retry"},
+        {"day": 3, "action": "reminder"},
+        {"day": 10, "action": "warn"},
+        {"day": 17, "action": "bar_outgoing"},
+        {"day": 31, "action": "bar_full"},
+        {"day": 60, "action": "hand_over"},
+    ],
+    "bar_threshold_minor": 1000,
+}
+
 
 def _fee(amount: str, name: str = "Monthly fee") -> dict[str, Any]:
     return {"code": "fee", "name": name, "model": "recurring", "fee": amount}

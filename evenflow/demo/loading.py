@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evenflow.demo.catalogue import BRANDS, PLANS
+from evenflow.demo.catalogue import BRANDS, DUNNING_POLICY, PLANS
 from evenflow.demo.doors import Doors, Refused
 from evenflow.demo.roster import Customer
 
@@ -16,7 +16,8 @@ Say = Callable[[str], None]
 
 
 async def load_catalogue(doors: Doors) -> None:
-    """Both brands with their plans; what is there already stays."""
+    """The dunning policy and both brands with their plans; what is there already stays."""
+    await doors.api.post("/v1/dunning-policies", {"definition": DUNNING_POLICY})
     for brand in BRANDS:
         try:
             await doors.api.post("/v1/brands", brand)

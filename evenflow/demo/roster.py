@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import cycle
+from itertools import count, cycle, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ COUNTRIES = {brand["brand"]: brand["country"] for brand in BRANDS}
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One account to open: ``number`` is its account number, ``position`` its place in the roster."""
+    """One account to open: ``number`` is its account number, ``position`` its place among its brand's."""
 
     position: int
     number: str
@@ -71,7 +71,7 @@ class Customer:
             if plan == "vonk-thuis":
                 found.append({"kind": "internet", "identifier": f"vonk-thuis-{self.number}", "plan_code": plan})
             else:
-                number = people.mobile(self.brand, self.position + 400 * place)
+                number = people.mobile(self.brand, self.position + 50_000 * place)
                 found.append({"kind": "mobile", "identifier": number, "plan_code": plan})
         return found
 
@@ -105,12 +105,11 @@ _A_BUSINESS: dict[str, Any] = {
 
 def roster(accounts: int) -> list[Customer]:
     """So many accounts: the stories first, then quiet customers on every day that is left, then more of them."""
-    settings = [setting for setting, _ in zip(_settings(), range(accounts), strict=False)]
-    return [Customer(place, f"{_letter(one.brand)}{100_001 + place}", one) for place, one in enumerate(settings)]
-
-
-def _letter(brand: str) -> str:
-    return brand[0].upper()
+    positions = {brand: count() for brand in ZONES}
+    return [
+        Customer(next(positions[setting.brand]), f"{setting.brand[0].upper()}{100_001 + place}", setting)
+        for place, setting in enumerate(islice(_settings(), accounts))
+    ]
 
 
 def _settings() -> Iterator[Setting]:
