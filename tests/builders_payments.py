@@ -153,6 +153,13 @@ class TillWorld:
             await work.notices.change(self.account_id, notice.notice_id, {"in_time": in_time})
             await work.commit()
 
+    async def thank(self, attempt_id: str) -> None:
+        """The thank-you was written to the customer."""
+        async with self.work() as work:
+            key = NoticeKey(self.account_id, attempt_id, NoticeKind.THANK_YOU, "", "email")
+            await work.notices.add(NewNotice(key, NoticeStatus.ACCEPTED, "sanne@example.com", "en", self.clock.now()))
+            await work.commit()
+
     async def an_announced_invoice(self, total_minor: int = 4210, lead_days: int = 0) -> str:
         """An invoice whose debit was announced for ``lead_days`` from today."""
         invoice_id = await self.an_invoice(total_minor)

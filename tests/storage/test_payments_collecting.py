@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from billing.adapters.stripe import StripePayments
 from billing.domain.ledger import credit_note_issued
 from billing.messages.payments import MethodReview, PaymentStatus, RetryPlanRequest
 from billing.ports.payment_provider import MerchantFault, ProviderBusy
+from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from tests.builders_payments import TillWorld, a_till
@@ -236,3 +238,49 @@ async def test_a_paid_invoice_is_not_collected(till: TillWorld) -> None:
 async def test_without_a_method_there_is_no_debit(till: TillWorld) -> None:
     result = await till.service.collect(till.a_request(await till.an_announced_invoice(4210)))
     assert result.status == PaymentStatus.METHOD_MISSING
+
+
+class Killed(BaseException):
+    """The worker is gone."""
+
+
+@pytest.mark.parametrize("boundary", ["after the commit", "after the charge", "after the booking"])
+async def test_scenario_11_a_worker_killed_anywhere_charges_and_books_once(
+    till: TillWorld, monkeypatch: pytest.MonkeyPatch, boundary: str
+) -> None:
+    await till.a_card()
+    invoice = await till.an_announced_invoice(4210)
+    request = till.a_request(invoice)
+    collect, book = till.provider.collect, PaymentCalls.book
+
+    async def killed_before(*_: Any) -> Any:
+        raise Killed
+
+    async def killed_after_booking(*given: Any) -> Any:
+        await book(*given)
+        raise Killed
+
+    with monkeypatch.context() as once:
+        if boundary == "after the commit":
+            once.setattr(till.provider, "collect", killed_before)
+        elif boundary == "after the charge":
+            once.setattr(PaymentCalls, "book", killed_before)
+        else:
+            once.setattr(PaymentCalls, "book", killed_after_booking)
+        with pytest.raises(Killed):
+            await till.service.collect(request)
+    assert till.provider.collect == collect
+    resumed = await till.service.collect(request)
+    # The thanks are still due: nobody has heard of the payment.
+    assert (resumed.status, resumed.received_minor, resumed.settled_invoice_ids) == ("succeeded", 4210, (invoice,))
+    assert await _is_charged_once(till)
+
+
+async def test_the_thanks_are_reported_until_they_are_written(till: TillWorld) -> None:
+    await till.a_card()
+    request = till.a_request(await till.an_announced_invoice(4210))
+    await till.service.collect(request)
+    before = await till.settle(request.attempt_id)
+    await till.thank(request.attempt_id)
+    after = await till.settle(request.attempt_id)
+    assert (before.received_minor, after.received_minor) == (4210, 0)
