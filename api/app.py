@@ -28,6 +28,7 @@ from api.routers import (
     payments,
     plans,
     pricing,
+    reference,
     services,
     usage,
 )
@@ -66,6 +67,7 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    reference.router,
     console.router,
 )
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import structlog
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from api.console.bars import distributions
@@ -25,6 +26,11 @@ from billing.services.usage_balance import AccountBalance
 router = APIRouter(prefix="/console", include_in_schema=False)
 _log = structlog.get_logger()
 PAGE_SIZE = 50
+
+
+def _or_none(value: object) -> object:
+    """A form without JavaScript sends what was left open as an empty text."""
+    return value or None
 
 
 @router.get("")
@@ -47,7 +53,7 @@ async def accounts(
     container: ContainerDep,
     caller: ConsoleCaller,
     q: Annotated[str, Query(max_length=100)] = "",
-    cycle_day: Annotated[int | None, Query(ge=1, le=31)] = None,
+    cycle_day: Annotated[Annotated[int, Field(ge=1, le=31)] | None, BeforeValidator(_or_none), Query()] = None,
     in_dunning: bool = False,
     after: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:

@@ -8,11 +8,17 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.domain.cycle_calendar import CycleDay
+from billing.domain.cycle_dates import MethodKind
+from billing.domain.cycle_plan import preview_cycles
+from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.ledger import LedgerAccount
-from billing.persistence.tables import dunning, invoicing, notices, payments
+from billing.messages.account import AccountState
+from billing.persistence.tables import dunning, invoicing, notices, payments, usage
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Brand, TimelineEntry
 from tests.builders import a_brand, a_plan, a_service, an_account
+from tests.builders_usage import a_cycle
 from tests.doors.doors_world import NOW
 
 FULL_ACCOUNT = "acc_1001"
@@ -21,8 +27,14 @@ DEFINITION: dict[str, Any] = {
     "code": "vonk-basis",
     "name": "Vonk Basis",
     "currency": "EUR",
-    "prices": [{"code": "fee", "name": "Fee", "model": "recurring", "fee": "15.00"}],
+    "prices": [
+        {"code": "fee", "name": "Fee", "model": "recurring", "fee": "15.00"},
+        {"code": "calls", "name": "Calls", "model": "per_unit", "meter": "voice", "unit_size": 60, "rate": "0.12"},
+    ],
+    "allowances": [{"code": "minutes", "name": "100 minutes", "meter": "voice", "quantity": 6000}],
 }
+A_CYCLE_PLAN = preview_cycles(CycleDay(1), "Europe/Amsterdam", NOW, 1, CyclePolicy(), MethodKind.SEPA_DEBIT)[0]
+RUNNING = AccountState(FULL_ACCOUNT, "vonk", "A100001", A_CYCLE_PLAN)
 
 
 async def fill(work: SqlUnitOfWork, accounts: int = 40) -> None:
@@ -32,6 +44,8 @@ async def fill(work: SqlUnitOfWork, accounts: int = 40) -> None:
     await work.accounts.add_plan(a_plan(DEFINITION))
     for place in range(accounts):
         await _add_account(work, place)
+    await work.accounts.add_cycle(a_cycle(FULL_ACCOUNT))
+    await _add_usage(work.connection)
     await _add_documents(work.connection)
     await _add_payments(work.connection)
     await _add_notices(work.connection)
@@ -50,6 +64,19 @@ async def _add_account(work: SqlUnitOfWork, place: int) -> None:
 
 def _level(place: int) -> str:
     return "outgoing" if place == 0 else "none"
+
+
+async def _add_usage(connection: AsyncConnection) -> None:
+    counted = {"events": 12, "quantity": 4500, "amount": 0, "counted_at": NOW - timedelta(minutes=3)}
+    counter = {
+        "service_id": "svc_1001",
+        "plan_code": "vonk-basis",
+        "plan_version": 1,
+        "price_code": "calls",
+        "band": "",
+    }
+    values = {"account_id": FULL_ACCOUNT, "cycle_number": 1} | counter | counted
+    await connection.execute(insert(usage.usage_counters).values(values))
 
 
 async def _add_documents(connection: AsyncConnection) -> None:

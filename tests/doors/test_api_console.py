@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from billing.messages.account import AccountView
 from billing.persistence.unit_of_work import SqlUnitOfWork
-from tests.doors.console_data import FULL_ACCOUNT, fill
+from tests.doors.console_data import FULL_ACCOUNT, RUNNING, fill
 from tests.doors.doors_world import ADMIN_KEY, NOW, DoorsWorld, a_doors_world
 
 PAGES = ("/console", "/console/accounts", f"/console/accounts/{FULL_ACCOUNT}")
@@ -100,12 +101,35 @@ async def test_an_account_shows_documents_payments_notices_case_and_reasons(worl
     for words in ("V15-2027-000001", "€42.10", "insufficient funds AM04", "sendgrid", "policy default version 1"):
         assert words in shown
     assert "day 17: bar outgoing" in shown
+    assert "No process runs" in shown
+
+
+async def test_an_account_shows_what_comes_next_and_the_live_balance(world: DoorsWorld) -> None:
+    await world.process.start_account(RUNNING)
+    await sign_in(world)
+    shown = (await world.client.get(f"/console/accounts/{FULL_ACCOUNT}")).text
+    assert "4500 of 6000" in shown
+    assert "€15.00" in shown
+    assert "Issue" in shown
+
+
+async def test_an_account_is_shown_while_the_process_server_is_away(
+    world: DoorsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(workflow_id: str) -> AccountView:
+        raise ConnectionError(workflow_id)
+
+    monkeypatch.setattr(world.process, "view", away)
+    await sign_in(world)
+    answer = await world.client.get(f"/console/accounts/{FULL_ACCOUNT}")
+    assert answer.status_code == 200
+    assert "does not answer just now" in answer.text
 
 
 async def test_accounts_are_searched_by_number_and_name(world: DoorsWorld) -> None:
     await sign_in(world)
     for query, number in (("A100003", 1), ("li wei", 8), ("nobody at all", 0)):
-        shown = (await world.client.get("/console/accounts", params={"q": query})).text
+        shown = (await world.client.get("/console/accounts", params={"q": query, "cycle_day": ""})).text
         assert shown.count('<th scope="row">') == number
     assert "No account matches" in shown
 
