@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,16 +61,17 @@ class BodyLimit:
             await _too_large(limit)(scope, receive, send)
             return
         guard = _Guard(limit, receive, send)
-        try:
+        with suppress(BodyTooLarge):
             await self._app(scope, guard.receive, guard.send)
-        except BodyTooLarge:
-            if guard.has_answered:
-                raise
+        if guard.is_over and not guard.has_answered:
             await _too_large(limit)(scope, receive, send)
 
 
 class _Guard:
-    """Counts what is read of one request, and knows whether an answer has begun."""
+    """Counts what is read of one request, and knows whether an answer has begun.
+
+    Once the body is over the limit no other answer goes out: whoever reads it may take the end of it for a mistake.
+    """
 
     def __init__(self, limit: int, receive: Receive, send: Send) -> None:
         self._left = limit
@@ -76,14 +79,20 @@ class _Guard:
         self._send = send
         self.has_answered = False
 
+    @property
+    def is_over(self) -> bool:
+        return self._left < 0
+
     async def receive(self) -> Message:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
-        if self._left < 0:
+        if self.is_over:
             raise BodyTooLarge
         return message
 
     async def send(self, message: Message) -> None:
+        if self.is_over and not self.has_answered:
+            return
         self.has_answered = True
         await self._send(message)
 

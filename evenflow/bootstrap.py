@@ -11,9 +11,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from api.app import create_app
 from fastapi import FastAPI
 
+from api.app import create_app
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
 from evenflow.parts import build_parts, container_of, read_clock

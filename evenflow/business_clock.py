@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from sqlalchemy import Engine, create_engine, select, text
@@ -29,13 +29,14 @@ DEMO_BEGINS = datetime(2027, 1, 1, 0, 0, tzinfo=UTC)
 _SIGNALS_AT_ONCE = 50
 
 
-async def resume_clock(stack: RunningStack, begins: datetime = DEMO_BEGINS) -> None:
+async def resume_clock(stack: RunningStack, begins: datetime = DEMO_BEGINS, standing: timedelta = timedelta(0)) -> None:
     """Before the worker starts: begin a segment where business time was last seen, and tell all who wait by it.
 
-    ``begins`` is where accelerated time starts the first time.
+    ``begins`` is where accelerated time starts the first time, ``standing`` how long (real) it waits for the parts.
     """
     engine = create_engine(stack.database_url, poolclass=NullPool)
-    segment = await asyncio.to_thread(begin_segment, engine, stack.clock_rate, begins, datetime.now(UTC))
+    now = datetime.now(UTC)
+    segment = await asyncio.to_thread(begin_segment, engine, stack.clock_rate, begins, now, standing)
     if segment.is_normal_time:
         return
     await _tell_the_simulator(stack, segment)

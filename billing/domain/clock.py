@@ -18,7 +18,8 @@ class ClockSegment:
     """One stretch of business time.
 
     ``real_start`` and ``business_start`` are aware UTC instants of the same moment; ``rate`` is business seconds per
-    real second (1 in production, 17,280 when a day passes in five seconds).
+    real second (1 in production, 17,280 when a day passes in five seconds). Before ``real_start`` business time stands
+    still, so that a segment may begin a little later than it is made known.
     """
 
     real_start: datetime
@@ -43,7 +44,7 @@ class ClockSegment:
         """The business instant at a real instant."""
         if self.is_normal_time:
             return real
-        return self.business_start + (real - self.real_start) * self.rate
+        return self.business_start + (max(real, self.real_start) - self.real_start) * self.rate
 
     def real(self, business: datetime) -> datetime:
         """The real instant at which a business instant is reached."""

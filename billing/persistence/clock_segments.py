@@ -5,7 +5,7 @@ Read and written at a start and once a second, so plain blocking calls serve.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Select, desc, func, insert, select, update
@@ -34,19 +34,25 @@ def newest_segment(engine: Engine) -> ClockSegment:
     return NORMAL_TIME if row is None else ClockSegment(row.real_start, row.business_start, row.rate)
 
 
-def begin_segment(engine: Engine, rate: float, starts_at: datetime, now: datetime) -> ClockSegment:
+def begin_segment(
+    engine: Engine, rate: float, starts_at: datetime, now: datetime, standing: timedelta = timedelta(0)
+) -> ClockSegment:
     """Begin the segment of a started stack: from where business time was last seen, or ``starts_at`` the first time.
 
-    ``now`` is real time. Rate 1 on a database that never ran faster is normal time.
+    ``now`` is real time; business time stands still for ``standing`` of it, while the parts start. Rate 1 on a database
+    that never ran faster is normal time.
     """
+    begins = now + standing
     with engine.begin() as connection:
         row = (connection.execute(_newest())).first()
         if row is None:
-            first = NORMAL_TIME if rate == 1 else ClockSegment(now, starts_at, rate)
+            first = NORMAL_TIME if rate == 1 else ClockSegment(begins, starts_at, rate)
             segment = first
         else:
             last = ClockSegment(row.real_start, row.business_start, row.rate)
-            segment = last if last.is_normal_time and rate == 1 else last.continued_from(row.last_seen_real, now, rate)
+            segment = (
+                last if last.is_normal_time and rate == 1 else last.continued_from(row.last_seen_real, begins, rate)
+            )
         connection.execute(
             insert(clock_segments).values(
                 real_start=segment.real_start,

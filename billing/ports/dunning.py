@@ -22,8 +22,8 @@ class PolicyVersion:
 class Case:
     """One account's debt being pursued. The policy version is pinned when the case opens.
 
-    ``failures`` are tries that failed since then: ``{"attempt_id", "told"}``; each gets one failed notice. ``reason`` is
-    that of the last decision, ``next_action_at`` when it wants to look again.
+    ``failures`` are tries that failed since then: ``{"attempt_id", "told"}``; each gets one failed notice. ``reason``
+    is that of the last decision, ``next_action_at`` when it wants to look again.
     """
 
     account_id: str

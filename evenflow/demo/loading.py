@@ -12,6 +12,7 @@ from evenflow.demo.roster import Customer
 
 AT_ONCE = 4
 CONFLICT = 409
+LOOK_AGAIN_SECONDS = 0.5
 Say = Callable[[str], None]
 
 
@@ -27,6 +28,19 @@ async def load_catalogue(doors: Doors) -> None:
     for code, plans in PLANS.items():
         for plan in plans:
             await doors.api.post("/v1/plans", {"brand": code, "definition": plan})
+
+
+async def until_worked_on(doors: Doors, first: Customer) -> None:
+    """Open the first account, and wait until its process answers: then every part of the stack works."""
+    account = await doors.api.post("/v1/accounts", first.as_account())
+    while True:
+        try:
+            view = await doors.api.get(f"/v1/accounts/{account['account_id']}")
+        except Refused:
+            view = {}
+        if view.get("process"):
+            return
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def load_accounts(doors: Doors, customers: Sequence[Customer], say: Say) -> None:

@@ -17,13 +17,17 @@ _KEPT = ("lock",)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """``loaded``: every account is open. ``finished``: the last day has passed and the summary was shown."""
+    """``loaded``: every account is open. ``finished``: the last day has passed and the summary was shown.
+
+    ``start_seconds`` is how long this machine took to start the stack: so long business time waits at every start.
+    """
 
     accounts: int
     days: int
     day_seconds: float
     loaded: bool = False
     finished: bool = False
+    start_seconds: float = 0.0
 
 
 def recall(data_dir: Path, wanted: Memory, *, fresh: bool) -> Memory:

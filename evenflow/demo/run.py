@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from rich.console import Console
 from evenflow.business_clock import resume_clock
 from evenflow.demo.days import live_through
 from evenflow.demo.doors import Refused, open_doors
-from evenflow.demo.loading import load_accounts, load_catalogue
+from evenflow.demo.loading import load_accounts, load_catalogue, until_worked_on
 from evenflow.demo.memory import Memory, recall, remember
 from evenflow.demo.roster import roster
 from evenflow.demo.summary import summarize
@@ -34,6 +35,7 @@ STANDING = 1.001
 DAY_SECONDS = 86_400
 # Half a day before the first bill is due, so that everything has started when it is.
 CLOCK_STARTS = datetime(2026, 12, 31, 12, tzinfo=UTC)
+LONGEST_START_SECONDS = 120.0
 WIDTH_OF_A_PIPE = 150
 
 
@@ -66,6 +68,7 @@ class Demo:
         self.memory = memory
         self.console = console
         self.customers = roster(memory.accounts)
+        self._started_at = time.monotonic()
         self.usage = UsageFolder(self.data_dir / "usage", self.customers)
 
     async def run(self, *, leave: bool) -> int:
@@ -80,17 +83,24 @@ class Demo:
         return code if leave else await self._with_stack(STANDING, partial(self._stay, code=code))
 
     async def _with_stack(self, rate: float, main: Callable[[RunningStack], Awaitable[int]]) -> int:
-        begin = partial(resume_clock, begins=CLOCK_STARTS)
+        standing = timedelta(seconds=min(LONGEST_START_SECONDS, self.memory.start_seconds))
+        begin = partial(self._begin, standing=standing)
         options = StackOptions(self.data_dir, self.ports, clock_rate=rate, resume_clock=begin)
         try:
             return await run_stack(options, main, self._say)
         except Refused as refusal:
             raise StackError(f"The demonstration was refused: {refusal}") from refusal
 
+    async def _begin(self, stack: RunningStack, standing: timedelta) -> None:
+        self._started_at = time.monotonic()
+        await resume_clock(stack, CLOCK_STARTS, standing)
+
     async def _load(self, stack: RunningStack) -> int:
         self._say("Loading two brands and their accounts")
         async with open_doors(stack) as doors:
             await load_catalogue(doors)
+            await until_worked_on(doors, self.customers[0])
+            self.memory = replace(self.memory, start_seconds=time.monotonic() - self._started_at)
             await load_accounts(doors, self.customers, self._say)
             records = await self.usage.take_december(doors)
             self._say(f"{records} usage records of December are taken in")

@@ -71,7 +71,7 @@ def console(database_url: str, *, is_filled: bool, is_demo: bool) -> Iterator[st
             app.mount("/", world.app)
             yield
 
-    with served(FastAPI(lifespan=lifespan)) as address:
+    with served(FastAPI(lifespan=lifespan, openapi_url=None)) as address:
         yield address
 
 

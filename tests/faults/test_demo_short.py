@@ -23,9 +23,7 @@ def data_dir() -> Iterator[Path]:
 
 def demo(data_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from evenflow.cli.main import app; app()", "demo", "--data-dir", str(data_dir)]
-    return subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-    )
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 @pytest.fixture(scope="module")

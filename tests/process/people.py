@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from tests.builders import a_brand
 from tests.process.world import World
 
 FEE_MINOR = 1210  # 10.00 net and 21 % VAT
+CUSTOMERS: dict[str, Customer] = {}  # by story
 _numbers = itertools.count(200_001)
 
 PLAN = {
@@ -71,7 +73,10 @@ async def a_customer(
         (await world.simulator.post("/_control/scripts", json=body)).raise_for_status()
     if method:
         await world.parts.methods.add_method(account.account_id, method, "tests")
-    return Customer(world, account.account_id, account.brand, account.number, account.email)
+    customer = Customer(world, account.account_id, account.brand, account.number, account.email)
+    task = asyncio.current_task()
+    CUSTOMERS[task.get_name() if task else customer.account_id] = customer
+    return customer
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,11 @@ class Customer:
 
     async def paylink(self) -> str:
         return await self.world.parts.paylinks.paylink_for(self.account_id)
+
+    async def gets_money(self) -> None:
+        """From now on every payment succeeds."""
+        body = {"subject": f"metadata.account_id:{self.account_id}", "outcomes": []}
+        (await self.world.simulator.post("/_control/scripts", json=body)).raise_for_status()
 
     async def open_page(self) -> str:
         """Press the button behind the paylink; the provider's address, or empty when there is nothing to pay."""

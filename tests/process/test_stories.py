@@ -1,155 +1,49 @@
-"""What happens to customers who do not just pay: each story runs beside the others on one fast business clock."""
+"""Every story runs beside the others in one world on a fast business clock; afterwards the books must balance."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.process.people import FEE_MINOR, a_customer
+from billing.persistence.invariants import broken_rules
+from tests.histories.record import keep
+from tests.process.customer_stories import CUSTOMER_STORIES
+from tests.process.operator_stories import OPERATOR_STORIES
 from tests.process.world import World
 
-SEPA = "pm_sepaDebit_success_de"
-Story = Callable[[World], Awaitable[None]]
-
-
-async def pays_by_debit(world: World) -> None:
-    customer = await a_customer(world, SEPA)
-    await customer.told("thank_you")
-    assert await customer.notices() == ["ready", "reminder", "thank_you"]
-    assert await customer.cash_minor() == FEE_MINOR
-
-
-async def pays_early(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa")
-    await customer.told("ready")
-    await customer.pay_by_paylink()
-    await customer.told("thank_you")
-    await asyncio.sleep(world.day_seconds * 16)
-    assert await customer.notices() == ["ready", "thank_you"], "no reminder, and no debit of what is paid"
-    assert await customer.cash_minor() == FEE_MINOR
-
-
-async def declined_then_pays_by_paylink(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa", ["do_not_honor"])
-    await customer.told("failed")
-    assert await customer.open_minor() == FEE_MINOR
-    await world.simulator.post(
-        "/_control/scripts", json={"subject": f"metadata.account_id:{customer.account_id}", "outcomes": []}
-    )
-    await customer.pay_by_paylink()
-    await customer.told("thank_you")
-    assert await customer.open_minor() == 0
-    assert await customer.cash_minor() == FEE_MINOR
-
-
-async def declined_retried_paid(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa", ["insufficient_funds", "succeed"])
-    await customer.told("thank_you", 30)
-    kinds = await customer.notices()
-    assert kinds[:3] == ["ready", "reminder", "failed"]
-    assert "retry" in kinds, "a further debit has its own notice"
-    assert [one.received_minor for one in await customer.attempts()] == [0, FEE_MINOR]
-
-
-async def sepa_fails_days_later(world: World) -> None:
-    customer = await a_customer(world, SEPA, ["insufficient_funds"])
-    await customer.told("failed", 35)
-    kinds = await customer.notices()
-    assert "thank_you" not in kinds, "a pending debit was never paid"
-    assert await customer.open_minor() == FEE_MINOR
-
-
-async def authentication_required(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa", ["authentication_required"])
-    await customer.told("failed")
-    assert [one.status for one in await customer.attempts()][-1] in ("action_required", "cancelled", "failed")
-    assert "retry" not in await customer.notices()
-
-
-async def ignored_until_outgoing_bar(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa", ["lost_card"])
-    await customer.reaches("outgoing", 45)
-    kinds = await customer.notices()
-    assert kinds.index("barring_warning") < kinds.index("barred")
-    await world.simulator.post(
-        "/_control/scripts", json={"subject": f"metadata.account_id:{customer.account_id}", "outcomes": []}
-    )
-    await customer.pay_by_paylink()
-    await customer.reaches("none", 4)
-    await customer.told("restored", 4)
-    assert await customer.open_minor() == 0
-
-
-async def ignored_to_full_bar(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa", ["stolen_card"])
-    await customer.reaches("full", 60)
-    assert (await customer.notices()).count("barring_warning") >= 1
-
-
-async def charged_back_after_thanks(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa")
-    await customer.told("thank_you")
-    payment = (await customer.attempts())[0].provider_payment
-    (await world.simulator.post("/_control/disputes", json={"payment_intent": payment})).raise_for_status()
-    await customer.told("payment_reversed", 10)
-    assert await customer.open_minor() == FEE_MINOR
-    await asyncio.sleep(world.day_seconds * 6)
-    assert len(await customer.attempts()) == 1, "no debit by itself after a chargeback"
-
-
-async def mandate_revoked(world: World) -> None:
-    customer = await a_customer(world, SEPA)
-    await customer.told("ready")
-    await customer.stands("announced")
-    async with world.parts.make_work() as work:
-        method = (await work.payments.methods(customer.account_id))[0]
-    body = {"payment_method": method.provider_method}
-    answer = await world.simulator.post("/_control/mandates/revoke", json=body)
-    assert answer.status_code == 200, answer.text
-    await customer.told("mandate_needed", 10)
-    await asyncio.sleep(world.day_seconds * 16)
-    assert await customer.attempts() == [], "the planned debit is cancelled"
-    assert await customer.open_minor() == FEE_MINOR
-
-
-async def nothing_to_pay(world: World) -> None:
-    discount = {"code": "all", "name": "All free", "percent": "100"}
-    customer = await a_customer(world, "pm_card_visa", discounts=(discount,))
-    await customer.told("nothing_to_pay")
-    assert await customer.attempts() == []
-
-
-STORIES: dict[str, Story] = {
-    story.__name__: story
-    for story in (
-        pays_by_debit,
-        pays_early,
-        declined_then_pays_by_paylink,
-        declined_retried_paid,
-        sepa_fails_days_later,
-        authentication_required,
-        ignored_until_outgoing_bar,
-        ignored_to_full_bar,
-        charged_back_after_thanks,
-        mandate_revoked,
-        nothing_to_pay,
-    )
-}
+STORIES = {story.__name__: story for story in (*CUSTOMER_STORIES, *OPERATOR_STORIES)}
+Tasks = dict[str, asyncio.Task[None]]
 
 
 @pytest.fixture(scope="module")
-async def told(world: World) -> AsyncIterator[dict[str, asyncio.Task[None]]]:
-    """Every story, started at once."""
-    tasks: dict[str, asyncio.Task[Any]] = {name: asyncio.create_task(story(world)) for name, story in STORIES.items()}
+async def told(world: World, request: pytest.FixtureRequest) -> AsyncIterator[Tasks]:
+    """Every story, started at once. With ``--record`` their histories are kept."""
+    tasks = {name: asyncio.create_task(story(world), name=name) for name, story in STORIES.items()}
     yield tasks
     for task in tasks.values():
         task.cancel()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
+    release = request.config.getoption("--record")
+    if release:
+        await keep(world, release, [name for name, task in tasks.items() if _succeeded(task)])
+
+
+def _succeeded(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 @pytest.mark.parametrize("story", STORIES)
-async def test_story(story: str, told: dict[str, asyncio.Task[None]]) -> None:
+async def test_story(story: str, told: Tasks) -> None:
     await told[story]
+
+
+async def test_the_books_balance_after_all_stories(world: World, told: Tasks) -> None:
+    await asyncio.gather(*told.values(), return_exceptions=True)
+    assert await broken_rules(world.parts.engine) == []
+
+
+async def test_the_money_at_the_provider_is_the_money_in_the_books(world: World, told: Tasks) -> None:
+    await asyncio.gather(*told.values(), return_exceptions=True)
+    assert await world.cash_minor() == await world.money_at_the_provider()

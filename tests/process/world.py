@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 import uvicorn
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 from temporalio.client import Client
 
@@ -23,6 +23,7 @@ from evenflow.parts import Parts, build_parts, container_of
 from evenflow.settings import Settings, settings_from
 from evenflow.workers import make_workers
 
+_CASH = "SELECT sum(amount_minor) FROM ledger_postings WHERE ledger_account = 'cash'"
 ADMIN_KEY = "evk_tests"
 BEGINS = datetime(2027, 1, 1, tzinfo=UTC)
 Found = TypeVar("Found")
@@ -73,10 +74,21 @@ class World:
                 raise AssertionError(f"{why} within {days} business days\n{await story() if story else ''}")
             await asyncio.sleep(0.1)
 
-    async def until_business(self, instant: datetime) -> None:
-        """Let business time pass."""
-        while self.now() < instant:
-            await asyncio.sleep(0.05)
+    async def cash_minor(self) -> int:
+        """Money at the provider, by our books, over all accounts."""
+        async with self.parts.engine.connect() as connection:
+            total = await connection.execute(text(_CASH))
+            return int(total.scalar_one() or 0)
+
+    async def money_at_the_provider(self) -> int:
+        """What the simulator charged, less what it gave back, for the accounts of this world."""
+        async with self.parts.engine.connect() as connection:
+            numbers = (await connection.execute(text("SELECT account_id FROM accounts"))).scalars()
+            ours = {f"acc_{number}" for number in numbers}
+        answer = await self.simulator.get("/_control/totals", params={"by": "account_id"})
+        answer.raise_for_status()
+        groups = answer.json()["groups"]
+        return sum(one["net"] for account in ours for one in groups.get(account, {}).values())
 
 
 @asynccontextmanager
@@ -84,7 +96,8 @@ async def a_world(
     database_url: str, temporal_address: str, vendors: dict[str, str], tmp_path: Any, day_seconds: float = 1.0
 ) -> AsyncIterator[World]:
     """Build, run and stop a world; one business day takes ``day_seconds``."""
-    port = _free_port()
+    door = _listening()
+    port = door.getsockname()[1]
     settings = settings_from(
         {
             **vendors,
@@ -105,7 +118,7 @@ async def a_world(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.close)
         client = await parts.process.client()
-        await stack.enter_async_context(_serving(create_app(container_of(parts, settings)), port))
+        await stack.enter_async_context(_serving(create_app(container_of(parts, settings)), door))
         simulator = await stack.enter_async_context(httpx.AsyncClient(base_url=simulator_url, trust_env=False))
         await _point_the_simulator(simulator, f"http://127.0.0.1:{port}", segment)
         api = httpx.AsyncClient(
@@ -144,11 +157,9 @@ async def _point_the_simulator(simulator: httpx.AsyncClient, base: str, segment:
 
 
 @asynccontextmanager
-async def _serving(app: Any, port: int) -> AsyncIterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.02)
+async def _serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    task = asyncio.create_task(server.serve(sockets=[door]))
     try:
         yield
     finally:
@@ -165,7 +176,9 @@ async def _end_all_workflows(client: Client) -> None:
             continue
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _listening() -> socket.socket:
+    """A free port that accepts from now on: whoever calls before the server runs waits."""
+    door = socket.socket()
+    door.bind(("127.0.0.1", 0))
+    door.listen()
+    return door

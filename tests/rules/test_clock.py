@@ -39,6 +39,10 @@ def test_no_business_time_passes_while_the_stack_is_down() -> None:
     assert after.business(resumed) == A_DAY_IN_FIVE_SECONDS.business(last_seen)
 
 
+def test_business_time_stands_still_until_its_segment_begins() -> None:
+    assert A_DAY_IN_FIVE_SECONDS.business(REAL - timedelta(seconds=5)) == BUSINESS
+
+
 @pytest.mark.parametrize("rate", [0, -1, -0.5])
 def test_time_that_stands_still_or_runs_backwards_is_refused(rate: float) -> None:
     with pytest.raises(InvalidValue, match="forwards") as refusal:

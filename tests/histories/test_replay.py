@@ -1,0 +1,73 @@
+"""Every recorded run must replay on today's code: same commands, same inputs, same carried state."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from evenflow.temporal import plugin
+from evenflow.workers import WORKFLOWS
+from tests.histories.broken import BrokenAccountWorkflow
+from tests.histories.catalogue import FOLDER, Recorded, digest, read_manifest, recorded
+from tests.histories.replaying import CommandNotes, recorded_commands
+from workflows.account import AccountWorkflow
+
+RUNS = list(recorded())
+NEEDED = {
+    "pays_by_debit",
+    "pays_by_card",
+    "pays_early",
+    "declined_then_pays_by_paylink",
+    "declined_retried_paid",
+    "sepa_fails_days_later",
+    "ignored_until_outgoing_bar",
+    "ignored_to_full_bar",
+    "charged_back_after_thanks",
+    "mandate_revoked",
+    "nothing_to_pay",
+    "paused_and_resumed",
+    "cycle_day_changed",
+    "still_sleeping",
+}
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[run.name for run in RUNS])
+async def test_replays_with_the_same_inputs(run: Recorded) -> None:
+    notes = CommandNotes()
+    replayer = Replayer(workflows=WORKFLOWS, plugins=[plugin()], interceptors=[notes])
+    history = run.json()
+    await replayer.replay_workflow(WorkflowHistory.from_json(run.workflow_id, history))
+    assert notes.commands.seen == recorded_commands(history)
+
+
+def test_there_is_a_history_of_every_story() -> None:
+    assert {run.name.split("/")[1].split(".")[0] for run in RUNS} >= NEEDED
+
+
+def test_recorded_files_never_change_and_never_go() -> None:
+    now = {path.relative_to(FOLDER).as_posix(): digest(path) for path in FOLDER.glob("*/*.json.gz")}
+    assert now == read_manifest()
+
+
+async def test_a_broken_process_is_noticed() -> None:
+    """The negative control: a build that skips the ready notice must not replay."""
+    run = next(one for one in RUNS if ".account." in one.name and "pays_by_card" in one.name)
+    workflows = [one for one in WORKFLOWS if one is not AccountWorkflow]
+    replayer = Replayer(workflows=[*workflows, BrokenAccountWorkflow], plugins=[plugin()])
+    with pytest.raises(NondeterminismError):
+        await replayer.replay_workflow(WorkflowHistory.from_json(run.workflow_id, run.json()))
+
+
+async def test_a_changed_amount_is_noticed() -> None:
+    """The second control: replay alone does not see inputs, so the comparison of inputs must."""
+    run = next(one for one in RUNS if ".account." in one.name and "pays_by_card" in one.name)
+    recorded_inputs = recorded_commands(run.json())
+    for _kind, payloads in recorded_inputs:
+        if payloads and "announced_minor" in payloads[0]:
+            payloads[0]["announced_minor"] += 1
+    notes = CommandNotes()
+    replayer = Replayer(workflows=WORKFLOWS, plugins=[plugin()], interceptors=[notes])
+    await replayer.replay_workflow(WorkflowHistory.from_json(run.workflow_id, run.json()))
+    assert notes.commands.seen != recorded_inputs

@@ -1,0 +1,148 @@
+"""What operators do to an account while its process runs, and what customers do twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from billing.messages.account import (
+    AdjustBalance,
+    ChangeCycleDay,
+    CloseAccount,
+    PauseCollection,
+    PromiseToPay,
+    RefundPayment,
+    ResumeCollection,
+    RetryCollection,
+    WaiveInvoice,
+)
+from tests.process.customer_stories import Story
+from tests.process.people import FEE_MINOR, a_customer
+from tests.process.world import World
+
+WHO = {"author": "clerk", "reason": "the test asks for it"}
+
+
+async def paused_and_resumed(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("ready")
+    await customer.command("pause_collection", PauseCollection("pause-1", **WHO))
+    await asyncio.sleep(world.day_seconds * 20)
+    assert await customer.notices() == ["ready"], "nothing is asked for while collection is paused"
+    assert await customer.attempts() == []
+    await customer.command("resume_collection", ResumeCollection("resume-1", **WHO))
+    await customer.told("thank_you")
+    assert "retry" in await customer.notices(), "the date had passed, so a new one was announced"
+
+
+async def cycle_day_changed(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", days_to_close=3)
+    before = await customer.view()
+    day = 28 if before.cycle_number == 1 else 27
+    result = await customer.command("change_cycle_day", ChangeCycleDay("day-1", **WHO, cycle_day=day))
+    assert result.accepted, result
+    async with world.parts.make_work() as work:
+        assert (await work.accounts.get(customer.account_id)).cycle_day == day
+    again = await customer.command("change_cycle_day", ChangeCycleDay("day-1", **WHO, cycle_day=5))
+    assert again == result, "the same command id is answered as the first time"
+
+
+async def promise_holds_dunning(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", ["lost_card"])
+    await customer.told("failed")
+    pay_by = (world.now() + timedelta(days=25)).date()
+    result = await customer.command("promise_to_pay", PromiseToPay("promise-1", **WHO, pay_by=pay_by))
+    assert result.accepted, result
+    await asyncio.sleep(world.day_seconds * 20)
+    assert await customer.levels() == ["none"], "no bar during a promise"
+    assert "barring_warning" not in await customer.notices()
+
+
+async def retried_by_hand(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", ["insufficient_funds"])
+    refused = await customer.command("retry_collection", RetryCollection("retry-0", **WHO))
+    assert not refused.accepted
+    assert refused.field == "invoice_id"
+    await customer.told("failed")
+    await customer.gets_money()
+    await customer.command("retry_collection", RetryCollection("retry-1", **WHO))
+    await customer.told("thank_you")
+    assert await customer.open_minor() == 0
+
+
+async def waived(world: World) -> None:
+    customer = await a_customer(world)
+    await customer.told("ready_to_pay")
+    async with world.parts.make_work() as work:
+        invoice = (await work.ledger.open_invoices(customer.account_id))[0]
+    result = await customer.command("waive_invoice", WaiveInvoice("waive-1", **WHO, invoice_id=invoice.invoice_id))
+    assert result.accepted, result
+    assert await customer.open_minor() == 0
+
+
+async def refunded(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("thank_you")
+    attempt = (await customer.attempts())[0].attempt_id
+    command = RefundPayment("refund-1", **WHO, attempt_id=attempt, amount_minor=500)
+    assert (await customer.command("refund_payment", command)).accepted
+    assert (await customer.command("refund_payment", command)).accepted, "asked twice, refunded once"
+    await asyncio.sleep(world.day_seconds)
+    assert await customer.cash_minor() == FEE_MINOR - 500
+
+
+async def credit_carries_over(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    credit = AdjustBalance("credit-1", **WHO, amount_minor=-5000, description="Goodwill")
+    assert (await customer.command("adjust_balance", credit)).accepted
+    await customer.told("nothing_to_pay")
+    assert await customer.attempts() == []
+    async with world.parts.make_work() as work:
+        assert await work.ledger.credit_minor(customer.account_id) > 0
+
+
+async def pays_twice_in_two_tabs(world: World) -> None:
+    customer = await a_customer(world)
+    await customer.told("ready_to_pay")
+    first, second = await customer.open_page(), await customer.open_page()
+    assert first == second, "the same open page serves both tabs"
+    await customer.pay_on(first)
+    await customer.told("thank_you")
+    answer = await customer.pay_on(second)
+    assert "already" in answer.text.lower() or answer.status_code in (200, 404, 410)
+    await asyncio.sleep(world.day_seconds)
+    assert await customer.cash_minor() == FEE_MINOR
+    assert await customer.open_page() == "", "nothing is open any more"
+
+
+async def account_closed(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", days_to_close=10)
+    result = await customer.command("close_account", CloseAccount("close-1", **WHO))
+    assert result.accepted, result
+    await customer.told("thank_you")
+
+    async def ended() -> bool:
+        async with world.parts.make_work() as work:
+            return (await work.accounts.get(customer.account_id)).status == "closed"
+
+    await world.until(ended, 10, "the account did not end", customer.story)
+
+
+async def still_sleeping(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", days_to_close=25)
+    await asyncio.sleep(world.day_seconds)
+    assert (await customer.view()).collection_state == "open"
+
+
+OPERATOR_STORIES: tuple[Story, ...] = (
+    paused_and_resumed,
+    cycle_day_changed,
+    promise_holds_dunning,
+    retried_by_hand,
+    waived,
+    refunded,
+    credit_carries_over,
+    pays_twice_in_two_tabs,
+    account_closed,
+    still_sleeping,
+)
