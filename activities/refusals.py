@@ -1,14 +1,20 @@
-"""Refusals end an activity: trying the same request again cannot help. Everything else is a fault and is retried."""
+"""Refusals end an activity: trying the same request again cannot help. Everything else is a fault and is retried.
+
+A busy vendor that says when to come back is asked again then, not earlier.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
 from billing.domain.errors import Refusal
+from billing.ports.messenger import VendorBusy
+from billing.ports.payment_provider import ProviderBusy
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -28,5 +34,10 @@ def refusals_final(work: Callable[Given, Awaitable[Answer]]) -> Callable[Given, 
                 type=type(refusal).__name__,
                 non_retryable=True,
             ) from refusal
+        except (ProviderBusy, VendorBusy) as busy:
+            if busy.retry_after_seconds is None:
+                raise
+            delay = timedelta(seconds=busy.retry_after_seconds)
+            raise ApplicationError(str(busy), type=type(busy).__name__, next_retry_delay=delay) from busy
 
     return wrapped

@@ -39,7 +39,7 @@ def create_api_app() -> FastAPI:
 async def run_worker() -> None:
     """Work on all task queues until SIGTERM or SIGINT, then finish what is under way."""
     settings = read_settings()
-    parts = build_parts(settings, read_clock(settings))
+    parts = build_parts(settings, read_clock(settings), settings.temporal.metrics_address)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

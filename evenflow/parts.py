@@ -51,6 +51,7 @@ from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.webhook_inbox import WebhookInbox
 from evenflow.live_accounts import LiveAccounts
+from evenflow.payload_codec import codec_from
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess, connect
 
@@ -95,11 +96,14 @@ def read_clock(settings: Settings) -> SegmentClock:
         engine.dispose()
 
 
-def build_parts(settings: Settings, clock: SegmentClock) -> Parts:
-    """Build the services of a process over its engine, its Temporal client and its vendors."""
+def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = "") -> Parts:
+    """Build the services of a process over its engine, its Temporal client and its vendors.
+
+    ``metrics_address`` (host:port) is where this process serves its metrics; empty for nowhere.
+    """
     engine = make_engine(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     make_work: UnitOfWorkFactory = partial(SqlUnitOfWork, engine)
-    process = TemporalProcess(partial(_connect, settings))
+    process = TemporalProcess(partial(_connect, settings, metrics_address))
     base = settings.public.api_base.rstrip("/")
     paylinks = Paylinks(make_work, settings.secrets.paylink_signing_key.get_secret_value(), base)
     stripe = _stripe(settings)
@@ -200,9 +204,16 @@ def _links(settings: Settings) -> dict[str, str]:
     return links
 
 
-async def _connect(settings: Settings) -> Client:
+async def _connect(settings: Settings, metrics_address: str) -> Client:
     temporal = settings.temporal
-    return await connect(temporal.address, temporal.namespace, temporal.api_key.get_secret_value(), temporal.tls)
+    return await connect(
+        temporal.address,
+        temporal.namespace,
+        temporal.api_key.get_secret_value(),
+        temporal.tls,
+        codec_from(temporal.payload_keys.get_secret_value()),
+        metrics_address,
+    )
 
 
 def _stripe(settings: Settings) -> StripePayments:

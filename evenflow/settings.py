@@ -33,7 +33,11 @@ class DatabaseSettings(BaseModel):
 
 
 class TemporalSettings(BaseModel):
-    """The process server. ``api_key`` implies TLS, as Temporal Cloud wants it; ``build_id`` turns versioning on."""
+    """The process server. ``api_key`` implies TLS, as Temporal Cloud wants it; ``build_id`` turns versioning on.
+
+    ``metrics_address`` (host:port) serves the worker's metrics for Prometheus; ``payload_keys`` encrypts what Temporal
+    stores (see ``evenflow.payload_codec``).
+    """
 
     address: str = ""
     namespace: str = "default"
@@ -43,6 +47,15 @@ class TemporalSettings(BaseModel):
     deployment_name: str = "evenflow"
     build_id: str = ""
     metrics_address: str = ""
+    payload_keys: SecretStr = NOTHING
+
+    @model_validator(mode="after")
+    def _keys_can_be_used(self) -> Self:
+        if ring := self.payload_keys.get_secret_value():
+            from evenflow.payload_codec import codec_from  # loads Temporal's SDK: only where keys are set
+
+            codec_from(ring)
+        return self
 
 
 class StripeSettings(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.plugin import SimplePlugin
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -45,16 +48,37 @@ def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
-def plugin() -> SimplePlugin:
-    """Data converter and sandbox, the same for everything that speaks to Temporal."""
-    return SimplePlugin("evenflow", data_converter=pydantic_data_converter, workflow_runner=_runner)
+def plugin(payload_codec: PayloadCodec | None = None) -> SimplePlugin:
+    """Data converter and sandbox, the same for everything that speaks to Temporal; a codec encrypts what it stores."""
+    converter = replace(pydantic_data_converter, payload_codec=payload_codec)
+    return SimplePlugin("evenflow", data_converter=converter, workflow_runner=_runner)
 
 
-async def connect(address: str, namespace: str = "default", api_key: str = "", tls: bool = False) -> Client:
-    """A client. ``address`` as host:port; with an API key TLS is always used, as Temporal Cloud wants it."""
+async def connect(
+    address: str,
+    namespace: str = "default",
+    api_key: str = "",
+    tls: bool = False,
+    payload_codec: PayloadCodec | None = None,
+    metrics_address: str = "",
+) -> Client:
+    """A client. ``address`` as host:port; with an API key TLS is always used, as Temporal Cloud wants it.
+
+    ``metrics_address`` (host:port) serves this process's metrics for Prometheus under /metrics.
+    """
     return await Client.connect(
-        address, namespace=namespace, api_key=api_key or None, tls=tls or bool(api_key), plugins=[plugin()]
+        address,
+        namespace=namespace,
+        api_key=api_key or None,
+        tls=tls or bool(api_key),
+        plugins=[plugin(payload_codec)],
+        runtime=_with_metrics(metrics_address) if metrics_address else None,
     )
+
+
+def _with_metrics(address: str) -> Runtime:
+    prometheus = PrometheusConfig(bind_address=address, durations_as_seconds=True, unit_suffix=True)
+    return Runtime(telemetry=TelemetryConfig(metrics=prometheus))
 
 
 class TemporalProcess:

@@ -6,25 +6,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.announcing import AnnouncingActivities
     from activities.notices import NoticeActivities
     from activities.payments import PaymentActivities
     from billing.domain.money import Money
-    from billing.messages.account import CaseChanged, CollectionStage, InvoicesOverdue, OpenCollection
+    from billing.messages.account import CollectionStage, OpenCollection
     from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
-    from billing.messages.dunning import DunningState
-    from billing.messages.identities import dunning_workflow_id
     from billing.messages.invoicing import IssuedInvoice
     from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
     from billing.messages.payments import AttemptQuery, CollectRequest, MethodKind, PaymentResult, PaymentStatus
 
 from workflows._desk import Desk
 from workflows._options import ASK_PROVIDER, COLLECT, NOTIFY
-from workflows.dunning import DunningWorkflow
+from workflows._pursuit import Pursuit
 
 # A debit made later than this after its announced date is announced anew: "on or just after" must stay honest.
 JUST_AFTER = timedelta(days=3)
@@ -32,6 +29,8 @@ JUST_AFTER = timedelta(days=3)
 ASK_AGAIN = timedelta(hours=12)
 # An unknown outcome is asked for soon: the provider may have the money already.
 ASK_UNKNOWN = timedelta(minutes=15)
+# A step that was refused, or that a vendor kept from ending, is taken again: staff mend the cause meanwhile.
+TAKE_AGAIN = timedelta(hours=6)
 
 
 class Collector:
@@ -39,6 +38,7 @@ class Collector:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.pursuit = Pursuit(desk)
 
     def begin(self, invoice: IssuedInvoice) -> OpenCollection:
         """Start collecting an issued invoice by its plan."""
@@ -60,7 +60,17 @@ class Collector:
         return self._desk.put(collection)
 
     async def take_next_step(self, collection: OpenCollection) -> None:
-        """Do what is due for a collection."""
+        """Do what is due for a collection. What cannot be done asks for a person and is tried again; nothing stops."""
+        try:
+            await self._step(collection)
+            self._desk.needs_operator = False
+        except ActivityError as error:
+            workflow.logger.error("step of %s not taken: %s", collection.invoice_id, error.cause)
+            self._desk.needs_operator = True
+            current = self._desk.find(collection.invoice_id) or collection
+            self._desk.put(replace(current, wake_at=self._desk.now() + TAKE_AGAIN))
+
+    async def _step(self, collection: OpenCollection) -> None:
         match collection.stage:
             case CollectionStage.ISSUED:
                 await self._send_ready_notice(collection)
@@ -69,7 +79,7 @@ class Collector:
             case CollectionStage.REMINDED if collection.debits:
                 await self._debit(collection)
             case CollectionStage.REMINDED:
-                await self.hand_to_dunning(collection, category="not_paid")
+                await self.pursuit.hand_over(collection, category="not_paid")
             case CollectionStage.SUBMITTED:
                 await self.ask_provider(collection.attempt_id)
             case CollectionStage.RETRY_WANTED:
@@ -97,6 +107,10 @@ class Collector:
             self._desk.put(replace(collection, wake_at=announced.wait_until))
         elif collection.amount_minor <= 0:
             self._desk.put(replace(collection, stage=CollectionStage.SETTLED, wake_at=None))
+        elif not announced.told:
+            # Nobody could be told, so nothing may be debited: it falls due, and a person finds another way.
+            self._desk.needs_operator = True
+            self._follow(replace(collection, debits=False), announced)
         else:
             self._follow(collection, announced)
 
@@ -111,7 +125,6 @@ class Collector:
             debit_at=announced.debit_at or collection.debit_at,
         )
         self._desk.put(replace(told, wake_at=told.reminder_at))
-        self._desk.show()
 
     async def _remind(self, collection: OpenCollection) -> None:
         after = collection.submit_at if collection.debits else collection.debit_at
@@ -163,16 +176,18 @@ class Collector:
 
     async def apply(self, result: PaymentResult) -> None:
         """Act on how an attempt stands: thank, wait, or hand to dunning. Safe to repeat."""
-        if result.received_minor > 0:
-            await self._thank(result)
+        if result.status is PaymentStatus.SUCCEEDED:
+            self._desk.succeeded.add(result.attempt_id)
         self._desk.settle(result.settled_invoice_ids)
         collection = next((one for one in self._desk.collections if one.attempt_id == result.attempt_id), None)
         if collection is not None and collection.stage is CollectionStage.SUBMITTED:
             await self._advance(collection, result)
         if result.reopened_invoice_ids:
             await self._reopen(result)
-        if self._desk.dunning_running and (result.received_minor or result.settled_invoice_ids):
-            await self.tell_dunning(f"payment {result.attempt_id}")
+        if result.received_minor or result.settled_invoice_ids:
+            await self.pursuit.tell(f"payment {result.attempt_id}")
+        if result.received_minor > 0:
+            await self._thank(result)
         self._desk.show(failure_code=result.code or result.category or None)
 
     async def _advance(self, collection: OpenCollection, result: PaymentResult) -> None:
@@ -188,11 +203,11 @@ class Collector:
             case PaymentStatus.NOTICE_MISSING:
                 self.want_retry(collection, now)
             case PaymentStatus.ACTION_REQUIRED:
-                await self.hand_to_dunning(collection, category="needs_customer", attempt=result.attempt_id)
+                await self.pursuit.hand_over(collection, category="needs_customer", attempt=result.attempt_id)
             case PaymentStatus.METHOD_MISSING:
-                await self.hand_to_dunning(collection, category="method_dead")
+                await self.pursuit.hand_over(collection, category="method_dead")
             case PaymentStatus.FAILED | PaymentStatus.CANCELLED | PaymentStatus.DISPUTED:
-                await self.hand_to_dunning(collection, category=result.category, attempt=result.attempt_id)
+                await self.pursuit.hand_over(collection, category=result.category, attempt=result.attempt_id)
 
     def want_retry(self, collection: OpenCollection, not_before: datetime) -> None:
         """Announce and try again: a debit with a new date needs its own notice."""
@@ -215,7 +230,7 @@ class Collector:
         if announced.wait_until is not None:
             self._desk.put(replace(collection, wake_at=announced.wait_until))
         elif not announced.told:
-            await self.hand_to_dunning(collection, category="")
+            await self.pursuit.hand_over(collection, category="")
         else:
             self._desk.put(
                 replace(
@@ -231,7 +246,6 @@ class Collector:
                     wake_at=announced.submit_at,
                 )
             )
-            self._desk.show()
 
     async def cancel_debit(self, collection: OpenCollection) -> None:
         """There is no method to debit any more: the customer is told, and pays by paylink until the same date."""
@@ -239,45 +253,7 @@ class Collector:
         if collection.stage is CollectionStage.REMINDED:
             self._desk.put(replace(changed, wake_at=collection.debit_at))
         if collection.stage is not CollectionStage.ISSUED:
-            await self.notify(NoticeKind.MANDATE_NEEDED, changed, occasion=str(collection.debit_on))
-
-    async def hand_to_dunning(self, collection: OpenCollection, *, category: str, attempt: str = "") -> None:
-        """Let dunning press for a failed or unpaid amount; it joins the account's case if one runs."""
-        self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None))
-        overdue = InvoicesOverdue(attempt or collection.invoice_id, collection.invoice_ids, category, attempt)
-        if not (self._desk.dunning_running and await self._signal_dunning("invoices_overdue", overdue)):
-            await self._start_dunning(overdue)
-        self._desk.show(failure_code=category)
-
-    async def _start_dunning(self, overdue: InvoicesOverdue) -> None:
-        desk = self._desk
-        state = DunningState(desk.account_id, desk.brand, desk.number, clock=desk.deadline.clock, joined=(overdue,))
-        try:
-            await workflow.start_child_workflow(
-                DunningWorkflow.run,
-                state,
-                id=dunning_workflow_id(desk.brand, desk.number),
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=f"Dunning of account {desk.brand}/{desk.number}",
-            )
-        except WorkflowAlreadyStartedError:
-            await self._signal_dunning("invoices_overdue", overdue)
-        desk.dunning_running = True
-
-    async def tell_dunning(self, why: str) -> None:
-        """Let the case be read again."""
-        if self._desk.dunning_running:
-            await self._signal_dunning("case_changed", CaseChanged(why=why))
-
-    async def _signal_dunning(self, signal: str, payload: object) -> bool:
-        case = workflow.get_external_workflow_handle(dunning_workflow_id(self._desk.brand, self._desk.number))
-        try:
-            await case.signal(signal, payload)
-        except FailureError:  # the case closed in this very moment; the caller starts a new one where there is need
-            self._desk.dunning_running = False
-            return False
-        return True
+            await self.notify(NoticeKind.MANDATE_NEEDED, changed, occasion=str(collection.debit_on), keep=True)
 
     async def _reopen(self, result: PaymentResult) -> None:
         """Money that was counted as paid was taken back: the invoices owe again, and no debit is tried by itself."""
@@ -291,6 +267,7 @@ class Collector:
                     result.amount_minor,
                     result.currency,
                     invoice_ids=result.reopened_invoice_ids,
+                    keep=True,
                 )
             )
         reopened = OpenCollection(
@@ -303,7 +280,7 @@ class Collector:
         )
         known = self._desk.find(reopened.invoice_id)
         if known is None or known.stage is not CollectionStage.OVERDUE:
-            await self.hand_to_dunning(reopened, category=result.category, attempt=result.attempt_id)
+            await self.pursuit.hand_over(reopened, category=result.category, attempt=result.attempt_id)
 
     async def _thank(self, result: PaymentResult) -> None:
         await self.send(
@@ -318,7 +295,9 @@ class Collector:
             )
         )
 
-    async def notify(self, kind: NoticeKind, collection: OpenCollection, *, occasion: str) -> NoticeResult:
+    async def notify(
+        self, kind: NoticeKind, collection: OpenCollection, *, occasion: str, keep: bool = False
+    ) -> NoticeResult:
         """Send a notice about a collection's amount and date."""
         return await self.send(
             NoticeRequest(
@@ -330,6 +309,7 @@ class Collector:
                 collection.currency,
                 collection.debit_on,
                 collection.invoice_ids,
+                keep=keep,
             )
         )
 
@@ -342,7 +322,7 @@ class Collector:
         except ActivityError as refused:
             # A notice that cannot be written must not stop the money; the debit itself refuses without its notice.
             workflow.logger.error("notice %s refused: %s", request.kind, refused.cause)
-            self._desk.show(needs_operator=True)
+            self._desk.needs_operator = True
             return NoticeResult("failed", explanation=str(refused.cause))
 
     def _amount(self, collection: OpenCollection) -> Money:

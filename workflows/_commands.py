@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from billing.messages.payments import MethodReview, RefundRequest
 
+from workflows._board import of_brand
 from workflows._collecting import Collector
 from workflows._desk import Desk
 from workflows._options import COLLECT, QUICK_WRITE
@@ -82,8 +83,12 @@ class Commands:
         self._desk.show()
 
     async def _pause(self, command: PauseCollection) -> CommandResult:
-        await self._change_case("pause", command)
         self._desk.paused = True
+        try:
+            await self._change_case("pause", command)
+        except ActivityError:
+            self._desk.paused = False
+            raise
         return CommandResult(command.command_id, summary="Collection is paused until it is resumed.")
 
     async def _resume(self, command: ResumeCollection) -> CommandResult:
@@ -101,7 +106,16 @@ class Commands:
         summary = await self._change_case(
             "promise_to_pay", command, pay_by=command.pay_by, amount_minor=command.amount_minor
         )
+        self._call_off_retries(command)
         return CommandResult(command.command_id, summary=summary)
+
+    def _call_off_retries(self, promise: PromiseToPay) -> None:
+        """A further debit before the promised day would break our word: dunning asks again when the promise is over."""
+        for collection in list(self._desk.collections):
+            wanted = collection.stage is CollectionStage.RETRY_WANTED
+            announced = collection.is_retry and collection.stage is CollectionStage.REMINDED
+            if wanted or announced:
+                self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None))
 
     async def _change_policy(self, command: ChangeDunningPolicy) -> CommandResult:
         summary = await self._change_case(
@@ -117,7 +131,7 @@ class Commands:
         changed = await workflow.execute_activity_method(
             DunningActivities.change_case, request, summary=f"{kind} by {command.author}", **QUICK_WRITE
         )
-        await self._collector.tell_dunning(kind)
+        await self._collector.pursuit.tell(kind)
         return changed.summary
 
     async def _retry(self, command: RetryCollection) -> CommandResult:
@@ -190,7 +204,7 @@ class Commands:
 
     async def _corrected(self, command: Command, corrected: CorrectionResult) -> CommandResult:
         self._desk.settle(corrected.settled_invoice_ids)
-        await self._collector.tell_dunning("correction")
+        await self._collector.pursuit.tell("correction")
         return CommandResult(command.command_id, summary=f"{corrected.document_id}: {corrected.explanation}")
 
     async def _refund(self, command: RefundPayment) -> CommandResult:
@@ -235,6 +249,7 @@ class Commands:
             id=barring_workflow_id(desk.brand, desk.number, order_id),
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             static_summary=f"Set services to {level} by {command.author}",
+            search_attributes=of_brand(desk.brand),
         )
         return CommandResult(command.command_id, summary=f"Order {order_id} to the network: services to {level}.")
 
@@ -255,7 +270,7 @@ class Commands:
             planned = collection.stage in (CollectionStage.ISSUED, CollectionStage.ANNOUNCED, CollectionStage.REMINDED)
             if planned and collection.debits and not usable:
                 await self._collector.cancel_debit(collection)
-        await self._collector.tell_dunning("payment method")
+        await self._collector.pursuit.tell("payment method")
         return method.explanation
 
     async def _close(self, command: CloseAccount) -> CommandResult:

@@ -32,7 +32,12 @@ class Desk:
         self.hold_until = state.hold_until
         self.dunning_running = state.dunning_running
         self.closing = state.closing
+        self.last_bill_is_out = state.last_bill_is_out
+        self.handed_over_case = state.handed_over_case
+        self.needs_operator = state.needs_operator
         self.spread = timedelta(seconds=state.spread_seconds)
+        self.succeeded: set[str] = set()  # attempts whose success this run has acted on
+        self.bill_not_before = self.plan.issue_at
         self._given = state
 
     def carried(self) -> AccountState:
@@ -51,6 +56,9 @@ class Desk:
             hold_until=self.hold_until,
             dunning_running=self.dunning_running,
             closing=self.closing,
+            last_bill_is_out=self.last_bill_is_out,
+            handed_over_case=self.handed_over_case,
+            needs_operator=self.needs_operator,
         )
 
     def now(self) -> datetime:
@@ -59,7 +67,8 @@ class Desk:
     @property
     def issue_at(self) -> datetime:
         """When the open cycle is billed: the plan's instant, moved by this account's place in the day's window."""
-        return self.plan.issue_at if self.closing else self.plan.issue_at + self.spread
+        planned = self.plan.issue_at if self.closing else self.plan.issue_at + self.spread
+        return max(planned, self.bill_not_before)
 
     @property
     def is_held(self) -> bool:
@@ -116,8 +125,13 @@ class Desk:
             return False
         return collection.stage is CollectionStage.SUBMITTED or not self.is_held
 
-    def show(self, *, failure_code: str | None = None, needs_operator: bool | None = None) -> None:
-        """Write where the account stands for operators."""
+    @property
+    def has_overdue(self) -> bool:
+        """True while dunning has, or should have, something of this account."""
+        return any(one.stage is CollectionStage.OVERDUE for one in self.collections)
+
+    def show(self, *, failure_code: str | None = None) -> None:
+        """Write where the account stands for operators, if that is news."""
         state, action, at = self._standing()
         self.board.show(
             state,
@@ -125,8 +139,8 @@ class Desk:
             at,
             brand=self.brand,
             cycle_day=self.plan.cycle_day,
+            needs_operator=self.needs_operator,
             failure_code=failure_code,
-            needs_operator=needs_operator,
         )
 
     def _standing(self) -> tuple[str, str, datetime | None]:
@@ -140,7 +154,7 @@ class Desk:
         first = min(active, key=lambda one: one.wake_at or self.issue_at, default=None)
         if first is not None:
             return first.stage.value, NEXT_STEP[first.stage], first.wake_at
-        if any(one.stage is CollectionStage.OVERDUE for one in self.collections):
+        if self.has_overdue:
             return CollectionStage.OVERDUE.value, NEXT_STEP[CollectionStage.OVERDUE], self.issue_at
         return "open", f"close and bill cycle {self.plan.cycle_number}", self.issue_at
 

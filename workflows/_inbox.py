@@ -46,6 +46,14 @@ class Inbox:
         """Forget waiting hints about something that has just been read where it is kept."""
         self._facts = deque(one for one in self._facts if (one.kind, one.subject) != (kind, subject))
 
+    def drop_kind(self, kind: str) -> None:
+        """Forget waiting facts of a kind that a newer event has overtaken."""
+        self._facts = deque(one for one in self._facts if one.kind != kind)
+
+    def knows(self, command_id: str) -> bool:
+        """True for a command that was answered before, or waits to be carried out."""
+        return command_id in self._results or command_id in self._waiting
+
     def next_fact(self) -> InboxItem:
         return self._facts.popleft()
 

@@ -20,6 +20,12 @@ class ActivityOptions(TypedDict):
     priority: Priority
 
 
+class BoundedOptions(ActivityOptions):
+    """The same, with an end: what is called then goes on without it and comes back to it later."""
+
+    schedule_to_close_timeout: timedelta
+
+
 # Infrastructure comes back: retry for ever, never rarer than the cap.
 _SOON = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30))
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
@@ -53,15 +59,18 @@ ASK_PROVIDER = ActivityOptions(
     retry_policy=_PATIENTLY,
     priority=Urgency.PAID,
 )
-NOTIFY = ActivityOptions(
+# A messenger that is away for an hour must not hold up an account's bill or a customer's unbarring.
+NOTIFY = BoundedOptions(
     task_queue=MESSAGES_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
+    schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=_PATIENTLY,
     priority=Urgency.NOTICE,
 )
-NETWORK_CALL = ActivityOptions(
+NETWORK_CALL = BoundedOptions(
     task_queue=BILLING_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
-    retry_policy=_PATIENTLY,
+    schedule_to_close_timeout=timedelta(minutes=15),
+    retry_policy=_SOON,
     priority=Urgency.PAID,
 )

@@ -7,6 +7,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
+    from billing.domain.cycle_calendar import local_date
     from billing.messages.account import (
         AccountView,
         AdjustBalance,
@@ -67,7 +68,8 @@ class AccountUpdates:
 
     @workflow.update(name="pause_collection", description="Stop notices, debits and dunning until resumed.")
     async def pause_collection(self, command: PauseCollection) -> CommandResult:
-        self._desk.paused = True  # at once, even while a step is being carried out
+        if not self._desk.inbox.knows(command.command_id):
+            self._desk.paused = True  # at once, even while a step is being carried out
         return await self._desk.inbox.ask("pause_collection", command)
 
     @pause_collection.validator
@@ -97,7 +99,7 @@ class AccountUpdates:
     @promise_to_pay.validator
     def _may_promise(self, command: PromiseToPay) -> None:
         require_command(command)
-        today = self._desk.now().date()
+        today = local_date(self._desk.now(), self._desk.plan.zone)
         promised = command.pay_by
         require(
             promised is not None and promised >= today,

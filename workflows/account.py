@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NoReturn
 
 from temporalio import workflow
@@ -20,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         DisputeClosed,
         DisputeOpened,
         DunningEnded,
+        DunningLost,
         EndAccountRequest,
         InboxItem,
         MandateChanged,
@@ -40,6 +42,11 @@ from workflows._updates import AccountUpdates
 
 # Nothing more to do for it within the cycle: paid, or with dunning.
 SETTLED_ENOUGH = (CollectionStage.SETTLED, CollectionStage.OVERDUE)
+# A provider's hint about an attempt's first outcome, and nothing later.
+ONLY_OUTCOME = "outcome"
+HANDED_OVER = "handed_over"
+# A bill that was refused is tried again after this; staff see that they are needed.
+BILL_AGAIN = timedelta(hours=6)
 
 
 @workflow.defn(name="AccountWorkflow")
@@ -55,17 +62,16 @@ class AccountWorkflow(AccountUpdates):
         self._desk = Desk(state)
         self._collector = Collector(self._desk)
         self._commands = Commands(self._desk, self._collector)
-        self._last_bill_is_out = False
 
     @workflow.run
     async def run(self, state: AccountState) -> AccountClosed:
-        self._desk.show()
-        await self._until_the_cycle_is_due_for_billing()
-        invoice = await self._issue_the_invoice()
-        self._collector.begin(invoice)
-        if invoice.next_plan is not None:
-            await self._until_collected_or_the_next_bill_is_due(invoice)
-            return await self._continue_with_the_next_cycle()
+        if not state.last_bill_is_out:
+            await self._until_the_cycle_is_due_for_billing()
+            invoice = await self._issue_the_invoice()
+            self._collector.begin(invoice)
+            if invoice.next_plan is not None:
+                await self._until_collected_or_the_next_bill_is_due(invoice)
+                return await self._continue_with_the_next_cycle()
         await self._until_nothing_is_open()
         return await self._end_the_account()
 
@@ -78,6 +84,23 @@ class AccountWorkflow(AccountUpdates):
             await self._continue_with_the_next_cycle()
 
     async def _issue_the_invoice(self) -> IssuedInvoice:
+        """Issue it; what stops a bill is shown to a person, and the bill is tried again."""
+        while True:
+            try:
+                invoice = await self._issue()
+            except ActivityError as error:
+                workflow.logger.error("invoice of %s not issued: %s", self._desk.account_id, error.cause)
+                await self._wait_for_a_person()
+            else:
+                self._desk.needs_operator = False
+                return invoice
+
+    async def _wait_for_a_person(self) -> None:
+        desk = self._desk
+        desk.needs_operator, desk.bill_not_before = True, desk.now() + BILL_AGAIN
+        await self._attend_until(lambda: desk.now() >= desk.bill_not_before, "what stops the bill is mended")
+
+    async def _issue(self) -> IssuedInvoice:
         plan = self._desk.plan
         invoice = await workflow.execute_activity_method(
             InvoicingActivities.issue_invoice,
@@ -98,7 +121,7 @@ class AccountWorkflow(AccountUpdates):
 
     async def _until_nothing_is_open(self) -> None:
         """A closed account ends when its last amount is paid, written off or handed over."""
-        self._last_bill_is_out = True
+        self._desk.last_bill_is_out = True
         await self._attend_until(
             lambda: (
                 all(one.stage in SETTLED_ENOUGH for one in self._desk.collections) and not self._desk.dunning_running
@@ -147,7 +170,8 @@ class AccountWorkflow(AccountUpdates):
 
     async def _sleep(self, summary: str) -> None:
         desk = self._desk
-        wakes = [at for at in (desk.next_wake(), None if self._last_bill_is_out else desk.issue_at) if at is not None]
+        desk.show()
+        wakes = [at for at in (desk.next_wake(), None if desk.last_bill_is_out else desk.issue_at) if at is not None]
         wake = min(wakes, default=None)
         state = desk.board.next_action or summary
         await desk.deadline.wait(wake, lambda: desk.inbox.has_mail, f"{state}; {summary}"[:200])
@@ -171,6 +195,8 @@ class AccountWorkflow(AccountUpdates):
         """Act on a fact from outside; what is true is read again where it is kept."""
         try:
             match fact.kind:
+                case "payment_outcome_received" if fact.detail == ONLY_OUTCOME and fact.subject in self._desk.succeeded:
+                    pass
                 case "payment_outcome_received":
                     await self._collector.ask_provider(fact.subject)
                 case "payment_method_changed" | "mandate_changed":
@@ -179,9 +205,12 @@ class AccountWorkflow(AccountUpdates):
                     self._try_again(fact)
                 case "dunning_ended":
                     self._desk.dunning_running = False
+                    self._desk.handed_over_case = fact.subject if fact.detail == HANDED_OVER else ""
                     self._desk.show(failure_code="")
+                case "dunning_lost":
+                    await self._collector.pursuit.find(fact.subject)
                 case "dispute_opened" | "dispute_closed":
-                    await self._collector.tell_dunning(fact.kind)
+                    await self._collector.pursuit.tell(fact.kind)
                 case "usage_threshold_crossed":
                     await self._notify_threshold(fact)
                 case _:
@@ -189,7 +218,7 @@ class AccountWorkflow(AccountUpdates):
         except ActivityError as error:
             # A fact that cannot be acted on must not stop the account; it stays in the history and asks for a person.
             workflow.logger.error("could not act on %s %s: %s", fact.kind, fact.subject, error.cause)
-            self._desk.show(needs_operator=True)
+            self._desk.needs_operator = True
 
     def _try_again(self, fact: InboxItem) -> None:
         wanted = set(fact.detail.split(","))
@@ -199,13 +228,14 @@ class AccountWorkflow(AccountUpdates):
 
     async def _notify_threshold(self, fact: InboxItem) -> None:
         kind = NoticeKind.USAGE_100 if fact.amount_minor >= 100 else NoticeKind.USAGE_80
-        await self._collector.send(NoticeRequest(self._desk.account_id, kind, fact.subject, fact.detail))
+        await self._collector.send(NoticeRequest(self._desk.account_id, kind, fact.subject, fact.detail, keep=True))
 
     # Facts from outside: synchronous, they only take note ------------------------------------------------------
 
     @workflow.signal(name="payment_outcome_received", description="The provider reported on an attempt.")
     def payment_outcome_received(self, fact: PaymentOutcomeReceived) -> None:
-        self._note("payment_outcome_received", fact.message_id, fact.attempt_id)
+        detail = ONLY_OUTCOME if fact.only_outcome else ""
+        self._desk.inbox.put(InboxItem("payment_outcome_received", fact.message_id, fact.attempt_id, detail))
 
     @workflow.signal(name="payment_method_changed", description="The method in use changed.")
     def payment_method_changed(self, fact: PaymentMethodChanged) -> None:
@@ -255,7 +285,11 @@ class AccountWorkflow(AccountUpdates):
 
     @workflow.signal(name="dunning_ended", description="The account's dunning case closed.")
     def dunning_ended(self, fact: DunningEnded) -> None:
-        self._note("dunning_ended", fact.message_id, fact.case_id)
+        self._desk.inbox.put(InboxItem("dunning_ended", fact.message_id, fact.case_id, fact.outcome))
+
+    @workflow.signal(name="dunning_lost", description="The account's open case was found without a workflow.")
+    def dunning_lost(self, fact: DunningLost) -> None:
+        self._note("dunning_lost", fact.message_id, fact.case_id)
 
     def _note(self, kind: str, message_id: str, subject: str) -> None:
         self._desk.inbox.put(InboxItem(kind, message_id, subject))

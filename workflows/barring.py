@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.barring import BarringActivities
@@ -14,13 +17,14 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
     from billing.messages.notices import NoticeKind, NoticeRequest
 
-from workflows._board import NEEDS_OPERATOR
+from workflows._board import Board
 from workflows._options import NETWORK_CALL, NOTIFY, QUICK_WRITE
 
 # Real time: this is between us and the network, whatever the business clock does.
 CONFIRMATION_WITHIN = timedelta(seconds=30)
 CHECK_EVERY_AT_MOST = timedelta(minutes=10)
 CHECKS_BEFORE_A_PERSON_IS_ASKED = 5
+CHECKS_PER_RUN = 40
 
 
 @workflow.defn(name="BarringWorkflow")
@@ -31,14 +35,16 @@ class BarringWorkflow:
     def __init__(self, state: BarringState) -> None:
         self._order = state
         self._pending: set[str] = set()
-        self._placed = False
+        self._is_known = False  # which services are pending
         self._confirmed_early: set[str] = set()
-        self._withdrawn = False
+        self._withdrawn = state.withdrawn
+        self._board = Board()
 
     @workflow.run
     async def run(self, state: BarringState) -> BarringResult:
         workflow.set_current_details(f"services to **{state.level}**: {state.reason}")
-        await self._place_the_order()
+        if not state.checks_made:
+            await self._place_the_order()
         outcome = await self._until_confirmed()
         result = BarringResult(state.account_id, state.order_id, state.level, outcome, state.reason)
         await self._write_down(result)
@@ -47,54 +53,65 @@ class BarringWorkflow:
         return result
 
     async def _place_the_order(self) -> None:
-        placed = await workflow.execute_activity_method(
-            BarringActivities.place_order,
-            self._order,
-            summary=f"Order: services to {self._order.level}",
-            **NETWORK_CALL,
+        """Hand the order in. It is written down before the network is called, so a check can go on from there."""
+        await self._ask_the_network(
+            workflow.execute_activity_method(
+                BarringActivities.place_order,
+                self._order,
+                summary=f"Order: services to {self._order.level}",
+                **NETWORK_CALL,
+            )
         )
-        self._take(placed)
-        self._placed = True
 
     async def _until_confirmed(self) -> str:
         """The network confirms by itself; when it is silent its state is asked, and the order repeated where needed."""
-        checks = 0
-        patience = CONFIRMATION_WITHIN
-        while self._pending:
-            if await self._confirmed_within(patience):
+        checks = self._order.checks_made
+        while self._pending or not self._is_known:
+            if await self._confirmed_within(_patience(checks)):
                 break
             if self._withdrawn:
                 return "withdrawn"
             checks += 1
             await self._check(order_again=checks > 1)
-            patience = min(patience * 2, CHECK_EVERY_AT_MOST)
-            if checks == CHECKS_BEFORE_A_PERSON_IS_ASKED:
-                workflow.upsert_search_attributes([NEEDS_OPERATOR.value_set(True)])
+            if checks >= CHECKS_BEFORE_A_PERSON_IS_ASKED:
+                self._board.ask_for_a_person(f"the network does not confirm {self._order.order_id}")
+            if checks % CHECKS_PER_RUN == 0:
+                workflow.continue_as_new(replace(self._order, checks_made=checks, withdrawn=self._withdrawn))
         return "withdrawn" if self._withdrawn else "confirmed"
 
     async def _confirmed_within(self, patience: timedelta) -> bool:
         """True when nothing is pending; False when time ran out or the order was withdrawn."""
-        try:
+        with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: not self._pending or self._withdrawn,
+                lambda: self._is_confirmed or self._withdrawn,
                 timeout=patience,
                 timeout_summary="until the network confirms",
             )
-        except TimeoutError:
-            return False
-        return not self._pending
+        return self._is_confirmed
+
+    @property
+    def _is_confirmed(self) -> bool:
+        return self._is_known and not self._pending
 
     async def _check(self, *, order_again: bool) -> None:
-        checked = await workflow.execute_activity_method(
-            BarringActivities.check_order,
-            OrderCheck(replace(self._order), tuple(sorted(self._pending)), order_again),
-            summary="Ask the network for the state of the services",
-            **NETWORK_CALL,
+        await self._ask_the_network(
+            workflow.execute_activity_method(
+                BarringActivities.check_order,
+                OrderCheck(self._order, tuple(sorted(self._pending)), order_again),
+                summary="Ask the network for the state of the services",
+                **NETWORK_CALL,
+            )
         )
-        self._take(checked)
 
-    def _take(self, placed: PlacedOrder) -> None:
-        self._pending = set(placed.pending_service_ids) - self._confirmed_early
+    async def _ask_the_network(self, call: Awaitable[PlacedOrder]) -> None:
+        """Take the network's answer; without one, what was pending is pending still."""
+        try:
+            placed = await call
+        except ActivityError as error:
+            workflow.logger.error("order %s: %s", self._order.order_id, error.cause)
+        else:
+            self._pending = set(placed.pending_service_ids) - self._confirmed_early
+            self._is_known = True
 
     async def _write_down(self, result: BarringResult) -> None:
         await workflow.execute_activity_method(
@@ -106,18 +123,18 @@ class BarringWorkflow:
 
     async def _tell_the_customer(self) -> None:
         restored = self._order.level == "none"
-        await workflow.execute_activity_method(
-            NoticeActivities.send_notice,
-            NoticeRequest(
-                self._order.account_id,
-                NoticeKind.RESTORED if restored else NoticeKind.BARRED,
-                self._order.order_id,
-                self._order.level,
-                hurry=True,
-            ),
-            summary="Notice: services restored" if restored else "Notice: services restricted",
-            **NOTIFY,
+        request = NoticeRequest(
+            self._order.account_id,
+            NoticeKind.RESTORED if restored else NoticeKind.BARRED,
+            self._order.order_id,
+            self._order.level,
+            hurry=True,
         )
+        summary = "Notice: services restored" if restored else "Notice: services restricted"
+        try:
+            await workflow.execute_activity_method(NoticeActivities.send_notice, request, summary=summary, **NOTIFY)
+        except ActivityError as error:  # the services are as they should be; upkeep goes on with the message
+            workflow.logger.error("%s not sent: %s", summary, error.cause)
 
     @workflow.signal(name="network_confirmed", description="The network confirmed a service's level.")
     def network_confirmed(self, fact: NetworkConfirmed) -> None:
@@ -132,3 +149,8 @@ class BarringWorkflow:
     @workflow.signal(name="clock_changed", description="A new segment of business time began.")
     def clock_changed(self, fact: ClockChanged) -> None:
         self._order = replace(self._order, clock=fact.clock)
+
+
+def _patience(checks: int) -> timedelta:
+    """How long to wait for the network's own word before its state is asked: longer each time."""
+    return min(CONFIRMATION_WITHIN * (1 << min(checks, 10)), CHECK_EVERY_AT_MOST)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ActivityError, ChildWorkflowError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.dunning import DunningActivities
@@ -32,10 +33,13 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.identities import account_workflow_id, barring_workflow_id
     from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 
-from workflows._board import Board
+from workflows._board import Board, of_brand
 from workflows._deadline import Deadline
 from workflows._options import NOTIFY, QUICK_WRITE
 from workflows.barring import BarringWorkflow
+
+# A step that was refused is tried again after this; staff mend the cause meanwhile.
+TAKE_AGAIN = timedelta(hours=6)
 
 
 @workflow.defn(name="DunningWorkflow")
@@ -55,6 +59,16 @@ class DunningWorkflow:
 
     @workflow.run
     async def run(self, state: DunningState) -> str:
+        try:
+            return await self._walk()
+        except (ActivityError, ChildWorkflowError) as error:
+            await self._wait_for_a_person(error)
+            self._go_on(self._state.done)
+
+    # The runbook, in the order it is called --------------------------------------------------------------------
+
+    async def _walk(self) -> str:
+        """One step of the ladder, or the end of the case."""
         await self._write_down_what_is_overdue()
         step = await self._decide()
         while step.action is NextAction.WAIT:
@@ -69,12 +83,10 @@ class DunningWorkflow:
             return await self._close(step, "handed_over")
         return self._go_on(done)
 
-    # The runbook, in the order it is called --------------------------------------------------------------------
-
     async def _write_down_what_is_overdue(self) -> None:
         """Open the case, or let newly failed invoices join it."""
         while self._joined:
-            overdue = self._joined.pop(0)
+            overdue = self._joined[0]
             case = await workflow.execute_activity_method(
                 DunningActivities.open_case,
                 OpenCaseRequest(
@@ -83,6 +95,7 @@ class DunningWorkflow:
                 summary=f"Overdue: {', '.join(overdue.invoice_ids)}",
                 **QUICK_WRITE,
             )
+            self._joined.remove(overdue)
             self._state = replace(self._state, case_id=case.case_id)
 
     async def _decide(self) -> NextStep:
@@ -94,8 +107,9 @@ class DunningWorkflow:
             summary="Decide by the case's policy",
             **QUICK_WRITE,
         )
-        self._state = replace(self._state, done=None)
-        self._board.show_dunning(step.step or step.action.value, step.until, step.level)
+        placed = max(self._state.orders_placed, step.orders_placed)
+        self._state = replace(self._state, done=None, orders_placed=placed)
+        self._board.show_dunning(step.step or step.stage, step.until, step.level)
         return step
 
     async def _write_down(self, done: StepDone) -> None:
@@ -170,6 +184,7 @@ class DunningWorkflow:
             order,
             id=barring_workflow_id(self._state.brand, self._state.number, order_id),
             static_summary=f"Set services to {level}",
+            search_attributes=of_brand(self._state.brand),
         )
         lifting = level == "none"
         await workflow.wait_condition(lambda: barring.done() or (self._changed and not lifting))
@@ -187,16 +202,30 @@ class DunningWorkflow:
             summary=f"Close the case: {outcome}",
             **QUICK_WRITE,
         )
-        if self._joined:
+        if not self._joined:
+            await self._tell_the_account(outcome)
+        if self._joined:  # also what joined while the account was told: a new case begins
             self._go_on(None)
-        await self._tell_the_account(outcome)
         return outcome
+
+    async def _wait_for_a_person(self, error: FailureError) -> None:
+        """A step was refused: the case stands until news or for some hours, and is looked at again."""
+        workflow.logger.error("dunning step of %s not taken: %s", self._state.account_id, error.cause)
+        self._board.ask_for_a_person(str(error.cause))
+        again, known = self._deadline.now() + TAKE_AGAIN, len(self._joined)
+        self._changed = False
+
+        def is_news() -> bool:
+            return self._changed or len(self._joined) > known
+
+        while not is_news() and self._deadline.now() < again:
+            await self._deadline.wait(again, is_news, "until the cause is mended")
 
     async def _tell_the_account(self, outcome: str) -> None:
         account = workflow.get_external_workflow_handle(account_workflow_id(self._state.brand, self._state.number))
         try:
             await account.signal(
-                "dunning_ended", DunningEnded(f"{self._state.case_id}-end", self._state.case_id, outcome)
+                "dunning_ended", DunningEnded(f"{self._state.case_id}-{outcome}", self._state.case_id, outcome)
             )
         except FailureError:
             workflow.logger.info("the account %s ended before its case", self._state.account_id)

@@ -95,6 +95,9 @@ class AccountState:
     orders_placed: int = 0
     closing: bool = False
     spread_seconds: int = 0  # this account's place within the billing window of its day
+    last_bill_is_out: bool = False  # of a closed account: only what is open is waited for
+    handed_over_case: str = ""  # its services stay barred until the money is in after all
+    needs_operator: bool = False  # as operators were shown
     schema_version: int = 1
 
 
@@ -103,10 +106,14 @@ class AccountState:
 
 @dataclass(frozen=True)
 class PaymentOutcomeReceived:
-    """The provider said something about an attempt; the workflow asks it what is true and books that."""
+    """The provider said something about an attempt; the workflow asks it what is true and books that.
+
+    ``only_outcome`` marks news of nothing but the first outcome: an attempt known to have succeeded need not be asked.
+    """
 
     message_id: str = ""
     attempt_id: str = ""
+    only_outcome: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,14 @@ class DunningEnded:
     message_id: str = ""
     case_id: str = ""
     outcome: str = ""
+
+
+@dataclass(frozen=True)
+class DunningLost:
+    """Upkeep found the account's open case without a running workflow; it is started again."""
+
+    message_id: str = ""
+    case_id: str = ""
 
 
 @dataclass(frozen=True)

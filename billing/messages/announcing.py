@@ -35,7 +35,8 @@ class AnnounceRetryRequest:
 
 @dataclass(frozen=True)
 class Announced:
-    """What was announced. ``told`` False: nothing was, because of ``wait_until`` (quiet hours) or for ``explanation``.
+    """What was announced. ``told`` False: nothing was, because of ``wait_until`` (quiet hours) or for ``explanation``,
+    which is also so when no notice reached the customer: then nothing may be debited.
 
     Dates are there when they moved because the notice could not leave in time: the debit moves with its notice. For a
     retry, invoices, amount and dates are always there.

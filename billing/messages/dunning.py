@@ -91,6 +91,7 @@ class NextStep:
     ``notice`` is the kind of notice for NOTIFY and WARN, about ``amount_minor`` of ``invoice_ids``, naming ``on`` (the
     local date services will be restricted). ``level`` is the level for BAR; for CLOSE and WAIT the level in force.
     ``until`` is when to decide again for WAIT (None: when something changes). ``occasion`` tells repeats apart.
+    ``stage`` is the last step of the case; ``orders_placed`` counts its orders to the network so far.
     """
 
     action: NextAction
@@ -104,6 +105,8 @@ class NextStep:
     amount_minor: int = 0
     currency: str = ""
     invoice_ids: tuple[str, ...] = ()
+    stage: str = ""
+    orders_placed: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ class BarringState:
     author: str = "dunning"
     service_ids: tuple[str, ...] = ()  # empty: all active services
     clock: ClockSegment = NORMAL_TIME
+    checks_made: int = 0  # of earlier runs of this order
+    withdrawn: bool = False
     schema_version: int = 1
 
 
@@ -170,7 +175,10 @@ class PlacedOrder:
 
 @dataclass(frozen=True)
 class OrderCheck:
-    """Ask the network for the state of these services and record it; ``order_again`` repeats it where needed."""
+    """Ask the network for the state of these services (none named: all unconfirmed ones of the order) and record it.
+
+    ``order_again`` repeats the order where needed.
+    """
 
     state: BarringState
     service_ids: tuple[str, ...]

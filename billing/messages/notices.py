@@ -37,7 +37,8 @@ class NoticeRequest:
 
     ``subject`` is the invoice, case or order it is about; ``occasion`` tells repeated notices apart (an attempt id, a
     step); ``amount_minor`` and ``on`` are what the customer reads; ``invoice_id`` adds the document where the template
-    wants it. ``hurry`` skips quiet hours (a receipt, a paylink the customer waits for, services restored).
+    wants it. ``hurry`` skips quiet hours (a receipt, a paylink the customer waits for, services restored). With
+    ``keep`` it is kept over quiet hours and sent when they end: news on which no date depends.
     """
 
     account_id: str
@@ -49,11 +50,12 @@ class NoticeRequest:
     on: date | None = None
     invoice_ids: tuple[str, ...] = ()
     hurry: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True)
 class NoticeResult:
-    """What became of a notice: ``sent``, ``repeated`` (it went out before), ``failed``, or ``wait``.
+    """What became of a notice: ``sent``, ``repeated`` (it went out before), ``kept``, ``failed``, or ``wait``.
 
     ``wait_until`` ends the quiet hours; ``sent_on`` is the customer's local date when the first channel took it.
     """

@@ -145,7 +145,7 @@ class SqlNoticeRepository(SqlTemplateRepository):
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
         query = select(notices).where(
             _n.status.in_(UNFINISHED),
-            _n.fallback_of.is_not(None),
+            or_(_n.fallback_of.is_not(None), _n.send_after.is_not(None)),
             or_(_n.send_after.is_(None), _n.send_after <= now),
             or_(_n.claimed_until.is_(None), _n.claimed_until < func.now()),
         )

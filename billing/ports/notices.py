@@ -171,9 +171,9 @@ class NoticeRepository(Protocol):
         ...
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
-        """Unfinished notices that stand in for another, with nobody busy and quiet hours over, of any account.
+        """Unfinished notices that were kept or stand in for another; nobody is busy with them and quiet hours are over.
 
-        Only for the upkeep. The process repeats its own notices itself, with dates as they are by then.
+        Of any account; only for the upkeep. The process repeats its own notices itself, with dates as they are by then.
         """
         ...
 

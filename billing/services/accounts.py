@@ -14,11 +14,12 @@ from billing.domain.cycle_calendar import CycleDay, local_date
 from billing.domain.cycle_plan import CyclePlan
 from billing.domain.discount import Discount
 from billing.domain.errors import Conflict, InvalidValue
-from billing.messages.account import AccountClosed, AccountState, EndAccountRequest
+from billing.messages.account import AccountClosed, EndAccountRequest
 from billing.ports.accounts import Account, Brand, Service, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.account_recovery import state_from_books
 from billing.services.invoicing_cycles import open_first_cycle
 
 SERVICE_KINDS = ("mobile", "fixed", "internet", "tv")
@@ -93,23 +94,12 @@ class AccountService:
         return account
 
     async def ensure_workflow(self, account: Account) -> None:
-        """Start the account's workflow unless it runs; the open cycle's stored plan is where it begins."""
+        """Start the account's workflow unless it runs, with everything that the books say is open."""
+        segment, now = self._clock.segment(), self._clock.now()
         async with self._make_work() as work:
-            cycle = await work.accounts.open_cycle(account.account_id)
-        if cycle is None or account.status == "closed":
-            return
-        await self._process.start_account(
-            AccountState(
-                account_id=account.account_id,
-                brand=account.brand,
-                number=account.number,
-                plan=CyclePlan.from_dict(dict(cycle.plan)),
-                clock=self._clock.segment(),
-                paused=account.paused,
-                hold_until=account.hold_until,
-                spread_seconds=self._offset(account),
-            )
-        )
+            state = await state_from_books(work, account, segment, self._offset(account), now)
+        if state is not None:
+            await self._process.start_account(state)
 
     def _offset(self, account: Account) -> int:
         """This account's place in the billing window of its day: a hash, so that one day's accounts are spread."""

@@ -14,7 +14,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.invoicing_cycles import store_plan
-from billing.services.notices import NoticeService
+from billing.services.notices import FAILED, NoticeService
 from billing.services.payments import PaymentService
 
 # A notice is late when midnight passes between planning and sending it; more than one such midnight is a broken vendor.
@@ -41,6 +41,8 @@ class AnnouncingService:
                 return Announced(False, notice.explanation, notice.wait_until)
             if request.amount_minor <= 0 or await self._is_announced(request, plan):
                 break
+        else:
+            return Announced(False, notice.explanation)
         if plan.debit_on == request.debit_on:
             return Announced(True)
         return Announced(
@@ -107,7 +109,7 @@ class AnnouncingService:
         if plan.notify_at is not None and plan.notify_at > now:
             return Announced(False, plan.explanation, plan.notify_at)
         notice = await self._tell_retry(request, plan)
-        if notice.wait_until is not None:
+        if notice.wait_until is not None or notice.status == FAILED:
             return Announced(False, notice.explanation, notice.wait_until)
         return Announced(
             True,

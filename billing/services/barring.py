@@ -118,7 +118,8 @@ class BarringService:
     async def _pending(self, check: OrderCheck) -> Sequence[OrderedService]:
         async with self._make_work() as work:
             stored = await work.barring.services_of(check.state.account_id, check.state.order_id)
-        return [one for one in stored if one.service_id in check.service_ids and one.state != CONFIRMED]
+        wanted = check.service_ids or tuple(one.service_id for one in stored)
+        return [one for one in stored if one.service_id in wanted and one.state != CONFIRMED]
 
     async def _check(self, check: OrderCheck, ordered: OrderedService) -> None:
         if await self._is_true(check.state, ordered):

@@ -23,6 +23,7 @@ from billing.messages.dunning import (
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import Account, TimelineEntry
+from billing.ports.barring import Order
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Case
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -106,8 +107,9 @@ class DunningService:
                 case.case_id,
                 {"stage": step.step or case.stage, "next_action_at": step.until, "reason": step.reason},
             )
+            orders = [one for one in await work.barring.orders(account.account_id) if _is_of(one, case)]
             await work.commit()
-        return step
+        return replace(step, stage=case.steps_done[-1] if case.steps_done else "opened", orders_placed=len(orders))
 
     async def close_case(self, request: CloseCaseRequest) -> None:
         """Close the case; safe to repeat."""
@@ -140,6 +142,11 @@ class DunningService:
             cases = await work.dunning.cases(account_id)
             entries = [one for one in await work.timeline.of(account_id) if one.kind in STORY_KINDS]
         return CaseStory(list(reversed(cases)), sorted(entries, key=lambda one: one.at))
+
+
+def _is_of(order: Order, case: Case) -> bool:
+    """An order of this case, by its name: ``<case id>-<number>``."""
+    return order.order_id.rpartition("-")[0] == case.case_id
 
 
 async def _told_already(work: UnitOfWork, request: OpenCaseRequest) -> str:

@@ -15,7 +15,7 @@ from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
 from billing.services.notice_timing import allowed_from
 
-SENT, REPEATED, FAILED, WAIT = "sent", "repeated", "failed", "wait"
+SENT, REPEATED, KEPT, FAILED, WAIT = "sent", "repeated", "kept", "failed", "wait"
 
 
 class NoticeService:
@@ -38,7 +38,11 @@ class NoticeService:
         now = self._clock.now()
         allowed_at = allowed_from(request.kind, now, customer.account, customer.brand, hurry=request.hurry)
         if not before and allowed_at > now:
+            if request.keep:
+                return await self._keep(request, customer, now, allowed_at)
             return NoticeResult(WAIT, wait_until=allowed_at, explanation="quiet hours of the customer")
+        if any(notice.send_after is not None and notice.status is NoticeStatus.WAITING for notice in before):
+            return NoticeResult(KEPT, explanation="kept until the end of quiet hours")
         channels = _to_do(before, choose_channels(request.kind, customer.account, customer.brand).channels)
         for channel in channels:
             await self._delivery.deliver(request, customer, channel)
@@ -46,6 +50,19 @@ class NoticeService:
         if not _are_taken(after):
             return _result(FAILED, after)
         return _result(SENT if channels or not _are_taken(before) else REPEATED, after)
+
+    async def _keep(
+        self, request: NoticeRequest, customer: Customer, now: datetime, send_after: datetime
+    ) -> NoticeResult:
+        """Write it down for the upkeep, which sends it when quiet hours are over."""
+        channels = choose_channels(request.kind, customer.account, customer.brand).channels
+        async with self._make_work() as work:
+            for channel in channels:
+                await work.notices.add(new_notice(request, customer, channel, now, send_after=send_after))
+            await work.commit()
+        if not channels:
+            return _result(FAILED, ())
+        return NoticeResult(KEPT, channels=tuple(channels), explanation=f"kept until {send_after:%Y-%m-%d %H:%MZ}")
 
     async def _with_fallback(self, request: NoticeRequest) -> Sequence[Notice]:
         async with self._make_work() as work:
@@ -91,7 +108,7 @@ class NoticeService:
             return await work.notices.of(account_id), await work.notices.evidence(account_id)
 
     async def send_waiting(self) -> int:
-        """Send what stands in for an undelivered notice and had to wait; how many went out. For the upkeep."""
+        """Send what was kept over quiet hours, and stand-ins for undelivered ones; how many went out. For upkeep."""
         async with self._make_work() as work:
             due = await work.notices.due(self._clock.now())
         finished = [await self._finish(notice) for notice in due]

@@ -51,11 +51,16 @@ class MethodService:
     ) -> PaymentMethod:
         """Store a method named by the provider and use it from now on; a bank account gets its mandate.
 
-        ``accepted_from`` is the network address the customer agreed from. Raises UnableToStoreMethod.
+        ``accepted_from`` is the network address the customer agreed from. Raises UnableToStoreMethod, and
+        UnableToUseMethod for one that was stored before and has been blocked.
         """
         customer = await self.ensure_customer(account_id)
         facts = await self._providers.chosen.attach_method(customer, provider_method, accepted_from)
-        return await self.keep(account_id, replace(facts, provider_customer=customer), author)
+        stored = await self.keep(account_id, replace(facts, provider_customer=customer), author)
+        if stored.is_default and stored.status == MethodStatus.USABLE:
+            return stored
+        await self._put_in_use(account_id, stored.method_id)
+        return replace(stored, is_default=True)
 
     async def start_setup(self, account_id: str, return_url: str, cancel_url: str) -> HostedPage:
         """A page of the provider on which the customer leaves a method."""
@@ -100,10 +105,16 @@ class MethodService:
         return known or made
 
     async def keep(self, account_id: str, facts: MethodFacts, author: str) -> PaymentMethod:
-        """Store a method as the provider has it, with its mandate, and make it the one in use."""
+        """Store a method as the provider has it, with its mandate, and make it the one in use.
+
+        Hearing of it again changes nothing: what was blocked, removed or replaced meanwhile stays so.
+        """
         now = self._clock.now()
         async with self._make_work() as work:
             await work.accounts.lock(account_id)
+            known = await self._known(work, account_id, facts)
+            if known is not None:
+                return known
             method = await work.payments.add_method(
                 {
                     "account_id": account_id,
@@ -129,6 +140,12 @@ class MethodService:
             await work.commit()
         await self._tell(account_id, method.method_id)
         return stored
+
+    async def _known(self, work: UnitOfWork, account_id: str, facts: MethodFacts) -> PaymentMethod | None:
+        owner = await work.payments.method_of(self._providers.chosen.name, [facts.provider_method])
+        if owner is None or owner[0] != account_id:
+            return None
+        return await work.payments.method(account_id, owner[1])
 
     async def _tell(self, account_id: str, method_id: str) -> None:
         """Let the account's process look at the method in use; an account that is closed has none."""

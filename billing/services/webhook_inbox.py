@@ -183,7 +183,7 @@ class WebhookInbox:
             return Plan(InboxStatus.HANDLED)
         account = await work.accounts.get(attempt.account_id)
         workflow = account_workflow_id(account.brand, account.number)
-        fact = PaymentOutcomeReceived(row.event_id, attempt.attempt_id)
+        fact = PaymentOutcomeReceived(row.event_id, attempt.attempt_id, row.kind in _STANDS_AT)
         return Plan(InboxStatus.DELIVERED, workflow=workflow, signal="payment_outcome_received", payload=fact)
 
     async def _plan_method(self, work: UnitOfWork, row: InboxRow) -> Plan:

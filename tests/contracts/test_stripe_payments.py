@@ -188,16 +188,6 @@ async def test_no_answer_and_a_server_error_are_unknown(provider: StripePayments
     assert (silent.key_is_spent, broken.key_is_spent) == (False, True)
 
 
-async def test_a_reused_key_with_other_parameters_is_unknown_and_never_a_second_charge(
-    provider: StripePayments,
-) -> None:
-    method = await _stored(provider)
-    command = _command(method)
-    await provider.collect(command)
-    other = _command(method, attempt_id=command.attempt_id, idempotency_key=command.attempt_id, amount_minor=1)
-    assert isinstance((await provider.collect(other)).outcome, Unknown)
-
-
 async def test_slow_down_is_a_fault_when_collecting_and_when_looking(
     provider: StripePayments, simulator: Simulator
 ) -> None:
@@ -207,6 +197,15 @@ async def test_slow_down_is_a_fault_when_collecting_and_when_looking(
         await provider.collect(_command(method))
     with pytest.raises(ProviderBusy):
         await provider.find_by_attempt(method.provider_customer, "none")
+
+
+async def test_a_key_used_for_another_debit_is_our_fault_and_charges_nothing(provider: StripePayments) -> None:
+    method = await _stored(provider)
+    key = f"inv_1-{uuid4()}"
+    await provider.collect(_command(method, idempotency_key=key))
+    with pytest.raises(MerchantFault):
+        await provider.collect(_command(method, idempotency_key=key, attempt_id="inv_2-1", amount_minor=999))
+    assert await provider.find_by_attempt(method.provider_customer, "inv_2-1") is None
 
 
 async def test_our_own_mistakes_are_merchant_faults(provider: StripePayments, simulator: Simulator) -> None:

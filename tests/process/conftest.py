@@ -10,6 +10,9 @@ from evenflow.stack.postgres import PostgresServer
 from tests.process.people import prepare_catalogue
 from tests.process.world import World, a_world
 
+# Their assertions then say what was found.
+pytest.register_assert_rewrite("tests.process.customer_stories", "tests.process.operator_stories")
+
 
 @pytest.fixture(scope="module")
 async def world(

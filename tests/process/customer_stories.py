@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from billing.messages.identities import dunning_workflow_id
 from tests.process.people import FEE_MINOR, a_customer
 from tests.process.world import World
 
@@ -48,7 +49,7 @@ async def declined_then_pays_by_paylink(world: World) -> None:
 
 async def declined_retried_paid(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["insufficient_funds", "succeed"])
-    await customer.told("thank_you", 30)
+    await customer.told("thank_you")
     kinds = await customer.notices()
     assert kinds[:3] == ["ready", "reminder", "failed"]
     assert "retry" in kinds, "a further debit has its own notice"
@@ -73,6 +74,7 @@ async def authentication_required(world: World) -> None:
 async def ignored_until_outgoing_bar(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["lost_card"])
     await customer.reaches("outgoing", 45)
+    await customer.told("barred", 4)
     kinds = await customer.notices()
     assert kinds.index("barring_warning") < kinds.index("barred")
     await customer.gets_money()
@@ -114,6 +116,25 @@ async def mandate_revoked(world: World) -> None:
     assert await customer.open_minor() == FEE_MINOR
 
 
+async def workflow_lost_and_restored(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.stands("announced")
+    await world.temporal.get_workflow_handle(customer.workflow_id).terminate("lost, as far as the account knows")
+    await customer.told("thank_you")
+    assert await customer.notices() == ["ready", "reminder", "thank_you"], "nothing is forgotten and nothing told twice"
+    assert [one.received_minor for one in await customer.attempts()] == [FEE_MINOR]
+    assert await customer.open_minor() == 0
+
+
+async def case_lost_and_restored(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", ["lost_card"])
+    await customer.told("failed")
+    case = dunning_workflow_id(customer.brand, customer.number)
+    await world.temporal.get_workflow_handle(case).terminate("lost, as far as the account knows")
+    await customer.reaches("outgoing", 45)
+    assert (await customer.notices()).count("failed") == 1
+
+
 async def nothing_to_pay(world: World) -> None:
     discount = {"code": "all", "name": "All free", "percent": "100"}
     customer = await a_customer(world, "pm_card_visa", discounts=(discount,))
@@ -133,5 +154,7 @@ CUSTOMER_STORIES: tuple[Story, ...] = (
     ignored_to_full_bar,
     charged_back_after_thanks,
     mandate_revoked,
+    workflow_lost_and_restored,
+    case_lost_and_restored,
     nothing_to_pay,
 )

@@ -92,7 +92,7 @@ async def refunded(world: World) -> None:
 
 
 async def credit_carries_over(world: World) -> None:
-    customer = await a_customer(world, "pm_card_visa")
+    customer = await a_customer(world, "pm_card_visa", days_to_close=4)
     credit = AdjustBalance("credit-1", **WHO, amount_minor=-5000, description="Goodwill")
     assert (await customer.command("adjust_balance", credit)).accepted
     await customer.told("nothing_to_pay")

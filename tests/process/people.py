@@ -121,7 +121,7 @@ class Customer:
     async def attempts(self) -> list[Any]:
         """All tries at a payment, oldest first."""
         async with self.world.parts.make_work() as work:
-            return list(await work.payments.attempts(self.account_id))
+            return list(reversed(await work.payments.attempts(self.account_id)))
 
     async def settled(self, days: float = 40) -> None:
         """Wait until an invoice was issued and nothing is open."""
@@ -184,7 +184,8 @@ class Customer:
     async def story(self) -> str:
         """What happened so far, for a failing test."""
         lines = [f"{one.at:%m-%d %H:%M} {one.kind}: {one.summary}" for one in await self.timeline()]
-        return "\n".join([self.account_id, *lines, str(await self.view())])
+        tries = [str(one) for one in await self.attempts()]
+        return "\n".join([self.account_id, *lines, *tries, str(await self.view())])
 
     async def timeline(self) -> list[Any]:
         async with self.world.parts.make_work() as work:

@@ -142,6 +142,8 @@ async def a_world(
 
 
 async def _point_the_simulator(simulator: httpx.AsyncClient, base: str, segment: Any) -> None:
+    """A new world's invoices have the numbers of the last one's: what the simulator knows of those must go."""
+    (await simulator.post("/_control/reset")).raise_for_status()
     clock = {
         "real_start": segment.real_start.isoformat(),
         "business_start": segment.business_start.isoformat(),

@@ -88,6 +88,17 @@ async def test_quiet_hours_delay_a_reminder(world: NoticeWorld, at: datetime, al
     assert (await world.service.send(world.request(NoticeKind.REMINDER))).status == "sent"
 
 
+async def test_news_that_nobody_waits_with_is_kept_over_quiet_hours_and_sent_once(world: NoticeWorld) -> None:
+    world.clock.at = datetime(2027, 5, 24, 21, 30, tzinfo=UTC)
+    news = world.request(NoticeKind.MANDATE_NEEDED, keep=True)
+    assert [(await world.service.send(news)).status for _ in range(2)] == ["kept", "kept"]
+    assert await world.service.send_waiting() == 0
+    world.clock.at = datetime(2027, 5, 25, 7, 0, tzinfo=UTC)
+    assert [await world.service.send_waiting() for _ in range(2)] == [1, 0]
+    assert (await world.service.send(news)).status == "repeated"
+    assert len(world.email.sent) + len(world.sms.sent) == 1
+
+
 @pytest.mark.parametrize("kind", [NoticeKind.THANK_YOU, NoticeKind.RESTORED])
 async def test_quiet_hours_never_delay_a_receipt_or_restored_services(world: NoticeWorld, kind: NoticeKind) -> None:
     world.clock.at = datetime(2027, 5, 24, 21, 30, tzinfo=UTC)

@@ -81,7 +81,8 @@ class StripePayments(StripeMethods, StripePages):
             raise busy(error) from error
         except stripe.InvalidRequestError as error:
             return ProviderPayment(_refused(error))
-        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
+            # The last: this key was used for another debit (books restored from a copy?). A person has to look.
             raise merchant_fault(error) from error
         except stripe.StripeError as error:
             return ProviderPayment(_no_answer(error))

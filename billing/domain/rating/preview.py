@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
+from billing.domain.discount import Discount
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, total
 from billing.domain.rating.allowance import Allowance
@@ -13,7 +15,7 @@ from billing.domain.rating.events import UsageEvent
 from billing.domain.rating.guiding import Guided, guide
 from billing.domain.rating.lines import RatedLine
 from billing.domain.rating.per_event import PerEvent
-from billing.domain.rating.plan import PlanDefinition
+from billing.domain.rating.plan import LineDiscount, PlanDefinition
 from billing.domain.rating.price import PriceDefinition
 from billing.domain.rating.totals import rate_totals, recurring_lines
 
@@ -47,16 +49,19 @@ def preview_price(
     quantity: int | None = None,
     events: Sequence[UsageEvent] | None = None,
     allowance: int = 0,
+    discounts: Sequence[Discount] = (),
+    on: date | None = None,
 ) -> PricePreview:
     """Price one event of ``quantity`` (for a price per event: that many events), or a list of events.
 
-    ``allowance`` is an included quantity in the meter's own units. A recurring price needs neither. Raises
-    InvalidValue when none or both are given, or when the price cannot take them.
+    ``allowance`` is an included quantity in the meter's own units. A recurring price needs neither. ``discounts`` come
+    off the price's lines, dated ones as of the local date ``on``. Raises InvalidValue when none or both of quantity
+    and events are given, or when the price cannot take them.
     """
     _check_request(price, quantity, events, allowance)
-    plan = _plan(price, currency, allowance)
+    plan = _plan(price, currency, allowance, discounts)
     if price.is_recurring:
-        return _preview(currency, recurring_lines(plan), ())
+        return _preview(currency, recurring_lines(plan, on=on), ())
     guided = [guide(plan, event) for event in _events(price, quantity, events)]
     unpriced = tuple(
         UnpricedEvent(place, each.reason) for place, each in enumerate(guided) if not isinstance(each, Guided)
@@ -64,12 +69,13 @@ def preview_price(
     if quantity is not None and unpriced:
         raise _refusal("quantity", quantity, unpriced[0].reason, "Send events with the destination or amount it needs.")
     counters = count(each for each in guided if isinstance(each, Guided))
-    return _preview(currency, rate_totals(plan, _repeated(price, counters, quantity)).lines, unpriced)
+    return _preview(currency, rate_totals(plan, _repeated(price, counters, quantity), on=on).lines, unpriced)
 
 
-def _plan(price: PriceDefinition, currency: str, allowance: int) -> PlanDefinition:
+def _plan(price: PriceDefinition, currency: str, allowance: int, discounts: Sequence[Discount]) -> PlanDefinition:
     included = (Allowance("included", "included", price.meter, allowance),) if allowance else ()
-    return PlanDefinition("preview", "Preview", currency, (price,), included)
+    off = tuple(LineDiscount(price.code, discount) for discount in discounts)
+    return PlanDefinition("preview", "Preview", currency, (price,), included, off)
 
 
 def _check_request(
