@@ -20,6 +20,7 @@ from tests.process.world import World
 FEE_MINOR = 1210  # 10.00 net and 21 % VAT
 CUSTOMERS: dict[str, Customer] = {}  # by story
 _numbers = itertools.count(200_001)
+_counter = asyncio.Lock()  # one at a time, so that nobody's first bill comes before the method of payment
 
 PLAN = {
     "code": "vonk-basis",
@@ -47,12 +48,19 @@ async def prepare_catalogue(world: World) -> None:
 
 
 async def a_customer(
-    world: World, method: str = "", script: list[str] | None = None, days_to_close: int = 1, **changes: Any
+    world: World, method: str = "", script: list[str] | None = None, days_to_close: int = 2, **changes: Any
 ) -> Customer:
     """An account whose first cycle closes in ``days_to_close`` business days, paying by a vendor's test method.
 
     ``script`` are the coming outcomes of its method, as the simulator names them.
     """
+    async with _counter:
+        return await _served(world, method, script, days_to_close, changes)
+
+
+async def _served(
+    world: World, method: str, script: list[str] | None, days_to_close: int, changes: dict[str, Any]
+) -> Customer:
     number = next(_numbers)
     closes = world.now().astimezone(ZoneInfo("Europe/Amsterdam")) + timedelta(days=days_to_close)
     account = await world.parts.accounts.open(
