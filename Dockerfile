@@ -10,7 +10,10 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r r
 
 COPY . .
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable . \
-    && useradd --system --no-create-home evenflow
+    && useradd --system --user-group --no-create-home evenflow \
+    && install --directory --owner=evenflow --group=evenflow /var/lib/evenflow
 
+# The one place where the programs write: uploaded usage files. A new volume mounted here takes over this owner.
+ENV EVENFLOW_DATA_DIR=/var/lib/evenflow
 USER evenflow
 CMD ["python", "worker.py"]

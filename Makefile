@@ -56,8 +56,8 @@ soak: setup ## the demo, long, with parts being killed
 record: setup ## record workflow histories for the replay tests
 	@exec $(BIN)/python -m tests.histories.record $(ARGS)
 
-screens: setup ## pictures of the pages
-	@exec $(BIN)/python -m tests.browser.screens $(ARGS)
+screens: setup ## pictures of the console's pages, in build/screens
+	EVENFLOW_PICTURES=build/screens $(BIN)/pytest tests/browser/test_console.py $(ARGS)
 
 clean: ## remove what can be made again; data directories stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -28,12 +28,13 @@ def refusals_final(work: Callable[Given, Awaitable[Answer]]) -> Callable[Given, 
         try:
             return await work(*args, **kwargs)
         except Refusal as refusal:
+            # Without a cause: SQLAlchemy makes a malformed identity its own cause, and Temporal would follow it for ever.
             raise ApplicationError(
                 refusal.message,
                 {"field": refusal.field, "value": refusal.value, "remedy": refusal.remedy},
                 type=type(refusal).__name__,
                 non_retryable=True,
-            ) from refusal
+            ) from None
         except (ProviderBusy, VendorBusy) as busy:
             if busy.retry_after_seconds is None:
                 raise

@@ -11,8 +11,9 @@ from fastapi import Depends, Header
 
 from api.container import Container
 from api.dependencies import ContainerDep, require
+from api.parameters import AccountId
 from api.schemas.actions import ActionIn, ActionOut
-from billing.domain.errors import InvalidValue, UnableTo
+from billing.domain.errors import InvalidValue, NotFound, UnableTo
 from billing.messages.account import Command, CommandResult
 from billing.messages.identities import account_workflow_id
 from billing.services.access import Caller
@@ -35,8 +36,19 @@ class AccountDesk:
 
     container: Container
     caller: Caller
-    account_id: str
+    account_id: AccountId
     command_id: str
+
+    async def refuse_unknown_service(self, service_id: str) -> None:
+        """An order for a line that is not the account's would be placed and never confirmed. Raises NotFound."""
+        services = await self.container.accounts.services_of(self.account_id)
+        if service_id and service_id not in {service.service_id for service in services}:
+            raise NotFound(
+                f"Account {self.account_id} has no service {service_id}.",
+                field="service_id",
+                value=service_id,
+                remedy=f"GET /v1/accounts/{self.account_id}/services lists the services there are.",
+            )
 
     async def ask(self, update: str, kind: type[Command], said: ActionIn) -> ActionOut:
         """Carry out a command. Raises the refusal it was answered with, NotFound without a running process."""
@@ -66,7 +78,7 @@ def desk_for(role: str) -> Callable[..., Awaitable[AccountDesk]]:
     admitted = Depends(require(role))
 
     async def open_desk(
-        account_id: str,
+        account_id: AccountId,
         container: ContainerDep,
         caller: Caller = admitted,
         idempotency_key: IdempotencyKey = "",

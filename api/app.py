@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -32,6 +33,7 @@ from api.routers import (
     services,
     usage,
 )
+from api.schemas.problems import with_problems
 from api.webhooks import network, sendgrid, stripe, twilio
 
 DESCRIPTION = """
@@ -72,9 +74,19 @@ ROUTERS = (
 )
 
 
+class Doors(FastAPI):
+    """The application; its description names the errors that every route may answer."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            with_problems(super().openapi())
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
 def create_app(container: Container) -> FastAPI:
     """The application over a container; nothing is connected before the first request."""
-    app = FastAPI(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = Doors(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.container = container
     app.state.error_page = error_page
     errors.install(app)

@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader
 
 from api.container import Container
 from api.errors import NotAllowed, NotSignedIn
+from billing.domain.errors import InvalidValue
 from billing.services.access import ROLES, Caller
 
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
@@ -27,7 +28,9 @@ def require(role: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency that admits callers of at least this role; each may do what the ones before it may."""
     needed = ROLES.index(role)
 
-    async def admitted(container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None) -> Caller:
+    async def admitted(
+        request: Request, container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None
+    ) -> Caller:
         caller = await container.access.caller_of(key) if key else None
         if caller is None:
             raise NotSignedIn(
@@ -42,9 +45,26 @@ def require(role: str) -> Callable[..., Awaitable[Caller]]:
                 value=caller.role,
                 remedy=f"Use a key of the role {role}; {caller.name!r} has {caller.role}.",
             )
+        _refuse_unknown_parameters(request)
         return caller
 
     return admitted
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """A misspelt query parameter must not be silently ignored. Raises InvalidValue naming it and those there are."""
+    if not request.query_params:
+        return
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+    for name, value in request.query_params.items():
+        if name not in known:
+            raise InvalidValue(
+                "This route takes no such query parameter.",
+                field=name,
+                value=value,
+                remedy=f"Leave it out, or use one of: {', '.join(known) or 'none'}.",
+            )
 
 
 Viewer = Annotated[Caller, Depends(require("viewer"))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
@@ -42,9 +45,18 @@ def problem_body(status: int, title: str, detail: str, **more: Any) -> dict[str,
     return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+class ProblemResponse(JSONResponse):
+    """Repeats a value that was sent even where it is no text that could be answered."""
+
+    media_type = PROBLEM
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> ProblemResponse:
     """A problem document."""
-    return JSONResponse(problem_body(status, title, detail, **more), status_code=status, media_type=PROBLEM)
+    return ProblemResponse(problem_body(status, title, detail, **more), status_code=status)
 
 
 def _answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
@@ -63,14 +75,18 @@ def status_of(refusal: Refusal) -> int:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    return _answer_refusal(request, status_of(refusal), refusal)
+
+
+def _answer_refusal(request: Request, status: int, refusal: Refusal) -> Response:
     return _answer(
         request,
-        status_of(refusal),
+        status,
         type(refusal).__name__,
-        refusal.message,
-        field=refusal.field,
-        value=refusal.value,
-        remedy=refusal.remedy,
+        _short(refusal.message, 1000),
+        field=_short(refusal.field) or "request",
+        value=_short(refusal.value),
+        remedy=refusal.remedy or _REMEDIES.get(status, USUAL_REMEDY),
     )
 
 
@@ -78,8 +94,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
-            "field": ".".join(str(part) for part in issue["loc"]),
-            "value": str(issue.get("input", ""))[:200],
+            "field": ".".join(str(part) for part in (*issue["loc"], *issue.get("ctx", {}).get("place", ()))),
+            "value": _short(issue.get("input", "")),
             "message": issue["msg"],
         }
         for issue in error.errors()
@@ -97,8 +113,18 @@ async def _invalid(request: Request, error: Exception) -> Response:
     )
 
 
+def _short(value: Any, most: int = 200) -> str:
+    """The beginning of a value as text; nothing of one that is nested too deep to be written."""
+    try:
+        return str(value)[:most]
+    except RecursionError:
+        return ""
+
+
+USUAL_REMEDY = "GET /docs shows what this route takes."
 # What to do about an error that was raised as a bare HTTP status.
 _REMEDIES = {
+    400: "Send what this route takes, as GET /docs shows it; JSON is UTF-8.",
     404: "GET /docs shows every route there is.",
     405: "GET /docs shows the methods of every route.",
     413: "Send less at once.",
@@ -108,17 +134,29 @@ _REMEDIES = {
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Refusal):  # a webhook's own status for what was refused
+        return _answer_refusal(request, error.status_code, error.__cause__)
+    asked = f"{request.method} {request.url.path}"
+    of_body = error.status_code in (400, 413)
     answer = _answer(
         request,
         error.status_code,
         "HttpError",
         str(error.detail),
-        field="path",
-        value=f"{request.method} {request.url.path}",
-        remedy=_REMEDIES.get(error.status_code, "GET /docs shows what this route takes."),
+        field="body" if of_body else "path",
+        value="" if of_body else asked,
+        remedy=_REMEDIES.get(error.status_code, USUAL_REMEDY),
     )
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["allow"] = ", ".join(sorted(_methods_of(request)))
     return answer
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Every method of this path; the framework names only those of its first route."""
+    found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in found for method in getattr(route, "methods", None) or ()}
 
 
 async def _fault(request: Request, _error: Exception) -> Response:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
+from pydantic import SecretStr
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -47,6 +47,7 @@ from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
+from billing.services.reconcile import Reconciler
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.webhook_inbox import WebhookInbox
@@ -105,7 +106,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     make_work: UnitOfWorkFactory = partial(SqlUnitOfWork, engine)
     process = TemporalProcess(partial(_connect, settings, metrics_address))
     base = settings.public.api_base.rstrip("/")
-    paylinks = Paylinks(make_work, settings.secrets.paylink_signing_key.get_secret_value(), base)
+    paylinks = Paylinks(make_work, _several(settings.secrets.paylink_signing_key), base)
     stripe = _stripe(settings)
     providers = PaymentProviders(stripe)
     methods = MethodService(make_work, clock, providers, process)
@@ -116,9 +117,14 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
-    accounts = AccountService(make_work, clock, process)
+    accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     repairs = Repairs(
-        partial(_deliver, inbox), usage.thresholds.send_pending, partial(_reguide, usage), notices.send_waiting
+        inbox.deliver_undelivered,
+        usage.thresholds.send_pending,
+        usage.reguide_waiting,
+        notices.send_waiting,
+        partial(usage.forget_older_than, settings.usage.keep_days),
+        Reconciler(make_work, inbox, {stripe.name: stripe}),
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
@@ -145,7 +151,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         dunning=DunningService(make_work, clock),
         barring=BarringService(make_work, clock, _network(settings)),
         upkeep=upkeep,
-        close=engine.dispose,
+        close=partial(_close, engine, stripe),
     )
 
 
@@ -218,9 +224,13 @@ async def _connect(settings: Settings, metrics_address: str) -> Client:
 
 def _stripe(settings: Settings) -> StripePayments:
     stripe = settings.stripe
-    # Two secrets are good while one is being replaced: "whsec_new,whsec_old".
-    secrets = [secret for secret in stripe.webhook_secret.get_secret_value().split(",") if secret]
-    return StripePayments(stripe.secret_key.get_secret_value(), secrets, stripe.api_base)
+    return StripePayments(stripe.secret_key.get_secret_value(), _several(stripe.webhook_secret), stripe.api_base)
+
+
+def _several(keys: SecretStr | str) -> tuple[str, ...]:
+    """The keys of a setting, the newest first: "new,old" while one is being replaced."""
+    text = keys if isinstance(keys, str) else keys.get_secret_value()
+    return tuple(key.strip() for key in text.split(",") if key.strip())
 
 
 def _messengers(settings: Settings) -> dict[str, Messenger]:
@@ -229,7 +239,7 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
         EMAIL: SendGridMessenger(
             email.api_key.get_secret_value(),
             email.from_address,
-            SendGridCallbacks([email.verification_key]),
+            SendGridCallbacks(_several(email.verification_key)),
             api_base=email.api_base,
         ),
         SMS: TwilioMessenger(
@@ -247,14 +257,9 @@ def _network(settings: Settings) -> HttpNetwork:
 
 
 def _confirmations(settings: Settings) -> SignedConfirmations:
-    # Two secrets are good while one is being replaced: "new,old".
-    return SignedConfirmations(settings.network.signing_secret.get_secret_value().split(","))
+    return SignedConfirmations(_several(settings.network.signing_secret))
 
 
-async def _reguide(usage: UsageService) -> int:
-    return (await usage.reguide()).resolved
-
-
-async def _deliver(inbox: WebhookInbox) -> int:
-    """Deliver what was stored and not passed on, and what the provider sent while we were away."""
-    return await inbox.read_missed(datetime.now(UTC)) + await inbox.deliver_undelivered()
+async def _close(engine: AsyncEngine, stripe: StripePayments) -> None:
+    await stripe.close()
+    await engine.dispose()

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing.services.usage_records import RETENTION
 
 PREFIX = "EVENFLOW_"
 LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live")
@@ -86,7 +88,7 @@ class TwilioSettings(BaseModel):
 
 
 class SendGridSettings(BaseModel):
-    """Email. ``verification_key`` is the public key of SendGrid's signed event webhook."""
+    """Email. ``verification_key`` is the public key of SendGrid's event webhook, ``new,old`` while it changes."""
 
     api_key: SecretStr = NOTHING
     verification_key: str = ""
@@ -112,11 +114,43 @@ class PublicSettings(BaseModel):
 
 
 class SecretsSettings(BaseModel):
-    """Keys of our own making; any long random text."""
+    """Keys of our own making; any long random text without a comma.
+
+    ``paylink_signing_key`` may be ``new,old``: the first key signs, links signed with any of them open.
+    """
 
     paylink_signing_key: SecretStr = NOTHING
     session_key: SecretStr = NOTHING
     admin_api_key: SecretStr = NOTHING
+
+
+class BillingSettings(BaseModel):
+    """``spread_seconds`` is the window, from the notice hour on, over which one day's accounts are billed.
+
+    0 bills them all at once. Choose at least twice the accounts of the fullest day divided by the bills per second that
+    the installation makes (`make bench` measures it), and end before quiet hours: a bill made in them is announced, and
+    so debited, a day later. Each account has a fixed place in the window, by a hash of its number. It is given when its
+    workflow starts and kept, so a change is for accounts opened from then on.
+    """
+
+    spread_seconds: int = Field(default=0, ge=0, le=43_200)
+
+
+class UsageSettings(BaseModel):
+    """``keep_days`` is how long single usage records are kept; counters and invoices stay. 0 keeps them for ever.
+
+    Choose what the law allows: as long as a bill can be challenged or pursued, and no longer. At least 90 days, since a
+    record may be sent again for so long, and would count twice without its first copy.
+    """
+
+    keep_days: int = Field(default=0, ge=0, le=36_500)
+
+    @field_validator("keep_days")
+    @classmethod
+    def _long_enough(cls, days: int) -> int:
+        if 0 < days < RETENTION.days:
+            raise ValueError(f"records may be sent again for {RETENTION.days} days: use 0, or that or more")
+        return days
 
 
 class ClockSettings(BaseModel):
@@ -146,6 +180,8 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     public: PublicSettings = PublicSettings()
     secrets: SecretsSettings = SecretsSettings()
+    billing: BillingSettings = BillingSettings()
+    usage: UsageSettings = UsageSettings()
     clock: ClockSettings = ClockSettings()
 
     @model_validator(mode="after")
@@ -212,7 +248,8 @@ def _as_fields(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _one_sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
-        return first["msg"].removeprefix("Value error, ")
+        return message
     name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
-    return f"{name} cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}."
+    return f"{name} cannot be used: {message[0].lower()}{message[1:]}."

@@ -80,7 +80,7 @@ class TillWorld:
 
     def __post_init__(self) -> None:
         providers = PaymentProviders(self.provider)
-        self.paylinks = Paylinks(self.work, SIGNING_KEY, PAY_BASE)
+        self.paylinks = Paylinks(self.work, (SIGNING_KEY,), PAY_BASE)
         self.service = PaymentService(self.work, self.clock, providers, self.paylinks)
         self.methods = MethodService(self.work, self.clock, providers)
         calls = PaymentCalls(self.work, self.clock, providers)
@@ -180,9 +180,9 @@ class TillWorld:
         async with self.work() as work:
             return await work.ledger.open_of(self.account_id, invoice_id)
 
-    async def credit(self) -> int:
+    async def credit(self, currency: str = "EUR") -> int:
         async with self.work() as work:
-            return await work.ledger.credit_minor(self.account_id)
+            return await work.ledger.credit_minor(self.account_id, currency)
 
     async def kinds(self) -> list[str]:
         """The kinds of the ledger's entries, in order, without the invoices."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from billing.messages.account import AccountState, AccountView, Command, Command
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Cycle
-from billing.ports.usage import IssueFilter, UsageIssue
+from billing.ports.usage import IssueFilter, UsageFile, UsageIssue
 from billing.services.usage import UsageService
 from tests.builders import ACTIVATED_AT, a_brand, a_plan, a_service, an_account
 
@@ -141,6 +142,16 @@ class UsageWorld:
 
     def work(self) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine)
+
+    async def register(self, path: Path, profile: str) -> tuple[UsageFile, bool]:
+        """Hand in a file, as the door does."""
+
+        content = await asyncio.to_thread(path.read_bytes)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield content
+
+        return await self.service.files.register(path.name, profile, chunks())
 
     async def issues(self, **wanted: Any) -> Sequence[UsageIssue]:
         """Open kept records."""

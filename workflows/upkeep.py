@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,6 +30,7 @@ class UpkeepWorkflow:
     def __init__(self, state: UpkeepState) -> None:
         self._state = state
         self._deadline = Deadline(state.clock)
+        self._has_new_clock = False
 
     @workflow.run
     async def run(self, state: UpkeepState) -> None:
@@ -47,9 +49,20 @@ class UpkeepWorkflow:
         )
 
     async def _pause(self) -> None:
-        interval = self._deadline.clock.real_duration(timedelta(seconds=self._state.interval_seconds))
-        await workflow.sleep(max(interval, LEAST_PAUSE), summary="until the next round")
+        """Until the next round; a change of the clock's pace counts at once."""
+        began = workflow.now()
+        while (left := began + self._interval() - workflow.now()) > timedelta(0):
+            self._has_new_clock = False
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._has_new_clock, timeout=left, timeout_summary="until the next round"
+                )
+
+    def _interval(self) -> timedelta:
+        """Real time between two rounds."""
+        return max(self._deadline.clock.real_duration(timedelta(seconds=self._state.interval_seconds)), LEAST_PAUSE)
 
     @workflow.signal(name="clock_changed", description="A new segment of business time began.")
     def clock_changed(self, fact: ClockChanged) -> None:
         self._deadline.change_clock(fact.clock)
+        self._has_new_clock = True

@@ -32,6 +32,16 @@ def local_time(instant: datetime | None, zone: str = "UTC") -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
+def count(number: int) -> str:
+    """A large number in groups: 5,000,000."""
+    return f"{number:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """How much of a whole, in percent, rounded down: 100 % is really all of it."""
+    return f"{100 * part // whole if whole else 0} %"
+
+
 def words(code: str) -> str:
     """A code as words: payment_received is Payment received."""
     return code.replace("_", " ").replace("-", " ").capitalize()
@@ -44,7 +54,7 @@ _environment = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
-_environment.filters.update(amount=amount, local_time=local_time, words=words)
+_environment.filters.update(amount=amount, count=count, local_time=local_time, share=share, words=words)
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from api.container import Container
 from api.dependencies import Agent, ContainerDep, Viewer
+from api.parameters import AccountId
 from api.schemas.accounts import (
     AccountIn,
     AccountOut,
@@ -24,25 +25,26 @@ from billing.ports.accounts import Account
 from billing.ports.queries import AccountFilter
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+Limit = Annotated[int, Query(ge=1, le=2000, description="The most entries answered.")]
 
 
-@router.post("", status_code=201, summary="Open an account", responses=problems(404, 409, 422))
+@router.post("", status_code=201, summary="Open an account", responses=problems(404, 409))
 async def open_account(account: AccountIn, container: ContainerDep, caller: Agent) -> AccountOut:
     """Opens the account, its lines and its first cycle, and starts its workflow ``account/<brand>/<number>``."""
     return AccountOut.model_validate(await container.accounts.open(account.as_account(), caller.name))
 
 
-@router.get("", summary="List accounts", responses=problems(422))
+@router.get("", summary="List accounts")
 async def list_accounts(
     container: ContainerDep,
     _: Viewer,
     brand: Annotated[str, Query(description="Of this brand only.")] = "",
-    status: Annotated[str, Query(description="active, closing or closed.")] = "",
-    cycle_day: Annotated[int | None, Query(ge=1, le=31)] = None,
+    status: Annotated[Literal["", "active", "closing", "closed"], Query(description="In this state only.")] = "",
+    cycle_day: Annotated[int | None, Query(ge=1, le=31, description="Billed on this day of the month.")] = None,
     q: Annotated[str, Query(max_length=100, description="In number, name or a line's identifier.")] = "",
     in_dunning: Annotated[bool, Query(description="Only accounts with an open dunning case.")] = False,
     after: Annotated[str, Query(description="The next_after of the page before.")] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="Accounts on a page.")] = 50,
 ) -> AccountPageOut:
     """In order of opening, page by page."""
     wanted = AccountFilter(brand, status, cycle_day, q, in_dunning, after, limit)
@@ -50,7 +52,7 @@ async def list_accounts(
 
 
 @router.get("/{account_id}", summary="Look at an account", responses=problems(404))
-async def get_account(account_id: str, container: ContainerDep, _: Viewer) -> AccountView:
+async def get_account(account_id: AccountId, container: ContainerDep, _: Viewer) -> AccountView:
     """The account, its lines, and where its process stands."""
     account = await container.accounts.get(account_id)
     services = await container.accounts.services_of(account_id)
@@ -74,7 +76,7 @@ async def process_of(container: Container, account: Account) -> ProcessOut | Non
 
 @router.get("/{account_id}/timeline", summary="What happened and why", responses=problems(404))
 async def get_timeline(
-    account_id: str, container: ContainerDep, _: Viewer, limit: Annotated[int, Query(ge=1, le=2000)] = 500
+    account_id: AccountId, container: ContainerDep, _: Viewer, limit: Limit = 500
 ) -> list[TimelineEntryOut]:
     """From the oldest on: each entry with its rule, version, inputs and author."""
     entries = await container.accounts.timeline(account_id, limit)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from api.account_desk import AgentDesk, FinanceDesk
 from api.dependencies import ContainerDep, Viewer
+from api.parameters import AccountId
 from api.schemas.actions import (
     ActionIn,
     ActionOut,
@@ -27,9 +28,7 @@ from api.schemas.actions import (
 from api.schemas.problems import problems
 from billing.messages import account as commands
 
-router = APIRouter(
-    prefix="/v1/accounts/{account_id}/actions", tags=["operator actions"], responses=problems(404, 409, 422)
-)
+router = APIRouter(prefix="/v1/accounts/{account_id}/actions", tags=["operator actions"], responses=problems(404, 409))
 
 
 @router.post("/pause-collection", summary="Pause collection")
@@ -64,7 +63,7 @@ async def hold_until(desk: AgentDesk, said: HoldIn) -> ActionOut:
 
 @router.get("/change-cycle-day/preview", summary="Preview a change of the cycle day")
 async def preview_cycle_day(
-    account_id: str,
+    account_id: AccountId,
     container: ContainerDep,
     _: Viewer,
     cycle_day: Annotated[int, Query(description="1 to 31.", examples=[25])],
@@ -101,12 +100,14 @@ async def refund_payment(desk: FinanceDesk, said: RefundIn) -> ActionOut:
 @router.post("/bar-service", summary="Restrict services")
 async def bar_service(desk: AgentDesk, said: BarIn) -> ActionOut:
     """Orders the level from the network; emergency calls always work."""
+    await desk.refuse_unknown_service(said.service_id)
     return await desk.ask("bar_service", commands.BarService, said)
 
 
 @router.post("/unbar-service", summary="Lift a restriction")
 async def unbar_service(desk: AgentDesk, said: UnbarIn) -> ActionOut:
     """Orders the network to lift every restriction."""
+    await desk.refuse_unknown_service(said.service_id)
     return await desk.ask("unbar_service", commands.UnbarService, said)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.dependencies import ContainerDep, Viewer
+from api.parameters import AccountId
+from api.schemas.problems import problems
 from api.schemas.usage import (
     AccountBalanceOut,
     AllowanceOut,
@@ -18,8 +20,8 @@ from billing.services.usage_balance import AccountBalance, LineBalance
 router = APIRouter(prefix="/v1/accounts", tags=["usage"])
 
 
-@router.get("/{account_id}/balance", summary="What is used, left and charged so far")
-async def get_balance(account_id: str, container: ContainerDep, _caller: Viewer) -> AccountBalanceOut:
+@router.get("/{account_id}/balance", summary="What is used, left and charged so far", responses=problems(404))
+async def get_balance(account_id: AccountId, container: ContainerDep, _caller: Viewer) -> AccountBalanceOut:
     """Computed from the counters by the code that makes the invoice, so this is what will be billed."""
     return _balance_out(await container.usage.balance(account_id))
 

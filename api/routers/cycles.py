@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 
 from api.dependencies import ContainerDep, Viewer
-from api.schemas.cycles import CyclePlanOut, CyclePreviewOut, PreviewQuery
-from api.schemas.problems import problems
+from api.schemas.cycles import EXAMPLES, CyclePlanOut, CyclePolicyIn, CyclePreviewOut, PreviewQuery
 from billing.domain.cycle_calendar import CycleDay, at_local_time
 from billing.domain.cycle_dates import MethodKind
 from billing.domain.cycle_plan import preview_cycles, validate_policy
@@ -18,31 +18,6 @@ from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import InvalidValue
 
 router = APIRouter(prefix="/v1/cycles", tags=["cycles"])
-
-
-@router.get("/preview", summary="Preview the dates of the next cycles", responses=problems(422))
-def preview(asked: Annotated[PreviewQuery, Query()], container: ContainerDep, _: Viewer) -> CyclePreviewOut:
-    """Every date of each cycle under a policy: close, invoice, ready notice, reminder, submission, debit.
-
-    The policy is first checked against every cycle day of 28 years; one that cannot be kept is refused with the dates
-    that collide.
-    """
-    policy = asked.policy()
-    _check(policy, asked.zone)
-    plans = preview_cycles(
-        CycleDay(asked.cycle_day), asked.zone, _start(asked, container), asked.count, policy, _method(asked)
-    )
-    return CyclePreviewOut(policy=policy.to_dict(), cycles=[CyclePlanOut.model_validate(plan) for plan in plans])
-
-
-@lru_cache(maxsize=256)
-def _check(policy: CyclePolicy, zone: str) -> None:
-    """Half a second of planning, so that a policy asked for again is answered from memory."""
-    validate_policy(policy, zone)
-
-
-def _start(asked: PreviewQuery, container: ContainerDep) -> datetime:
-    return container.clock.now() if asked.start is None else at_local_time(asked.start, time(12), asked.zone)
 
 
 def _method(asked: PreviewQuery) -> MethodKind:
@@ -55,3 +30,50 @@ def _method(asked: PreviewQuery) -> MethodKind:
             value=asked.method_kind,
             remedy=f"Use one of {', '.join(MethodKind)}.",
         ) from None
+
+
+def _noon(day: date, zone: str) -> datetime:
+    return at_local_time(day, time(12), zone)
+
+
+def _planned(asked: PreviewQuery, start: datetime) -> CyclePreviewOut:
+    policy = asked.policy()
+    plans = preview_cycles(CycleDay(asked.cycle_day), asked.zone, start, asked.count, policy, _method(asked))
+    return CyclePreviewOut(
+        policy=CyclePolicyIn.model_validate(policy.to_dict()),
+        cycles=[CyclePlanOut.model_validate(plan) for plan in plans],
+    )
+
+
+def _worked(name: str, query: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI example: the request's address, and the answer that the preview computes for it."""
+    asked = PreviewQuery.model_validate(query)
+    return {
+        "summary": name.replace("_", " ").capitalize(),
+        "description": f"GET /v1/cycles/preview?{urlencode(query)}",
+        "value": _planned(asked, _noon(date.fromisoformat(query["from"]), asked.zone)).model_dump(mode="json"),
+    }
+
+
+_ANSWERS = {name: _worked(name, query) for name, query in EXAMPLES.items()}
+
+
+@router.get(
+    "/preview",
+    summary="Preview the dates of the next cycles",
+    responses={200: {"content": {"application/json": {"examples": _ANSWERS}}}},
+)
+def preview(asked: Annotated[PreviewQuery, Query()], container: ContainerDep, _: Viewer) -> CyclePreviewOut:
+    """Every date of each cycle under a policy: close, invoice, ready notice, reminder, submission, debit.
+
+    The policy is first checked against every cycle day of 28 years; one that cannot be kept is refused with the dates
+    that collide.
+    """
+    _check(asked.policy(), asked.zone)
+    return _planned(asked, container.clock.now() if asked.start is None else _noon(asked.start, asked.zone))
+
+
+@lru_cache(maxsize=256)
+def _check(policy: CyclePolicy, zone: str) -> None:
+    """Half a second of planning, so that a policy asked for again is answered from memory."""
+    validate_policy(policy, zone)

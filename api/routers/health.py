@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException
 
 from api.dependencies import ContainerDep
+from api.schemas.problems import problems
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -15,10 +16,9 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/ready", summary="The books can be reached")
-async def ready(container: ContainerDep, response: Response) -> dict[str, str]:
+@router.get("/ready", summary="The books can be reached", responses=problems(503))
+async def ready(container: ContainerDep) -> dict[str, str]:
     """For a load balancer: send nothing here while this answers 503."""
-    if await container.queries.is_ready():
-        return {"status": "ready"}
-    response.status_code = 503
-    return {"status": "the database does not answer"}
+    if not await container.queries.is_ready():
+        raise HTTPException(503, "The database does not answer.")
+    return {"status": "ready"}

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 
 from api.dependencies import ContainerDep, Viewer
+from api.parameters import AccountId, InvoiceId
 from api.schemas.invoices import InvoiceDetail, InvoiceList, InvoiceView
+from api.schemas.problems import problems
 
-router = APIRouter(prefix="/v1/accounts/{account_id}/invoices", tags=["invoices"])
+
+def _bytes(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """A document in the place of JSON."""
+    return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+router = APIRouter(prefix="/v1/accounts/{account_id}/invoices", tags=["invoices"], responses=problems(404))
+PDF = _bytes("application/pdf")
+CSV = _bytes("text/csv")
 
 
 @router.get("", summary="The documents of an account")
-async def list_invoices(account_id: str, container: ContainerDep, _caller: Viewer) -> InvoiceList:
+async def list_invoices(account_id: AccountId, container: ContainerDep, _caller: Viewer) -> InvoiceList:
     """Invoices and credit notes, newest first, each with what is open of it now."""
     documents = await container.invoicing.documents(account_id)
     return InvoiceList(invoices=[InvoiceView.of(*each) for each in documents])
 
 
 @router.get("/{invoice_id}", summary="One document with its lines and VAT")
-async def get_invoice(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> InvoiceDetail:
+async def get_invoice(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> InvoiceDetail:
     """Every line carries the arithmetic that leads to its amount."""
     return InvoiceDetail.of_document(await container.invoicing.document(account_id, invoice_id))
 
 
-@router.get("/{invoice_id}/pdf", summary="The document as the customer gets it", response_class=Response)
-async def get_invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+@router.get("/{invoice_id}/pdf", summary="The document as the customer gets it", response_class=Response, responses=PDF)
+async def get_invoice_pdf(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> Response:
     """Drawn from what is stored, in the customer's language."""
     name, content = await container.invoicing.pdf(account_id, invoice_id)
     return Response(content, media_type="application/pdf", headers=_named(name, "inline"))
 
 
-@router.get("/{invoice_id}/details.csv", summary="The lines as CSV", response_class=Response)
-async def get_invoice_details(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+@router.get("/{invoice_id}/details.csv", summary="The lines as CSV", response_class=Response, responses=CSV)
+async def get_invoice_details(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> Response:
     """One row per line; amounts in minor units."""
     name, content = await container.invoicing.details_csv(account_id, invoice_id)
     return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))
 
 
-@router.get("/{invoice_id}/usage.csv", summary="The itemised records as CSV", response_class=Response)
-async def get_invoice_usage(account_id: str, invoice_id: str, container: ContainerDep, _caller: Viewer) -> Response:
+@router.get("/{invoice_id}/usage.csv", summary="The itemised records as CSV", response_class=Response, responses=CSV)
+async def get_invoice_usage(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> Response:
     """One row per call, message or session of the invoice's cycle, for as long as records are kept."""
     name, content = await container.invoicing.usage_csv(account_id, invoice_id)
     return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
 
 from api.dependencies import Agent, ContainerDep, Viewer
+from api.parameters import AccountId
 from api.schemas.notices import (
     ChannelName,
     NoticeList,
@@ -15,40 +18,53 @@ from api.schemas.notices import (
     TemplateView,
     TemplateWords,
 )
+from api.schemas.problems import problems
 from billing.messages.notices import NoticeKind
 from billing.services.notice_editing import TemplatePlace
 
-router = APIRouter(tags=["notices"])
+router = APIRouter(tags=["notices"], responses=problems(404))
+BrandCode = Annotated[str, Path(description="The brand's code.", examples=["vonk"])]
+Kind = Annotated[NoticeKind, Path(description="The kind of notice.", examples=["reminder"])]
+Channel = Annotated[ChannelName, Path(description="email or sms.", examples=["sms"])]
+Locale = Annotated[str, Path(description="A language, alone or with a country.", examples=["nl", "nl_BE"])]
 
 
 @router.get("/v1/accounts/{account_id}/notices", summary="An account's notices with their evidence")
-async def list_notices(account_id: str, container: ContainerDep, caller: Viewer) -> NoticeList:
+async def list_notices(account_id: AccountId, container: ContainerDep, caller: Viewer) -> NoticeList:
+    """Newest first; recipients are masked. Evidence is what the vendor told, with the vendor's own time."""
     notices, evidence = await container.notices.history(account_id)
     return NoticeList(notices=[NoticeView.of(notice, evidence) for notice in notices])
 
 
 @router.get("/v1/notice-templates", summary="The texts in force for a brand")
-async def list_templates(brand: str, container: ContainerDep, caller: Viewer) -> TemplateList:
+async def list_templates(
+    brand: Annotated[str, Query(description="The brand's code.", examples=["vonk"])],
+    container: ContainerDep,
+    caller: Viewer,
+) -> TemplateList:
+    """Per kind, channel and language: the operator's newest version, else our original (version 0)."""
     found = await container.notice_templates.all_of(brand)
     return TemplateList(templates=[TemplateView.of(one) for one in found])
 
 
 @router.put("/v1/notice-templates/{brand}/{kind}/{channel}/{locale}", summary="Change a text, checked before saving")
 async def save_template(
-    brand: str,
-    kind: NoticeKind,
-    channel: ChannelName,
-    locale: str,
+    brand: BrandCode,
+    kind: Kind,
+    channel: Channel,
+    locale: Locale,
     words: TemplateWords,
     container: ContainerDep,
     caller: Agent,
 ) -> TemplateView:
+    """A new version. An unknown placeholder, or a text without what its kind must name, is refused."""
     place = TemplatePlace(brand, kind, channel, locale)
     return TemplateView.of(await container.notice_templates.save(place, words.words(), caller.name))
 
 
 @router.post("/v1/notice-templates/preview", summary="A text with example values, before or after saving")
 async def preview_template(wanted: PreviewRequest, container: ContainerDep, caller: Viewer) -> PreviewView:
+    """Nothing is stored or sent."""
     place = TemplatePlace(wanted.brand, wanted.kind, wanted.channel, wanted.locale)
     words = wanted.words.words() if wanted.words else None
     return PreviewView.of(await container.notice_templates.preview(place, words))

@@ -15,6 +15,7 @@ from api.dependencies import ContainerDep
 from billing.domain.errors import NotFound
 from billing.domain.money import Money
 from billing.messages.account import CommandResult
+from billing.services.notice_words import read_locale
 from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PayableNow
 from billing.services.paylinks import UnusablePaylink
 
@@ -83,7 +84,7 @@ def _state_of(payable: PayableNow, token: str, *, refused: bool = False) -> Resp
 def _amount(payable: PayableNow) -> str:
     """The amount as the customer's language writes it."""
     money = Money(payable.amount_minor, payable.currency)
-    return format_currency(money.decimal, money.currency, locale=payable.locale)
+    return format_currency(money.decimal, money.currency, locale=read_locale(payable.locale))
 
 
 def _page(state: str, status: int = 200, **values: object) -> Response:

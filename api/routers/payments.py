@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api.dependencies import Agent, ContainerDep, Viewer
+from api.parameters import AccountId, MethodId
 from api.schemas.payments import (
     HostedPageView,
     NewPaymentMethod,
@@ -17,26 +18,30 @@ from api.schemas.payments import (
     SetupDone,
     SetupRequest,
 )
+from api.schemas.problems import problems
 
-router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["payments"])
+router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["payments"], responses=problems(404, 409))
 
 
 @router.get("/payments", summary="Payments with their standing")
-async def list_payments(account_id: str, container: ContainerDep, caller: Viewer) -> PaymentList:
+async def list_payments(account_id: AccountId, container: ContainerDep, caller: Viewer) -> PaymentList:
+    """Every try at a payment, newest first, with what the provider says and what is booked."""
     found = await container.payments.history(account_id)
     return PaymentList(payments=[PaymentView.of(one) for one in found])
 
 
 @router.get("/payment-methods", summary="Stored ways to pay")
-async def list_methods(account_id: str, container: ContainerDep, caller: Viewer) -> PaymentMethodList:
+async def list_methods(account_id: AccountId, container: ContainerDep, caller: Viewer) -> PaymentMethodList:
+    """Newest first; removed ones are not shown."""
     found = await container.payment_methods.methods(account_id)
     return PaymentMethodList(methods=[PaymentMethodView.of(one) for one in found])
 
 
 @router.post("/payment-methods", status_code=201, summary="Store a method and use it from now on")
 async def add_method(
-    account_id: str, wanted: NewPaymentMethod, container: ContainerDep, caller: Agent
+    account_id: AccountId, wanted: NewPaymentMethod, container: ContainerDep, caller: Agent
 ) -> PaymentMethodView:
+    """A bank account gets its mandate. A debit that is announced follows the new method."""
     method = await container.payment_methods.add_method(
         account_id, wanted.provider_method, caller.name, wanted.accepted_from
     )
@@ -44,13 +49,17 @@ async def add_method(
 
 
 @router.delete("/payment-methods/{method_id}", status_code=204, summary="Never use a method again")
-async def remove_method(account_id: str, method_id: str, container: ContainerDep, caller: Agent) -> Response:
+async def remove_method(account_id: AccountId, method_id: MethodId, container: ContainerDep, caller: Agent) -> Response:
+    """Not here and not at the provider. Removing it twice is no error."""
     await container.payment_methods.remove(account_id, method_id, caller.name)
     return Response(status_code=204)
 
 
 @router.post("/payment-methods/setup", summary="Open the page where the customer leaves a method")
-async def start_setup(account_id: str, wanted: SetupRequest, container: ContainerDep, caller: Agent) -> HostedPageView:
+async def start_setup(
+    account_id: AccountId, wanted: SetupRequest, container: ContainerDep, caller: Agent
+) -> HostedPageView:
+    """Send the customer to ``url``; give ``reference`` back when they return."""
     home = container.public_url
     page = await container.payment_methods.start_setup(
         account_id, wanted.return_url or home, wanted.cancel_url or wanted.return_url or home
@@ -59,21 +68,27 @@ async def start_setup(account_id: str, wanted: SetupRequest, container: Containe
 
 
 @router.post("/payment-methods/setup/complete", summary="Store what the customer left on the setup page")
-async def complete_setup(account_id: str, done: SetupDone, container: ContainerDep, caller: Agent) -> PaymentMethodList:
+async def complete_setup(
+    account_id: AccountId, done: SetupDone, container: ContainerDep, caller: Agent
+) -> PaymentMethodList:
+    """The stored method; an empty list while the customer has not finished."""
     method = await container.payment_methods.complete_setup(account_id, done.reference, caller.name)
     return PaymentMethodList(methods=[] if method is None else [PaymentMethodView.of(method)])
 
 
 @router.get("/paylink", summary="The account's pay address")
-async def show_paylink(account_id: str, container: ContainerDep, caller: Viewer) -> PaylinkView:
+async def show_paylink(account_id: AccountId, container: ContainerDep, caller: Viewer) -> PaylinkView:
+    """The same until it is revoked; it lets whoever has it pay, and shows no more than brand and amount."""
     return PaylinkView(url=await container.paylinks.paylink_for(account_id))
 
 
 @router.post("/paylink", summary="Revoke every pay address given out so far, and get the new one")
-async def revoke_paylink(account_id: str, container: ContainerDep, caller: Agent) -> PaylinkView:
+async def revoke_paylink(account_id: AccountId, container: ContainerDep, caller: Agent) -> PaylinkView:
+    """Addresses in older messages end at a page that says so."""
     return PaylinkView(url=await container.paylinks.revoke(account_id, caller.name, container.clock.now()))
 
 
 @router.post("/pay-session", summary="Open the page where the customer pays what is open now")
-async def open_pay_session(account_id: str, container: ContainerDep, caller: Agent) -> PaySessionView:
+async def open_pay_session(account_id: AccountId, container: ContainerDep, caller: Agent) -> PaySessionView:
+    """``url`` is empty when there is nothing to pay; then ``summary`` says why."""
     return PaySessionView.of(await container.pay_desk.open_page(account_id, caller.name, "opened by staff"))

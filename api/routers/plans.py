@@ -13,7 +13,7 @@ from api.schemas.problems import problems
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 
-@router.post("", status_code=201, summary="Publish a plan", responses=problems(404, 422))
+@router.post("", status_code=201, summary="Publish a plan", responses=problems(404))
 async def publish_plan(plan: PlanIn, container: ContainerDep, _: Admin) -> PlanOut:
     """The next version of the plan; publishing the same definition again answers the version that is there.
 
@@ -22,7 +22,7 @@ async def publish_plan(plan: PlanIn, container: ContainerDep, _: Admin) -> PlanO
     return PlanOut.model_validate(await container.catalogue.publish_plan(plan.brand, plan.definition))
 
 
-@router.get("", summary="List the published plans", responses=problems())
+@router.get("", summary="List the published plans")
 async def list_plans(
     container: ContainerDep, _: Viewer, brand: Annotated[str | None, Query(description="Of this brand only.")] = None
 ) -> list[PlanOut]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.console.pages import page
 
 router = APIRouter(include_in_schema=False)
-MOST_EXAMPLES = 10
+MOST_EXAMPLES = 20
 
 
 @router.get("/docs")
@@ -63,10 +63,20 @@ def _fields(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> list[dic
     ]
 
 
-def _examples(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> dict[str, str]:
-    """Request examples by their name, as JSON."""
+def _examples(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Examples with their titles: what is asked, and what is answered where that was worked out."""
     media, body = _body(schema, operation)
-    named = {name: example.get("value") for name, example in media.get("examples", {}).items()}
-    examples = named or {f"Example {place}": value for place, value in enumerate(body.get("examples", ()), start=1)}
-    shown = list(examples.items())[:MOST_EXAMPLES]
-    return {name: json.dumps(value, indent=2, ensure_ascii=False) for name, value in shown}
+    values = body.get("examples") or [media[name] for name in ("example",) if name in media]
+    plain = {f"Example {place}": {"value": value} for place, value in enumerate(values, start=1)}
+    asked = media.get("examples") or plain
+    answered = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("examples", {})
+    return [
+        {"title": each.get("summary", name), "asked": _shown(each), "answered": _shown(answered.get(name, {}))}
+        for name, each in list(asked.items())[:MOST_EXAMPLES]
+    ] or [
+        {"title": each["summary"], "asked": each["description"], "answered": _shown(each)} for each in answered.values()
+    ]
+
+
+def _shown(example: Mapping[str, Any]) -> str:
+    return json.dumps(example["value"], indent=2, ensure_ascii=False) if "value" in example else ""

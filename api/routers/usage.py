@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, UploadFile
+from fastapi import APIRouter, Body, File, Query, UploadFile
 
 from api.dependencies import Agent, ContainerDep, Viewer
+from api.parameters import FileId, IssueId
+from api.schemas.base import identity_pattern
+from api.schemas.problems import problems
 from api.schemas.usage import (
     A_CALL,
+    A_FILE,
     A_SESSION,
     BatchResultOut,
     RecordResultOut,
@@ -29,6 +33,7 @@ from billing.services.usage_intake import RecordResult
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"])
 _CHUNK_BYTES = 2**20
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most answered.")]
 
 
 @router.post("/events", status_code=202, summary="Take one usage record")
@@ -52,7 +57,10 @@ async def take_events(
 
 @router.post("/files", status_code=202, summary="Upload a usage file")
 async def upload_file(
-    file: UploadFile, profile: Annotated[str, Query(examples=["cdr-csv"])], container: ContainerDep, _caller: Agent
+    file: Annotated[UploadFile, File(description="A usage file, as its profile says.", examples=[A_FILE])],
+    profile: Annotated[str, Query(description="How its lines are read.", examples=["csv"])],
+    container: ContainerDep,
+    _caller: Agent,
 ) -> UploadedFileOut:
     """Registers the file and starts its import; follow it at ``GET /v1/usage/files/{file_id}``."""
     kept, is_new = await container.usage.files.register(file.filename or "", profile, _chunks(file))
@@ -62,14 +70,14 @@ async def upload_file(
 
 
 @router.get("/files", summary="List usage files, newest first")
-async def list_files(
-    container: ContainerDep, _caller: Viewer, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> Sequence[UsageFileOut]:
+async def list_files(container: ContainerDep, _caller: Viewer, limit: Limit = 100) -> Sequence[UsageFileOut]:
+    """With counts of what became of their lines."""
     return [UsageFileOut.model_validate(file) for file in await container.usage.files.list(limit)]
 
 
-@router.get("/files/{file_id}", summary="A usage file and how far it is")
-async def get_file(file_id: str, container: ContainerDep, _caller: Viewer) -> UsageFileOut:
+@router.get("/files/{file_id}", summary="A usage file and how far it is", responses=problems(404))
+async def get_file(file_id: FileId, container: ContainerDep, _caller: Viewer) -> UsageFileOut:
+    """It grows while the file is imported; ``done`` at the end."""
     return UsageFileOut.model_validate(await container.usage.files.get(file_id))
 
 
@@ -77,19 +85,25 @@ async def get_file(file_id: str, container: ContainerDep, _caller: Viewer) -> Us
 async def list_issues(
     container: ContainerDep,
     _caller: Viewer,
-    kind: Literal["", "rejected", "recycled", "conflict"] = "",
-    status: Literal["", "open", "resolved"] = "open",
-    file_id: str = "",
-    identifier: str = "",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    kind: Annotated[Literal["", "rejected", "recycled", "conflict"], Query(description="Of this kind only.")] = "",
+    status: Annotated[Literal["", "open", "resolved"], Query(description="In this state only.")] = "open",
+    file_id: Annotated[
+        str,
+        Query(
+            pattern=identity_pattern("file", optional=True), description="Of this file only.", examples=["file_1001"]
+        ),
+    ] = "",
+    identifier: Annotated[str, Query(description="Of this line only.", examples=["+31612345678"])] = "",
+    limit: Limit = 100,
 ) -> Sequence[UsageIssueOut]:
+    """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since."""
     wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, limit=limit)
     return [UsageIssueOut.model_validate(issue) for issue in await container.usage.issues(wanted)]
 
 
-@router.post("/issues/{issue_id}/resubmit", summary="Send a kept record again, corrected")
+@router.post("/issues/{issue_id}/resubmit", summary="Send a kept record again, corrected", responses=problems(404, 409))
 async def resubmit_issue(
-    issue_id: str, correction: ResubmitIn, container: ContainerDep, caller: Agent
+    issue_id: IssueId, correction: ResubmitIn, container: ContainerDep, caller: Agent
 ) -> RecordResultOut:
     """It stays in the list when it still cannot be taken."""
     result = await container.usage.resubmit(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from api.schemas.base import Request, Response
+from api.schemas.base import Instant, Request, Response
 from billing.services.accounts import NewAccount, NewService
 
 A_LINE: dict[str, Any] = {"kind": "mobile", "identifier": "+31612345678", "plan_code": "vonk-basis"}
@@ -29,6 +29,9 @@ AN_ACCOUNT: dict[str, Any] = {
 }
 
 
+AddressText = Annotated[str, Field(max_length=100)]
+
+
 class ServiceIn(Request):
     """A line to subscribe."""
 
@@ -47,25 +50,29 @@ class AccountIn(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [AN_ACCOUNT]})
 
-    brand: str
+    brand: str = Field(description="Code of the brand that sells to them.")
     number: str = Field(
         min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$", description="Unique within the brand."
     )
-    customer_name: str = Field(min_length=1, max_length=200)
+    customer_name: str = Field(min_length=1, max_length=200, description="As it stands on the invoice.")
     customer_kind: str = Field(default="consumer", description="consumer or business.")
-    company: str = Field(default="", max_length=200)
-    vat_number: str = Field(default="", max_length=40)
-    email: str = Field(default="", max_length=254)
-    mobile: str = Field(default="", max_length=32)
-    postal_address: dict[str, str] = Field(default_factory=dict)
+    company: str = Field(default="", max_length=200, description="Of a business customer.")
+    vat_number: str = Field(default="", max_length=40, description="Of a business customer.")
+    email: str = Field(
+        default="", max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$", description="Where invoices and notices go."
+    )
+    mobile: str = Field(default="", max_length=32, description="E.164, where text messages go.")
+    postal_address: dict[AddressText, AddressText] = Field(
+        default_factory=dict, max_length=10, description="Its lines by name."
+    )
     country: str = Field(default="", pattern="^([A-Z]{2})?$", description="The brand's when empty.")
     locale: str = Field(default="", max_length=10, description="The brand's when empty.")
     cycle_day: int | None = Field(default=None, description="1 to 31; the activation day when left out.")
-    activated_at: AwareDatetime | None = Field(default=None, description="When billing began; now when left out.")
-    notice_channels: dict[str, Any] = Field(default_factory=dict, description="Channels per kind of notice.")
+    activated_at: Instant | None = Field(default=None, description="When billing began; now when left out.")
+    notice_channels: dict[str, Any] = Field(default_factory=dict, description="email, sms or both, by kind of notice.")
     discounts: list[dict[str, Any]] = Field(default_factory=list, max_length=50, description="On the invoice.")
-    segment: str = Field(default="standard", max_length=64)
-    services: list[ServiceIn] = Field(default_factory=list, max_length=500)
+    segment: str = Field(default="standard", max_length=64, description="For conditions of dunning policies.")
+    services: list[ServiceIn] = Field(default_factory=list, max_length=500, description="The lines to subscribe.")
 
     def as_account(self) -> NewAccount:
         """The use case's request."""

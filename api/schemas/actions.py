@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from api.schemas.base import Request, Response
+from api.schemas.base import Day, Instant, Request, Response, identity_pattern
 from billing.domain.cycle_calendar import CycleDayChange
 
 
@@ -28,14 +28,16 @@ class RetryIn(ActionIn):
     """Announce and try again."""
 
     model_config = example(invoice_id="inv_1001")
-    invoice_id: str = Field(default="", max_length=40, description="Every overdue invoice when empty.")
+    invoice_id: str = Field(
+        default="", pattern=identity_pattern("inv", optional=True), description="Every overdue invoice when empty."
+    )
 
 
 class PromiseIn(ActionIn):
     """The customer's commitment."""
 
     model_config = example(pay_by="2027-03-20", amount_minor=4210)
-    pay_by: date = Field(description="Local date; today or later.")
+    pay_by: Day = Field(description="Local date; today or later.")
     amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: everything open.")
 
 
@@ -43,7 +45,7 @@ class HoldIn(ActionIn):
     """An exemption with an end."""
 
     model_config = example(until="2027-04-01T09:00:00+02:00")
-    until: AwareDatetime = Field(description="An instant to come, with its offset.")
+    until: Instant = Field(description="An instant to come, with its offset.")
 
 
 class ChangeCycleDayIn(ActionIn):
@@ -60,7 +62,7 @@ class WaiveIn(ActionIn):
     """A credit note over what is open."""
 
     model_config = example(invoice_id="inv_1001")
-    invoice_id: str = Field(min_length=1, max_length=40)
+    invoice_id: str = Field(pattern=identity_pattern("inv"), description="The invoice to credit.")
 
 
 class AdjustIn(ActionIn):
@@ -75,7 +77,7 @@ class RefundIn(ActionIn):
     """Money back to the method it came from."""
 
     model_config = example(attempt_id="inv_1001-1", amount_minor=0)
-    attempt_id: str = Field(min_length=1, max_length=80)
+    attempt_id: str = Field(min_length=1, max_length=80, description="The payment, as the list of payments names it.")
     amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: all of it.")
 
 
@@ -83,30 +85,36 @@ class BarIn(ActionIn):
     """A restriction by hand. Emergency calls and incoming messages always work."""
 
     model_config = example(service_id="svc_1001", level="outgoing")
-    service_id: str = Field(default="", max_length=40, description="Every service when empty.")
-    level: Literal["outgoing", "full"] = "outgoing"
+    service_id: str = Field(
+        default="", pattern=identity_pattern("svc", optional=True), description="Every service when empty."
+    )
+    level: Literal["outgoing", "full"] = Field(
+        default="outgoing", description="outgoing: calls out are barred; full: calls in as well."
+    )
 
 
 class UnbarIn(ActionIn):
     """The end of a restriction."""
 
     model_config = example(service_id="svc_1001")
-    service_id: str = Field(default="", max_length=40, description="Every service when empty.")
+    service_id: str = Field(
+        default="", pattern=identity_pattern("svc", optional=True), description="Every service when empty."
+    )
 
 
 class DunningPolicyIn(ActionIn):
     """The policy to pin."""
 
     model_config = example(policy_code="gentle", policy_version=2)
-    policy_code: str = Field(min_length=1, max_length=64)
-    policy_version: int = Field(ge=1, le=10**6)
+    policy_code: str = Field(min_length=1, max_length=64, description="A published policy.")
+    policy_version: int = Field(ge=1, le=10**6, description="One of its versions.")
 
 
 class PaymentMethodIn(ActionIn):
     """A stored method of the account."""
 
     model_config = example(method_id="pm_1001")
-    method_id: str = Field(min_length=1, max_length=40)
+    method_id: str = Field(pattern=identity_pattern("pm"), description="A method of this account.")
 
 
 class ActionOut(Response):

@@ -57,18 +57,26 @@ class BrandIn(Request):
     zone: str = Field(max_length=64, description="IANA time zone in which days begin and end.")
     country: str = Field(pattern="^[A-Z]{2}$", description="ISO 3166: public holidays and national numbers.")
     locale: str = Field(pattern="^[a-z]{2}(_[A-Z]{2})?$", description="Language of notices, unless a customer chose.")
-    email_sender: str = Field(max_length=200, description="From address of notices.")
-    sms_sender: str = Field(max_length=15, description="Number or at most 11 letters.")
-    account_url: str = Field(max_length=200, pattern="^https?://", description="Where customers see their account.")
+    email_sender: str = Field(max_length=200, pattern=r"^[^@\s]+@[^@\s]+$", description="From address of notices.")
+    sms_sender: str = Field(
+        pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})$", description="Number or at most 11 letters."
+    )
+    account_url: str = Field(
+        max_length=200, pattern=r"^https?://\S+$", description="Where customers see their account."
+    )
     minimum_charge_minor: int = Field(
         default=50, ge=0, le=10_000, description="Smaller totals are carried over: what the provider would refuse."
     )
-    cycle_policy: CyclePolicyIn = Field(default_factory=CyclePolicyIn)
+    cycle_policy: CyclePolicyIn = Field(
+        default_factory=CyclePolicyIn, description="From which all dates of a cycle follow; preview it first."
+    )
     tax_table: dict[str, Any] = Field(description="Country and VAT rates by tax code, as text percentages.")
     notice_channels: dict[str, Any] = Field(
         default_factory=dict, description="Channels per kind of notice; what is left out takes the usual channel."
     )
-    dunning_policy_code: str = Field(default="default", max_length=64)
+    dunning_policy_code: str = Field(
+        default="default", max_length=64, description="The policy of new accounts; its newest version is pinned."
+    )
 
     def as_brand(self) -> Brand:
         """The record to keep."""

@@ -5,26 +5,52 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from api.schemas.base import Request, Response
+from api.schemas.base import Day, Request, Response
 from billing.domain.cycle_policy import CyclePolicy
 
-A_PREVIEW: dict[str, Any] = {
-    "cycle_number": 1,
-    "cycle_day": 31,
-    "zone": "Europe/Amsterdam",
-    "method_kind": "sepa_debit",
-    "opens_at": "2027-01-30T23:00:00Z",
-    "closes_at": "2027-02-27T23:00:00Z",
-    "invoice_date": "2027-02-28",
-    "issue_at": "2027-03-01T08:00:00Z",
-    "ready_notice_at": "2027-03-01T08:00:00Z",
-    "reminder_at": "2027-03-11T08:00:00Z",
-    "submit_at": "2027-03-12T07:00:00Z",
-    "debit_on": "2027-03-15",
-    "debit_at": "2027-03-15T07:00:00Z",
-    "next_closes_at": "2027-03-30T22:00:00Z",
+# Queries by what they show. The answers beside them in the API's description are computed by the preview.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "direct_debit_on_the_last_day": {"cycle_day": 31, "from": "2027-02-10", "count": 2, "country": "NL"},
+    "card_on_short_notice": {
+        "cycle_day": 1,
+        "zone": "Europe/Brussels",
+        "from": "2027-05-05",
+        "count": 1,
+        "method_kind": "card",
+        "billing_delay_days": 2,
+        "notice_days": 7,
+        "reminder_days": 2,
+        "retry_notice_banking_days": 3,
+        "debit_hour_local": 10,
+        "country": "BE",
+    },
+    "bacs_debit_in_banking_days": {
+        "cycle_day": 15,
+        "zone": "Europe/London",
+        "from": "2027-03-20",
+        "count": 1,
+        "method_kind": "bacs_debit",
+        "notice_days": 10,
+        "notice_in_banking_days": "true",
+        "submission_lead_days": 2,
+        "scheme_calendar": "GB",
+        "country": "GB",
+    },
+    "no_usable_method_and_quiet_saturdays": {
+        "cycle_day": 5,
+        "from": "2027-07-10",
+        "count": 1,
+        "method_kind": "none",
+        "country": "NL",
+        "notice_hour_local": 10,
+        "quiet_starts_hour": 18,
+        "quiet_ends_hour": 10,
+        "quiet_saturdays": "true",
+        "quiet_sundays": "true",
+        "quiet_public_holidays": "false",
+    },
 }
 
 
@@ -35,7 +61,9 @@ class QuietHoursFields(Request):
     ends_hour: int = Field(default=9, description="First hour that is not quiet any more.", examples=[9])
     saturdays: bool = Field(default=False, description="Saturdays are quiet.", examples=[False])
     sundays: bool = Field(default=True, description="Sundays are quiet.", examples=[True])
-    public_holidays: bool = Field(default=True, description="Public holidays of the country are quiet.")
+    public_holidays: bool = Field(
+        default=True, description="Public holidays of the country are quiet.", examples=[True]
+    )
 
 
 class PolicyFields(Request):
@@ -80,18 +108,29 @@ class CyclePolicyIn(PolicyFields):
 class PreviewQuery(PolicyFields):
     """A policy as query parameters, and what to preview with it."""
 
+    model_config = ConfigDict(strict=False)  # a query is all text
+
     cycle_day: int = Field(description="The account's cycle day, 1 to 31.", examples=[31])
-    zone: str = Field(default="Europe/Amsterdam", description="The brand's IANA time zone.")
-    start: date | None = Field(
-        default=None, alias="from", description="A local date in the first cycle; today when left out."
+    zone: str = Field(
+        default="Europe/Amsterdam", description="The brand's IANA time zone.", examples=["Europe/Amsterdam"]
+    )
+    start: Day | None = Field(
+        default=None,
+        alias="from",
+        description="A local date in the first cycle; today when left out.",
+        examples=["2027-02-10"],
     )
     count: int = Field(default=3, ge=1, le=36, description="How many cycles.", examples=[3])
-    method_kind: str = Field(default="sepa_debit", description="card, sepa_debit, bacs_debit or none.")
+    method_kind: str = Field(
+        default="sepa_debit", description="card, sepa_debit, bacs_debit or none.", examples=["sepa_debit"]
+    )
     quiet_starts_hour: int = Field(default=20, description="First quiet hour, local.", examples=[20])
     quiet_ends_hour: int = Field(default=9, description="First hour that is not quiet any more.", examples=[9])
-    quiet_saturdays: bool = Field(default=False, description="Saturdays are quiet.")
-    quiet_sundays: bool = Field(default=True, description="Sundays are quiet.")
-    quiet_public_holidays: bool = Field(default=True, description="Public holidays of the country are quiet.")
+    quiet_saturdays: bool = Field(default=False, description="Saturdays are quiet.", examples=[False])
+    quiet_sundays: bool = Field(default=True, description="Sundays are quiet.", examples=[True])
+    quiet_public_holidays: bool = Field(
+        default=True, description="Public holidays of the country are quiet.", examples=[True]
+    )
 
     def policy(self) -> CyclePolicy:
         """The policy these parameters describe. Raises InvalidValue naming the parameter."""
@@ -103,24 +142,28 @@ class PreviewQuery(PolicyFields):
 class CyclePlanOut(Response):
     """Every date of one cycle. Instants are UTC; invoice_date and debit_on are local dates."""
 
-    cycle_number: int
-    cycle_day: int
-    zone: str
-    method_kind: str
-    opens_at: datetime
-    closes_at: datetime
-    invoice_date: date
-    issue_at: datetime
-    ready_notice_at: datetime
-    reminder_at: datetime
-    submit_at: datetime
-    debit_on: date
-    debit_at: datetime
-    next_closes_at: datetime
+    cycle_number: int = Field(description="Counted from the first one shown.", examples=[1])
+    cycle_day: int = Field(description="The account's cycle day, kept in shorter months.", examples=[31])
+    zone: str = Field(description="Where days begin and end.", examples=["Europe/Amsterdam"])
+    method_kind: str = Field(description="How the account pays.", examples=["sepa_debit"])
+    opens_at: datetime = Field(description="The cycle's first instant.", examples=["2027-01-30T23:00:00Z"])
+    closes_at: datetime = Field(description="The first instant after it.", examples=["2027-02-27T23:00:00Z"])
+    invoice_date: date = Field(description="The local day on which it closes.", examples=["2027-02-28"])
+    issue_at: datetime = Field(description="Issued, after the billing delay.", examples=["2027-03-01T08:00:00Z"])
+    ready_notice_at: datetime = Field(
+        description="The ready notice, naming amount and debit date.", examples=["2027-03-01T08:00:00Z"]
+    )
+    reminder_at: datetime = Field(description="Before submission and debit.", examples=["2027-03-11T08:00:00Z"])
+    submit_at: datetime = Field(description="Handed to the provider.", examples=["2027-03-12T07:00:00Z"])
+    debit_on: date = Field(description="The banking day of the debit: the due date.", examples=["2027-03-15"])
+    debit_at: datetime = Field(description="When the money is to be taken.", examples=["2027-03-15T07:00:00Z"])
+    next_closes_at: datetime = Field(
+        description="The next close, before which all of it is done.", examples=["2027-03-30T22:00:00Z"]
+    )
 
 
 class CyclePreviewOut(Response):
     """The policy as it was understood, defaults filled in, and the plans that follow from it."""
 
-    policy: dict[str, Any]
-    cycles: list[CyclePlanOut] = Field(examples=[[A_PREVIEW]])
+    policy: CyclePolicyIn
+    cycles: list[CyclePlanOut]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from api.schemas.base import Request, Response
+from api.schemas.base import Instant, Request, Response, identity_pattern
 
 A_LADDER: dict[str, Any] = {
     "code": "default",
@@ -32,6 +32,8 @@ Zone = Annotated[str, Field(max_length=64, examples=["Europe/Amsterdam"], descri
 
 class PublishPolicyIn(Request):
     """The next version of a policy; the same definition again answers the version that is there."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"definition": A_LADDER}]})
 
     definition: Definition
 
@@ -62,10 +64,10 @@ class PreviewPolicyIn(Request):
     )
 
     definition: Definition
-    opened_at: AwareDatetime
+    opened_at: Annotated[Instant, Field(description="When the debit failed.")]
     zone: Zone
     country: Annotated[str, Field(max_length=2, description="Names the public holidays.")] = ""
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217, of the thresholds.")] = "EUR"
 
 
 class PreviewedStepOut(Response):
@@ -122,9 +124,9 @@ class OpenDisputeIn(Request):
         }
     )
 
-    invoice_id: str
-    amount_minor: Annotated[int, Field(ge=0, le=10**12)] = 0
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    invoice_id: Annotated[str, Field(pattern=identity_pattern("inv"), description="An invoice of the account.")]
+    amount_minor: Annotated[int, Field(ge=0, le=10**12, description="0: all that is open.")] = 0
+    reason: Annotated[str, Field(min_length=1, max_length=500, description="In the customer's words.")]
 
 
 class CloseDisputeIn(Request):
@@ -132,8 +134,8 @@ class CloseDisputeIn(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "accepted", "decision": "billed twice"}]})
 
-    outcome: Literal["accepted", "rejected"]
-    decision: Annotated[str, Field(min_length=1, max_length=500)]
+    outcome: Annotated[Literal["accepted", "rejected"], Field(description="Who is right: the customer, or we.")]
+    decision: Annotated[str, Field(min_length=1, max_length=500, description="Why.")]
 
 
 class DisputeOut(Response):

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.base import Request
 from billing.messages.notices import NoticeKind
 from billing.ports.notices import Evidence, Notice, NoticeTemplate
 from billing.services.notice_channels import masked
@@ -111,11 +112,10 @@ class TemplateList(BaseModel):
     templates: list[TemplateView]
 
 
-class TemplateWords(BaseModel):
+class TemplateWords(Request):
     """An operator's text; text messages need only `text`. `html` replaces the whole mail; empty uses the layout."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -126,24 +126,26 @@ class TemplateWords(BaseModel):
         },
     )
 
-    subject: str = Field(default="", max_length=300)
-    text: str = Field(min_length=1, max_length=5000)
-    html: str = Field(default="", max_length=5000)
+    subject: str = Field(default="", max_length=300, description="Of a mail; text messages have none.")
+    text: str = Field(min_length=1, max_length=5000, description="With placeholders in double braces.")
+    html: str = Field(default="", max_length=5000, description="The whole mail; empty: the usual layout.")
 
     def words(self) -> NoticeText:
         return NoticeText(self.subject, self.text, self.html)
 
 
-class PreviewRequest(BaseModel):
+class PreviewRequest(Request):
     """Show a text with example values; without `words`, the text in force."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"brand": "vonk", "kind": "reminder", "channel": "sms", "locale": "nl"}]}
+    )
 
-    brand: str = Field(examples=["vonk"])
-    kind: NoticeKind
-    channel: ChannelName
-    locale: str = Field(examples=["nl"])
-    words: TemplateWords | None = None
+    brand: str = Field(description="The brand's code.")
+    kind: NoticeKind = Field(strict=False, description="The kind of notice.")
+    channel: ChannelName = Field(description="email or sms.")
+    locale: str = Field(description="A language, alone or with a country.")
+    words: TemplateWords | None = Field(default=None, description="The text to show; left out: the one in force.")
 
 
 class PreviewView(BaseModel):

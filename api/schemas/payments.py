@@ -73,15 +73,23 @@ class NewPaymentMethod(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"provider_method": "pm_card_visa"}]})
 
-    provider_method: str = Field(min_length=3, max_length=200, pattern=r"^pm_[A-Za-z0-9_]+$")
+    provider_method: str = Field(
+        min_length=3, max_length=200, pattern=r"^pm_[A-Za-z0-9_]+$", description="The provider's own id of it."
+    )
     accepted_from: str = Field(default="", max_length=45, description="Network address the customer agreed from.")
 
 
 class SetupRequest(Request):
     """Where the customer goes after the setup page; both default to the account's own page."""
 
-    return_url: str = Field(default="", max_length=500, pattern=r"^(https?://\S+)?$")
-    cancel_url: str = Field(default="", max_length=500, pattern=r"^(https?://\S+)?$")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"return_url": "https://mijn.vonk.example/paid"}]})
+
+    return_url: str = Field(
+        default="", max_length=500, pattern=r"^(https?://\S+)?$", description="Where a finished setup leads."
+    )
+    cancel_url: str = Field(
+        default="", max_length=500, pattern=r"^(https?://\S+)?$", description="Where giving up leads."
+    )
 
 
 class HostedPageView(BaseModel):
@@ -96,7 +104,7 @@ class SetupDone(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reference": "cs_test_a1b2"}]})
 
-    reference: str = Field(pattern=r"^(cs|seti)_[A-Za-z0-9_]+$", max_length=200)
+    reference: str = Field(pattern=r"^(cs|seti)_[A-Za-z0-9_]+$", max_length=200, description="As it was answered then.")
 
 
 class PaylinkView(BaseModel):

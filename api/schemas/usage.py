@@ -7,7 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.schemas.base import Request, refuse_too_deep
 
 Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late"]
 
@@ -15,7 +17,7 @@ A_CALL: dict[str, Any] = {
     "source": "switch-1",
     "record_id": "20270201-0001",
     "identifier": "+31612345678",
-    "meter": "voice",
+    "meter": "voice_seconds",
     "quantity": 75,
     "started_at": "2027-02-01T10:00:00+01:00",
     "destination": "+31201234567",
@@ -24,11 +26,12 @@ A_SESSION: dict[str, Any] = {
     "source": "pgw-2",
     "record_id": "s-77",
     "identifier": "+31612345678",
-    "meter": "data",
+    "meter": "data_bytes",
     "quantity": 7340032,
     "started_at": "2027-02-01T10:05:00+01:00",
     "attributes": {"apn": "internet"},
 }
+A_FILE = "record_id,identifier,meter,quantity,started_at\nr-1,+31612345678,voice_seconds,75,2027-02-01T10:00:00+01:00\n"
 
 
 class UsageEventIn(BaseModel):
@@ -49,6 +52,13 @@ class UsageEventIn(BaseModel):
     destination: Annotated[Any, Field(description="E.164 number that was called; empty when there is none.")] = None
     amount: Annotated[Any, Field(description="An amount the record carries, as text, for percentage prices.")] = None
     attributes: Annotated[Any, Field(description="Anything else worth keeping on the itemised bill.")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_deep(cls, data: Any) -> Any:
+        """Anything else that is wrong with it is answered and kept."""
+        refuse_too_deep(data)
+        return data
 
     def as_event(self) -> Mapping[str, Any]:
         """What was sent, and nothing that was not."""
@@ -149,24 +159,29 @@ class UsageIssueOut(BaseModel):
     resolution: str
 
 
-class ResubmitIn(BaseModel):
+class ResubmitIn(Request):
     """Send a kept record again: nothing (as it is), ``changes`` to its fields, or the corrected ``raw`` line."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"changes": {"quantity": 75}}, {"raw": "r-1,+31612345678,voice,75,…"}]},
+        str_strip_whitespace=False,
+        json_schema_extra={
+            "examples": [
+                {"changes": {"quantity": 75}},
+                {"raw": "r-1,+31612345678,voice_seconds,75,2027-02-01T10:00:00Z"},
+            ]
+        },
     )
 
-    changes: dict[str, Any] | None = None
-    raw: Annotated[str | None, Field(max_length=65_536)] = None
+    changes: Annotated[dict[str, Any] | None, Field(description="New values of its fields, by name.")] = None
+    raw: Annotated[str | None, Field(max_length=65_536, description="The line as the file should have had it.")] = None
 
 
-class ReguideIn(BaseModel):
+class ReguideIn(Request):
     """Guide waiting records again: those of one identifier, or all."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"identifier": "+31612345678"}, {}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"identifier": "+31612345678"}, {}]})
 
-    identifier: Annotated[str, Field(max_length=100)] = ""
+    identifier: Annotated[str, Field(max_length=100, description="Of one line; empty: all that wait.")] = ""
 
 
 class ReguideOut(BaseModel):

@@ -5,14 +5,22 @@ from __future__ import annotations
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
 from api.dependencies import ContainerDep
+from api.schemas.problems import problems
+from api.webhooks.messages import body_of
 from billing.ports.payment_provider import UntrustedWebhook
 
 router = APIRouter(tags=["webhooks"])
 
+EVENT = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}}
 LARGEST_BYTES = 512 * 1024
 
 
-@router.post("/webhooks/stripe", summary="A payment event")
+@router.post(
+    "/webhooks/stripe",
+    summary="A payment event",
+    responses=problems(400, 503),
+    openapi_extra=body_of("application/json", EVENT),
+)
 async def stripe(request: Request, container: ContainerDep, background: BackgroundTasks) -> Response:
     """200 when stored; 400 when not from Stripe; 503 while it cannot be stored: Stripe sends again."""
     body = await _bounded(request)

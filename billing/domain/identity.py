@@ -27,7 +27,8 @@ def show(prefix: str, number: int) -> str:
 def parse(prefix: str, text: str, field: str = "id") -> int:
     """The integer behind a visible identity; refuses another prefix or anything that is no number."""
     head, _, tail = text.rpartition("_")
-    if head != prefix or not tail.isascii() or not tail.isdigit() or len(tail) > 18:
+    is_written_so = tail.isascii() and tail.isdigit() and len(tail) <= 18 and str(int(tail)) == tail
+    if head != prefix or not is_written_so:
         raise InvalidValue(
             f"{text!r} is not an identity of this kind.",
             field=field,

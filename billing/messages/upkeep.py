@@ -19,7 +19,7 @@ class UpkeepState:
 
 @dataclass(frozen=True)
 class UpkeepReport:
-    """What one round found and mended."""
+    """What one round found and mended; ``failures`` and ``alarms`` are sentences, of repairs and for people."""
 
     workflows_started: int = 0
     messages_delivered: int = 0
@@ -27,3 +27,8 @@ class UpkeepReport:
     thresholds_sent: int = 0
     events_reguided: int = 0
     notices_sent: int = 0
+    payments_compared: int = 0
+    usage_days_dropped: int = 0
+    cases_found: int = 0
+    failures: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from billing.ports.messenger import EMAIL
+from billing.services.dunning_facts import BOUNCE_WITHIN
+
 UNBALANCED_ENTRIES = """
 SELECT account_id, format('entry led_%s sums to %s %s, not to zero', entry_id, sum(amount_minor), currency) AS what
 FROM ledger_postings GROUP BY account_id, entry_id, currency HAVING sum(amount_minor) <> 0
@@ -80,8 +83,9 @@ WHERE a.purpose = 'debit' AND NOT EXISTS (
 ORDER BY a.account_id, a.attempt_id
 """
 
-# The newest promise counts; a dispute of amount zero is of the whole invoice.
-UNFAIR_BARS = """
+# The newest promise counts; a dispute of amount zero is of the whole invoice. A warning is delivered as dunning counts
+# it: the vendor confirmed it, or it is a mail that had not bounced a day after the vendor took it.
+UNFAIR_BARS = f"""
 WITH bars AS (
     SELECT o.account_id, o.order_id, o.placed_at, c.case_id, c.invoice_ids
     FROM barring_orders o LEFT JOIN dunning_cases c ON c.account_id = o.account_id AND c.opened_at <= o.placed_at
@@ -97,7 +101,9 @@ WITH bars AS (
 )
 SELECT account_id, format('order %s was placed without a delivered warning', order_id) AS what FROM bars b
 WHERE NOT EXISTS (SELECT FROM notices n WHERE n.account_id = b.account_id AND n.kind = 'barring_warning'
-    AND n.delivered_at <= b.placed_at AND n.subject = 'case_' || b.case_id)
+    AND n.subject = 'case_' || b.case_id AND coalesce(n.failed_at, 'infinity') > b.placed_at
+    AND (n.delivered_at <= b.placed_at OR n.channel = '{EMAIL}'
+        AND n.accepted_at + interval '{BOUNCE_WITHIN.total_seconds():.0f} seconds' <= b.placed_at))
 UNION ALL
 SELECT account_id, format('order %s was placed while a promise ran until %s', order_id, until) FROM promised
 WHERE until > placed_at

@@ -131,7 +131,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         "counters are the events",
         "Counting the stored events again gives the counters.",
         "Balances and bills would differ from the itemised records.",
-        "Run the recount of the cycle; a billed cycle gets a dated correction line.",
+        "No command counts again: find the import or correction that moved them, and put the difference of a billed "
+        "cycle on the next invoice with adjust-balance.",
         _counters,
     ),
 )

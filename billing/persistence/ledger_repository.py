@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.ledger import Entry, EntryKind, LedgerAccount, Posting
+from billing.domain.money import Money
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables import accounts, dunning
 from billing.persistence.tables import invoicing as t
@@ -58,6 +59,26 @@ class SqlLedger:
         found = _as_entries(await self._connection.execute(query))
         return found[0] if found else None
 
+    async def receipts(self, provider: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
+        """What is booked as received of a provider's payments, by their references; ``owners`` are their accounts."""
+        query = (
+            select(_entries.account_id, _entries.reference, _postings.currency, func.sum(_postings.amount_minor))
+            .join(t.ledger_postings, _postings_of_entries())
+            .where(
+                _entries.account_id.in_(set(owners.values())),
+                _entries.provider == provider,
+                _entries.reference.in_(owners),
+                _entries.kind == EntryKind.PAYMENT_RECEIVED.value,
+                _postings.ledger_account == LedgerAccount.CASH.value,
+            )
+            .group_by(_entries.account_id, _entries.reference, _postings.currency)
+        )
+        found = {}
+        for account_id, reference, currency, amount_minor in await self._connection.execute(query):
+            if owners[reference] == account_id:
+                found[reference] = Money(int(amount_minor), currency)
+        return found
+
     async def entries(self, account_id: str) -> Sequence[Entry]:
         """All entries of an account in the order they were booked."""
         return _as_entries(await self._connection.execute(_with_postings().where(_entries.account_id == account_id)))
@@ -70,9 +91,9 @@ class SqlLedger:
         """Minor units open on one invoice."""
         return await self._sum(account_id, LedgerAccount.RECEIVABLE, _postings.invoice_id == invoice_id)
 
-    async def credit_minor(self, account_id: str) -> int:
-        """Credit held for the customer, minor units, positive when the customer has money with us."""
-        return -await self._sum(account_id, LedgerAccount.CUSTOMER_CREDIT)
+    async def credit_minor(self, account_id: str, currency: str) -> int:
+        """Credit of one currency held for the customer, minor units, positive when the customer has money with us."""
+        return -await self._sum(account_id, LedgerAccount.CUSTOMER_CREDIT, _postings.currency == currency)
 
     async def _sum(self, account_id: str, kind: LedgerAccount, *conditions: ColumnElement[bool]) -> int:
         query = select(func.coalesce(func.sum(_postings.amount_minor), 0)).where(
@@ -178,11 +199,13 @@ def _with_postings() -> Select[Any]:
             _postings.currency,
             _postings.invoice_id,
         )
-        .join(
-            t.ledger_postings, (_postings.account_id == _entries.account_id) & (_postings.entry_id == _entries.entry_id)
-        )
+        .join(t.ledger_postings, _postings_of_entries())
         .order_by(_entries.entry_id, _postings.position)
     )
+
+
+def _postings_of_entries() -> ColumnElement[bool]:
+    return (_postings.account_id == _entries.account_id) & (_postings.entry_id == _entries.entry_id)
 
 
 def _as_entries(rows: Iterable[Row[Any]]) -> list[Entry]:

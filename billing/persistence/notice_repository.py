@@ -29,6 +29,8 @@ from billing.ports.notices import (
 
 # Longer than the vendor's time-out, so that a claim outlives the call it is for.
 CLAIM = timedelta(seconds=60)
+# The process stops repeating a notice after an hour; what names no date is still good after that.
+GIVEN_UP = timedelta(hours=2)
 _ANNOUNCING = (NoticeKind.READY, NoticeKind.RETRY)
 _n = notices.c
 
@@ -143,9 +145,10 @@ class SqlNoticeRepository(SqlTemplateRepository):
         return await fetch_all(self._connection, Evidence, query.order_by(notice_evidence.c.evidence_id))
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
+        given_up = and_(_n.named_on.is_(None), _n.created_at < now - GIVEN_UP)
         query = select(notices).where(
             _n.status.in_(UNFINISHED),
-            or_(_n.fallback_of.is_not(None), _n.send_after.is_not(None)),
+            or_(_n.fallback_of.is_not(None), _n.send_after.is_not(None), given_up),
             or_(_n.send_after.is_(None), _n.send_after <= now),
             or_(_n.claimed_until.is_(None), _n.claimed_until < func.now()),
         )

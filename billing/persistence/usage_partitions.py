@@ -31,10 +31,14 @@ async def create_days(connection: AsyncConnection, days: Sequence[date]) -> None
 
 
 async def drop_days_before(connection: AsyncConnection, day: date) -> int:
-    """Drop whole days older than ``day``; counters and invoices stay. Answers how many days were dropped."""
+    """Drop whole days older than ``day``; counters and invoices stay. Answers how many days were dropped.
+
+    Writers wait while a day is dropped, so a busy table is given up on after two seconds; asking again is harmless.
+    """
     await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
     oldest_kept = partition_name(day)
     names = [row.name for row in await connection.execute(_KNOWN) if row.name < oldest_kept]
+    await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
     for name in names:
         await connection.execute(text(f"DROP TABLE {name}"))
     return len(names)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 from billing.domain.ledger import Entry
+from billing.domain.money import Money
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Ledger(Protocol):
         ...
 
     async def find(self, account_id: str, provider: str, reference: str, kind: str) -> Entry | None: ...
+    async def receipts(self, provider: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
+        """What is booked as received of a provider's payments, by their references; ``owners`` are their accounts."""
+        ...
+
     async def entries(self, account_id: str) -> Sequence[Entry]: ...
     async def open_invoices(self, account_id: str) -> Sequence[OpenInvoice]:
         """Invoices that are not zero, oldest first."""
@@ -42,6 +47,6 @@ class Ledger(Protocol):
         """Minor units open on one invoice."""
         ...
 
-    async def credit_minor(self, account_id: str) -> int:
-        """Credit held for the customer, minor units, positive when the customer has money with us."""
+    async def credit_minor(self, account_id: str, currency: str) -> int:
+        """Credit of one currency held for the customer, minor units, positive when the customer has money with us."""
         ...

@@ -171,7 +171,8 @@ class NoticeRepository(Protocol):
         ...
 
     async def due(self, now: datetime, limit: int = 100) -> Sequence[Notice]:
-        """Unfinished notices that were kept or stand in for another; nobody is busy with them and quiet hours are over.
+        """Unfinished notices that were kept, stand in for another, or were given up by the process without a date in
+        them; nobody is busy with them and quiet hours are over.
 
         Of any account; only for the upkeep. The process repeats its own notices itself, with dates as they are by then.
         """

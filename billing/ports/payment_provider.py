@@ -213,6 +213,16 @@ class ProviderEvent:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """Money that the provider took for us as the payment ``reference``; ``account_id`` as we wrote it there."""
+
+    account_id: str
+    reference: str
+    amount_minor: int
+    currency: str
+
+
 class PaymentProvider(Protocol):
     """Looks raise ProviderBusy, ProviderAway or MerchantFault; ``collect`` gives Unknown instead of ProviderAway."""
 
@@ -263,4 +273,8 @@ class PaymentProvider(Protocol):
 
     def list_events(self, since: datetime) -> AsyncIterator[ProviderEvent]:
         """Events made since a real instant, oldest first."""
+        ...
+
+    def list_receipts(self, since: datetime, until: datetime) -> AsyncIterator[Receipt]:
+        """Payments whose money became certain between two real instants (whole seconds, the last one left out)."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 
 import phonenumbers
 
+from billing.domain.banking_days import public_holidays
 from billing.domain.cycle_calendar import CycleDay, local_date
 from billing.domain.cycle_plan import CyclePlan
 from billing.domain.discount import Discount
@@ -21,6 +22,7 @@ from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.account_recovery import state_from_books
 from billing.services.invoicing_cycles import open_first_cycle
+from billing.services.reach_checks import refuse_unusable_channels, usable_locale
 
 SERVICE_KINDS = ("mobile", "fixed", "internet", "tv")
 
@@ -74,22 +76,24 @@ class AccountService:
         Raises InvalidValue for a field that cannot be used, Conflict for a number that is another customer's.
         """
         async with self._make_work() as work:
+            brand = await work.accounts.brand(new.brand)
+            values = _account_values(new, brand, new.activated_at or self._clock.now())
             known = await work.accounts.by_number(new.brand, new.number)
             if known is None:
-                known = await self._write(work, new, author)
+                known = await self._write(work, new, brand, values, author)
                 await work.commit()
             elif known.customer_name != new.customer_name:
                 raise _number_taken(new)
         await self.ensure_workflow(known)
         return known
 
-    async def _write(self, work: UnitOfWork, new: NewAccount, author: str) -> Account:
-        brand = await work.accounts.brand(new.brand)
-        activated_at = new.activated_at or self._clock.now()
-        account = await work.accounts.add(_account_values(new, brand, activated_at))
+    async def _write(
+        self, work: UnitOfWork, new: NewAccount, brand: Brand, values: dict[str, Any], author: str
+    ) -> Account:
+        account = await work.accounts.add(values)
         for service in new.services:
-            await _subscribe(work, account, service, activated_at)
-        plan = await open_first_cycle(work, account, brand, activated_at)
+            await _subscribe(work, account, service, account.activated_at)
+        plan = await open_first_cycle(work, account, brand, account.activated_at)
         await work.timeline.add(_opened(account, plan, self._clock.now(), author))
         return account
 
@@ -156,8 +160,9 @@ class AccountService:
 
 def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> dict[str, Any]:
     day = CycleDay(new.cycle_day) if new.cycle_day is not None else local_date(activated_at, brand.zone).day
-    for place, discount in enumerate(new.discounts):
-        Discount.from_dict(discount, f"discounts[{place}]")
+    _check_discounts(new.discounts, brand)
+    refuse_unusable_channels(new.notice_channels, of_brand=False)
+    public_holidays(new.country, activated_at.year)
     if new.customer_kind not in ("consumer", "business"):
         raise InvalidValue(
             "A customer is a consumer or a business.",
@@ -177,7 +182,7 @@ def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> di
         "mobile": _phone_number(new.mobile, brand.country, "mobile") if new.mobile else "",
         "postal_address": new.postal_address,
         "country": new.country or brand.country,
-        "locale": new.locale or brand.locale,
+        "locale": usable_locale(new.locale or brand.locale),
         "zone": brand.zone,
         "cycle_day": day,
         "notice_channels": new.notice_channels,
@@ -185,6 +190,18 @@ def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> di
         "segment": new.segment,
         "activated_at": activated_at,
     }
+
+
+def _check_discounts(discounts: Sequence[dict[str, Any]], brand: Brand) -> None:
+    for place, definition in enumerate(discounts):
+        discount = Discount.from_dict(definition, f"discounts[{place}]")
+        if discount.currency not in ("", brand.currency):
+            raise InvalidValue(
+                f"The brand {brand.brand} bills in {brand.currency}.",
+                field=f"discounts[{place}].currency",
+                value=discount.currency,
+                remedy=f"Leave it out, or use {brand.currency}.",
+            )
 
 
 async def _subscribe(work: UnitOfWork, account: Account, new: NewService, active_from: datetime) -> Service:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from babel.numbers import list_currencies
+
 from billing.domain.banking_days import public_holidays
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.cycle_plan import validate_policy
@@ -17,7 +19,9 @@ from billing.domain.rating import PlanDefinition
 from billing.domain.tax import TaxTable
 from billing.ports.accounts import Brand, Plan
 from billing.ports.clock import BusinessClock
-from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.dunning_policies import DEFAULT_POLICY
+from billing.services.reach_checks import refuse_unusable_channels, usable_locale
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{1,30}")
 
@@ -32,7 +36,8 @@ class CatalogueService:
     async def add_brand(self, brand: Brand) -> Brand:
         """Keep a new brand. Raises InvalidValue for a code, zone, tax table or policy that cannot be kept."""
         # A brand's public holidays are quiet days unless its policy names another country.
-        brand = replace(brand, cycle_policy={"country": brand.country, **brand.cycle_policy})
+        policy = {"country": brand.country, **brand.cycle_policy}
+        brand = replace(brand, cycle_policy=policy, locale=usable_locale(brand.locale))
         await asyncio.to_thread(_check_brand, brand)  # plans every day of decades: half a second of computing
         async with self._make_work() as work:
             if brand.brand in {known.brand for known in await work.accounts.brands()}:
@@ -42,6 +47,7 @@ class CatalogueService:
                     value=brand.brand,
                     remedy="Use another code.",
                 )
+            await _check_dunning_policy(work, brand)
             await work.accounts.add_brand(brand)
             await work.commit()
         return brand
@@ -66,6 +72,7 @@ class CatalogueService:
                     value=read.currency,
                     remedy=f"Publish the plan in {owner.currency}.",
                 )
+            _check_tax_codes(read, owner)
             versions = [plan for plan in await work.accounts.plans(brand) if plan.plan_code == read.code]
             number = 1 + max((plan.plan_version for plan in versions), default=0)
             kept = {**read.to_dict(), "version": number}
@@ -90,8 +97,35 @@ def _check_brand(brand: Brand) -> None:
             value=brand.brand,
             remedy="Use lower-case letters, digits and hyphens, like vonk.",
         )
+    if brand.currency not in list_currencies():
+        raise InvalidValue(
+            "This currency is not known.",
+            field="currency",
+            value=brand.currency,
+            remedy="Use a code of ISO 4217, like EUR.",
+        )
+    refuse_unusable_channels(brand.notice_channels, of_brand=True)
     zone_info(brand.zone)
     public_holidays(brand.country, 2026)
     TaxTable.from_dict(dict(brand.tax_table), "tax_table")
     policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
     validate_policy(policy, brand.zone)
+
+
+async def _check_dunning_policy(work: UnitOfWork, brand: Brand) -> None:
+    """The usual policy is published by every worker that starts; any other one must be there. Raises NotFound."""
+    if brand.dunning_policy_code != DEFAULT_POLICY:
+        await work.dunning.policy(brand.dunning_policy_code)
+
+
+def _check_tax_codes(plan: PlanDefinition, brand: Brand) -> None:
+    """Every price can be taxed, or no invoice with it could be issued. Raises InvalidValue with the dotted field."""
+    known = TaxTable.from_dict(dict(brand.tax_table), "tax_table").percents
+    for place, price in enumerate(plan.prices):
+        if price.tax_code not in known:
+            raise InvalidValue(
+                f"The tax table of the brand {brand.brand} has no such code.",
+                field=f"prices[{place}].tax_code",
+                value=price.tax_code,
+                remedy=f"Use one of: {', '.join(sorted(known))}.",
+            )

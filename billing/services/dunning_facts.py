@@ -35,12 +35,14 @@ class CaseView:
     """The facts a policy decides on, and what its decision is carried out with.
 
     ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is the hardest level that
-    dunning may have left in force: confirmed, or ordered and never settled.
+    dunning may have left in force: confirmed, or ordered and never settled. ``failure_codes`` are the schemes' codes of
+    all tries that failed in this case, also with methods that may not be used any more.
     """
 
     facts: CaseFacts
     pursued: Sequence[OpenInvoice]
     hardest_level: BarringLevel
+    failure_codes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ async def read_view(work: UnitOfWork, account: Account, case: Case, now: datetim
     brand = await work.accounts.brand(account.brand)
     facts = await _read_facts(work, account, brand, case, overdue, now)
     pursued = [one for one in overdue if one.open_minor > one.disputed_minor]
-    return CaseView(facts, pursued, await _hardest_level(work, account.account_id))
+    return CaseView(facts, pursued, await _hardest_level(work, account.account_id), await _failure_codes(work, case))
+
+
+async def _failure_codes(work: UnitOfWork, case: Case) -> frozenset[str]:
+    failed = {one["attempt_id"] for one in case.failures}
+    return frozenset(one.code for one in await work.payments.attempts(case.account_id) if one.attempt_id in failed)
 
 
 async def _read_facts(

@@ -45,7 +45,7 @@ def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) 
     )
     if isinstance(decision, Close):
         return replace(base, action=NextAction.CLOSE, level=view.hardest_level.value)
-    standing = _why_nothing_is_pressed_for(facts)
+    standing = _why_nothing_is_pressed_for(view)
     if standing:
         return replace(base, step="", reason=f"{standing} ({decision.reason})")
     untold = [one["attempt_id"] for one in case.failures if not one["told"]]
@@ -54,11 +54,12 @@ def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) 
     return _as_step(base, decision)
 
 
-def _why_nothing_is_pressed_for(facts: CaseFacts) -> str:
+def _why_nothing_is_pressed_for(view: CaseView) -> str:
     """Why the ladder stands still until a person acts; empty when it does not."""
-    if facts.last_failure_category is FailureCategory.MERCHANT_ERROR:
+    if view.facts.last_failure_category is FailureCategory.MERCHANT_ERROR:
         return "the failure is our own: staff mend it, and the customer hears nothing"
-    if facts.last_failure_code == _DECEASED:
+    # Read from the case's failures: the method it ended is not in use any more, so the facts do not show its code.
+    if _DECEASED in view.failure_codes:
         return "the bank reports that the customer has died: a person decides"
     return ""
 

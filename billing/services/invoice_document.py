@@ -112,10 +112,10 @@ class InvoiceDocuments(InvoicingUseCases):
         return f"{invoice.number}-usage.csv", _csv(_USAGE_HEADER, rows)
 
     async def ledger_of(self, account_id: str) -> tuple[Sequence[Entry], int]:
-        """All entries of an account in booking order, and the credit held for the customer in minor units."""
+        """All entries of an account in booking order, and the credit held in its brand's currency, minor units."""
         async with self._make_work() as work:
-            await work.accounts.get(account_id)
-            return await work.ledger.entries(account_id), await work.ledger.credit_minor(account_id)
+            brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
+            return await work.ledger.entries(account_id), await work.ledger.credit_minor(account_id, brand.currency)
 
 
 async def _open_by_id(work: UnitOfWork, account_id: str) -> dict[str, OpenInvoice]:

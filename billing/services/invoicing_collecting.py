@@ -32,7 +32,7 @@ async def use_credit(work: UnitOfWork, draft: Invoice, now: datetime) -> int:
                 draft.account_id, draft.invoice_id, now, draft.total_minor, draft.currency, draft.invoice_id
             )
         )
-    credit = await work.ledger.credit_minor(draft.account_id)
+    credit = await work.ledger.credit_minor(draft.account_id, draft.currency)
     if credit <= 0:
         return 0
     shares = books.spread(credit, await _payable(work, draft))
@@ -68,7 +68,7 @@ async def decide_collecting(
 
 async def _credit_left(work: UnitOfWork, draft: Invoice) -> str:
     """Credit has no later invoice to be used on."""
-    credit = await work.ledger.credit_minor(draft.account_id)
+    credit = await work.ledger.credit_minor(draft.account_id, draft.currency)
     return f" Credit of {Money(credit, draft.currency)} is left and is to be refunded." if credit > 0 else ""
 
 

@@ -23,17 +23,22 @@ class UnusablePaylink(NotFound):
 
 
 class Paylinks:
-    """Makes and reads pay addresses. ``public_base`` is the address customers see, without a slash at its end."""
+    """Makes and reads pay addresses. ``public_base`` is the address customers see, without a slash at its end.
 
-    def __init__(self, make_work: UnitOfWorkFactory, signing_key: str, public_base: str) -> None:
+    The first of ``signing_keys`` signs, and addresses signed with any of them open: a key can be replaced while the
+    links made with the old one are still in customers' hands.
+    """
+
+    def __init__(self, make_work: UnitOfWorkFactory, signing_keys: tuple[str, ...], public_base: str) -> None:
         self._make_work = make_work
-        if not signing_key:
+        if not all(signing_keys) or not signing_keys:
             raise InvalidValue(
                 "Paylinks cannot be signed without a key.",
                 field="paylink_signing_key",
                 remedy="Set EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY to a long random text.",
             )
-        self._serializer = URLSafeSerializer(signing_key, salt=_SALT)
+        # The serializer signs with the last of its keys.
+        self._serializer = URLSafeSerializer(list(reversed(signing_keys)), salt=_SALT)
         self._public_base = public_base.rstrip("/")
 
     def address(self, account_id: str, revision: int) -> str:

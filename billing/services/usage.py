@@ -7,7 +7,7 @@ Does not own: prices (billing.domain.rating), invoices, the number directory (ac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +105,9 @@ class UsageService:
             dropped = await work.usage.drop_days_before(day)
             await work.commit()
         return dropped
+
+    async def forget_older_than(self, keep_days: int) -> int:
+        """Drop the raw events of whole days more than ``keep_days`` ago, for upkeep; 0 keeps them for ever."""
+        if not keep_days:
+            return 0
+        return await self.forget_events_before((self._clock.now() - timedelta(days=keep_days)).date())

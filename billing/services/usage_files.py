@@ -31,7 +31,6 @@ COUNT_OF = {
     "rejected": "rejected",
     "late": "late",
 }
-_CHUNK_BYTES = 2**20
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 Progress = Callable[[ImportReport], None]
 
@@ -90,10 +89,6 @@ class UsageFiles:
             )
             await work.commit()
         return file, is_new
-
-    async def register_path(self, path: Path, profile: str) -> tuple[UsageFile, bool]:
-        """Register a file of this machine, for the command line."""
-        return await self.register(path.name, profile, _chunks_of(path))
 
     async def get(self, file_id: str) -> UsageFile:
         """Raises NotFound."""
@@ -196,13 +191,6 @@ async def _write(passing: Path, chunks: AsyncIterator[bytes], spool: Path) -> _S
     return _Spooled(spool / digest.hexdigest(), digest.hexdigest(), size_bytes)
 
 
-async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
-    opened: BinaryIO = await asyncio.to_thread(path.open, "rb")
-    with opened:
-        while chunk := await asyncio.to_thread(opened.read, _CHUNK_BYTES):
-            yield chunk
-
-
 def _next_lines(lines: Iterator[DecodedLine], count: int) -> list[DecodedLine]:
     return list(islice(lines, count))
 
@@ -222,18 +210,3 @@ def report_of(file: UsageFile) -> ImportReport:
         late=file.late,
         done=file.status == "done",
     )
-
-
-def report_text(report: ImportReport) -> str:
-    """The report as a person reads it."""
-    counts = (
-        ("accepted", report.accepted),
-        ("late, for the next invoice", report.late),
-        ("duplicates, no effect", report.duplicates),
-        ("conflicts, kept aside", report.conflicts),
-        ("recycled, waiting for a number or price", report.recycled),
-        ("rejected, kept with field and reason", report.rejected),
-    )
-    state = "imported" if report.done else "being imported"
-    head = f"{report.file_name} ({report.file_id}, profile {report.profile}) is {state}: {report.read} records"
-    return "\n".join([head, *(f"{number:>10,}  {name}" for name, number in counts)])

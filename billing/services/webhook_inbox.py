@@ -223,14 +223,18 @@ class WebhookInbox:
         return done
 
     async def read_missed(self, now: datetime, overlap: timedelta = timedelta(hours=1)) -> int:
-        """Take in the events that no webhook brought, since shortly before the newest one known; how many were new."""
-        found = 0
+        """Take in the events that no webhook brought; how many there were."""
+        return len(await self.take_in_missed(now, overlap))
+
+    async def take_in_missed(self, now: datetime, overlap: timedelta = timedelta(hours=1)) -> list[ProviderEvent]:
+        """Take in the events that no webhook brought, since shortly before the newest one known; the new ones."""
+        missed: list[ProviderEvent] = []
         for name, provider in self._providers.items():
             async with self._make_work() as work:
                 newest = await work.payments.newest_event_at(name)
-            async for event in provider.list_events((newest or now - timedelta(days=1)) - overlap):
-                found += await self.take_in(name, event) is not None
-        return found
+            events = provider.list_events((newest or now - timedelta(days=1)) - overlap)
+            missed += [event async for event in events if await self.take_in(name, event) is not None]
+        return missed
 
     async def counts(self) -> Mapping[str, int]:
         """How many webhooks stand where, for the console and for alarms."""

@@ -123,7 +123,7 @@ def doctor(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 @app.command()
 def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """Check the invariants of the books."""
+    """Check the invariants of the books, and that every open account has a live workflow."""
     run_check = optional("evenflow.cli.check", "run_check")
     with one_sentence_errors():
         raise typer.Exit(run_check(settings_beside(data_dir)))

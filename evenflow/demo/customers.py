@@ -49,7 +49,7 @@ class Customers:
     def __init__(self, doors: Doors, customers: Sequence[Customer]) -> None:
         self._doors = doors
         self._active = [one for one in customers if one.story in HABITS]
-        self._answered: set[tuple[str, str]] = set()
+        self._answered: set[tuple[str, str, str]] = set()
 
     async def act(self, facts: Mapping[str, Facts], now: datetime) -> None:
         """Let each of them read what came and act on what is old enough."""
@@ -62,7 +62,7 @@ class Customers:
         inbox = await self._inbox(customer)
         for habit in HABITS[customer.story]:
             for message in inbox:
-                mark = (customer.number, message["id"])
+                mark = (customer.number, habit.act.__name__, message["id"])
                 at = datetime.fromisoformat(message["business_time"])
                 if mark in self._answered or not _says(message, habit.phrases) or now < at + timedelta(days=habit.days):
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,20 +14,23 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.money import Money
-from billing.persistence.invariants import check_books
+from billing.persistence.invariants import Invariant, check_books
 from billing.persistence.unit_of_work import make_engine
 from evenflow.demo.days import segment_of
 from evenflow.demo.display import SIGNS, judged, money_of
 from evenflow.demo.doors import Doors
-from evenflow.demo.facts import Facts, read_cash, read_events, read_facts
+from evenflow.demo.facts import Event, Facts, read_cash, read_events, read_facts
 from evenflow.demo.reasons import why
 from evenflow.demo.roster import Customer
 from evenflow.demo.usage import UsageFolder
 from evenflow.demo.verdicts import Outcome, Verdict
+from evenflow.live_accounts import process_rules
+from evenflow.settings import settings_from
 from evenflow.stack.running import RunningStack
 
 SETTLE_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 0.5
+LATE_USAGE = "usage.late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,10 @@ async def summarize(
     segment = await asyncio.to_thread(segment_of, stack)
     engine = make_engine(stack.database_url, pool_size=2)
     try:
-        checks = await _until_settled(engine, doors, usage)
+        of_process, why_not = await process_rules(settings_from(stack.environment).temporal)
+        checks = await _until_settled(engine, doors, usage, of_process)
+        if why_not:
+            checks.append(Check("every open account has a live workflow", [f"not checked: {why_not}"]))
         facts = await read_facts(engine)
         now = segment.business(datetime.now().astimezone())
         verdicts = judged(customers, facts, now)
@@ -62,11 +69,14 @@ async def summarize(
     return _print_end(console, verdicts, checks, stack, days)
 
 
-async def _until_settled(engine: AsyncEngine, doors: Doors, usage: UsageFolder) -> list[Check]:
+async def _until_settled(
+    engine: AsyncEngine, doors: Doors, usage: UsageFolder, of_process: Sequence[Invariant]
+) -> list[Check]:
     """The checks; imports and callbacks that are under way get some seconds to arrive."""
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
     while True:
-        checks = [await _check_money(engine, doors), await _check_usage(doors, usage), await _check_books(engine)]
+        books = await _check_books(engine, of_process)
+        checks = [await _check_money(engine, doors), await _check_usage(doors, usage), books]
         if not any(check.troubles for check in checks) or asyncio.get_running_loop().time() > deadline:
             return checks
         await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -113,10 +123,11 @@ def usage_in_words(reports: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{sum(one[name] for one in reports):,} {words}" for name, words in names.items())
 
 
-async def _check_books(engine: AsyncEngine) -> Check:
-    findings = await check_books(engine)
+async def _check_books(engine: AsyncEngine, of_process: Sequence[Invariant]) -> Check:
+    findings = await check_books(engine, of_process)
     troubles = [f"{one.invariant.name}: {each.account_id} {each.what}" for one in findings for each in one.violations]
-    return Check(f"{len(findings)} rules of the books", troubles)
+    live = ", a live workflow for every open account among them" if of_process else ""
+    return Check(f"{len(findings)} rules of the books{live}", troubles)
 
 
 async def _print_accounts(
@@ -129,11 +140,23 @@ async def _print_accounts(
             f"{account.number} {account.customer_name}: {customer.story.value} (cycle day {customer.setting.cycle_day})"
         )
         console.print(f"\n{SIGNS[verdict.outcome]} {head}", style="bold", highlight=False, markup=False)
-        for event in await read_events(engine, account_id=account.account_id):
+        for event, times in _told_once(await read_events(engine, account_id=account.account_id)):
             reason = why(event)
-            console.print(f"  {event.at:%d %b %H:%M}  {event.summary}", highlight=False, markup=False)
+            more = f" ({times} times)" if times > 1 else ""
+            console.print(f"  {event.at:%d %b %H:%M}  {event.summary}{more}", highlight=False, markup=False)
             if reason:
                 console.print(f"                {reason}", style="dim", highlight=False, markup=False)
+
+
+def _told_once(events: Sequence[Event]) -> list[tuple[Event, int]]:
+    """The events, but late usage of a cycle only where it came first, with how often it came."""
+    late = Counter(one.summary for one in events if one.kind == LATE_USAGE)
+    told: list[tuple[Event, int]] = []
+    for event in events:
+        times = late.pop(event.summary, 0) if event.kind == LATE_USAGE else 1
+        if times:
+            told.append((event, times))
+    return told
 
 
 def _print_stories(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -90,14 +90,10 @@ def _paid_on_page(facts: Facts) -> bool:
     return any(one.received_minor > 0 for one in facts.tries("pay_session"))
 
 
-def _debited_twice(facts: Facts) -> bool:
-    """More came in for the first bill than it asked for."""
-    invoice = facts.first
-    if invoice is None:
-        return False
-    own = [one for one in facts.attempts if one.attempt_id.rpartition("-")[0] == invoice.invoice_id]
-    received = sum(int(one.received_minor) for one in own if one.status == "succeeded")
-    return received > max(0, int(invoice.total_minor))
+def _collected_too_much(facts: Facts) -> bool:
+    """More came in than all bills together ask for; one payment may pay several of them."""
+    received = sum(int(one.received_minor) for one in facts.attempts if one.status == "succeeded")
+    return received > sum(max(0, int(bill.total_minor)) for bill in facts.invoices)
 
 
 def _case(outcome: str) -> Seen:
@@ -119,7 +115,7 @@ SETTLED = Step("dunning case settled", _case("settled"))
 WARNED = _sent("barring_warning", "barring warning")
 SOFT = Step("outgoing barred, confirmed by the network", lambda facts: facts.reached("outgoing"))
 FULL = Step("barred fully, confirmed by the network", lambda facts: facts.reached("full"))
-NOT_TWICE = Step("more collected than billed", _debited_twice, never=True)
+NOT_TWICE = Step("more collected than billed", _collected_too_much, never=True)
 NO_BAR = Step("barred", lambda facts: bool(facts.orders), never=True)
 NO_FAILURE = _never_sent("failed", "a failed notice")
 BY_DEBIT = Step("debit succeeded", _debit("succeeded"))

@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from evenflow.stack.temporal_server import SEARCH_ATTRIBUTES
 
 RETENTION = timedelta(hours=9600)
+START_SECONDS = 60.0
 NEW_NAMESPACE_SECONDS = 60.0
 
 
@@ -41,6 +42,18 @@ async def prepare_namespace(client: Client) -> None:
             RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=retention)
         )
     await _once_the_server_has_noticed(partial(_add_search_attributes, client))
+
+
+async def once_healthy(address: str, namespace: str) -> Client:
+    """A plain client of a server that was just started: it takes connections some moments before it answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return await Client.connect(address, namespace=namespace)
+        except RuntimeError as error:
+            if "Unavailable" not in str(error) or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
 
 
 async def _is_known(client: Client) -> bool:

@@ -68,11 +68,9 @@ class TemporalServer:
     async def adjust(self) -> None:
         """Bring the server to what this release needs (see ``temporal_namespace``)."""
         # Imported late: the client takes longer to load than the server to start.
-        from temporalio.client import Client
+        from evenflow.stack.temporal_namespace import once_healthy, prepare_namespace
 
-        from evenflow.stack.temporal_namespace import prepare_namespace
-
-        await prepare_namespace(await Client.connect(self.address, namespace=NAMESPACE))
+        await prepare_namespace(await once_healthy(self.address, NAMESPACE))
 
 
 def _program() -> str:

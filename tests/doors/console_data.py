@@ -44,7 +44,7 @@ async def fill(work: SqlUnitOfWork, accounts: int = 40) -> None:
     await work.accounts.add_plan(a_plan(DEFINITION))
     for place in range(accounts):
         await _add_account(work, place)
-    await work.accounts.add_cycle(a_cycle(FULL_ACCOUNT))
+    await work.accounts.add_cycle(a_cycle(FULL_ACCOUNT, plan=A_CYCLE_PLAN.to_dict()))
     await _add_usage(work.connection)
     await _add_documents(work.connection)
     await _add_payments(work.connection)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from api.schemas.accounts import AN_ACCOUNT
 from api.schemas.brands import A_BRAND
-from api.schemas.cycles import A_PREVIEW
 from api.schemas.plans import A_PLAN, EVERY_PRICE_MODEL
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.rating import PRICE_MODELS
@@ -43,7 +42,7 @@ async def test_the_brand_of_the_example_can_be_added_once(world: DoorsWorld) -> 
         ({"cycle_policy": {"notice_hour_local": 22}}, "notice_hour_local"),
         ({"cycle_policy": {"notice_dayz": 3}}, "body.cycle_policy.notice_dayz"),
         ({"currency": "euro"}, "body.currency"),
-        ({"name": "Vonk\0Mobiel"}, "body"),
+        ({"name": "Vonk\0Mobiel"}, "body.name"),
     ],
 )
 async def test_a_brand_that_cannot_be_kept_is_refused(world: DoorsWorld, change: dict[str, Any], field: str) -> None:
@@ -86,10 +85,9 @@ async def test_a_preview_shows_every_date_and_stores_nothing(world: DoorsWorld) 
     )
     assert answer.status_code == 200, answer.text
     first, second = answer.json()["cycles"]
-    assert set(first) == set(A_PREVIEW)
     assert (first["invoice_date"], second["invoice_date"]) == ("2027-02-28", "2027-03-31")
     assert first["next_closes_at"] == second["closes_at"]
-    assert (first["closes_at"], first["debit_on"]) == (A_PREVIEW["closes_at"], A_PREVIEW["debit_on"])
+    assert (first["closes_at"], first["debit_on"]) == ("2027-02-27T23:00:00Z", "2027-03-15")
     assert answer.json()["policy"] == CyclePolicy(country="NL").to_dict()
     assert (await world.get("/v1/accounts")).json()["accounts"] == []
 
@@ -114,16 +112,6 @@ async def test_a_policy_that_cannot_be_kept_is_refused_with_what_collides(
     assert (answer.status_code, said["field"]) == (422, field), said
     assert words in said["detail"]
     assert said["remedy"]
-
-
-async def test_every_field_of_a_policy_has_an_example_or_a_description(world: DoorsWorld) -> None:
-    schema = world.app.openapi()
-    (path,) = [each for each in schema["paths"] if each == "/v1/cycles/preview"]
-    parameters = {each["name"]: each for each in schema["paths"][path]["get"]["parameters"]}
-    flat = set(CyclePolicy().to_dict()) - {"quiet_hours"}
-    quiet = {f"quiet_{name}" for name in CyclePolicy().quiet_hours.to_dict()}
-    assert flat | quiet <= set(parameters)
-    assert all(parameters[name]["description"] for name in flat | quiet)
 
 
 async def test_nothing_is_answered_without_a_key(world: DoorsWorld) -> None:
@@ -165,6 +153,8 @@ async def test_the_reference_shows_every_route_without_scripts(world: DoorsWorld
     assert "<script" not in shown
     for path in world.app.openapi()["paths"]:
         assert f"<code>{path}</code>" in shown
+    for worked in ("A graduated price", "sum of tiers = 12.5 EUR", "GET /v1/cycles/preview?cycle_day=31", "2027-03-15"):
+        assert worked in shown
 
 
 async def test_an_unknown_route_and_a_wrong_method_are_problems_too(world: DoorsWorld) -> None:

@@ -106,6 +106,16 @@ async def test_scenario_6_a_webhook_without_proof_is_400_and_not_stored(counter:
         assert (answer.status_code, await work.payments.count_inbox()) == (400, {})
 
 
+async def test_scenario_5_a_webhook_about_an_unknown_object_is_200_and_parked(counter: Counter) -> None:
+    body, headers = _webhook({"id": "pi_of_another_shop", "object": "payment_intent"})
+    for _ in range(2):
+        answer = await counter.client.post("/webhooks/stripe", content=body, headers=headers)
+        assert answer.status_code == 200
+    async with counter.till.work() as work:
+        assert await work.payments.count_inbox() == {"parked": 1}
+    assert (counter.process.signals, await counter.till.kinds()) == ([], [])
+
+
 async def test_scenario_42_without_a_database_the_provider_is_asked_to_send_again(counter: Counter) -> None:
     away = make_engine("postgresql+psycopg://nobody@127.0.0.1:9/nothing")
     body, headers = _webhook({"id": "pi_1", "object": "payment_intent"})

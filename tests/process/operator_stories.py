@@ -8,6 +8,7 @@ from datetime import timedelta
 from billing.messages.account import (
     AdjustBalance,
     ChangeCycleDay,
+    ChangeDunningPolicy,
     CloseAccount,
     PauseCollection,
     PromiseToPay,
@@ -58,6 +59,28 @@ async def promise_holds_dunning(world: World) -> None:
     assert "barring_warning" not in await customer.notices()
 
 
+async def handed_over_then_pays(world: World) -> None:
+    ladder = (("failed_notice", 0), ("warn", 1), ("bar_full", 8), ("hand_over", 9))
+    steps = [{"action": action, "day": day} for action, day in ladder]
+    answer = await world.api.post("/v1/dunning-policies", json={"definition": {"code": "swift", "steps": steps}})
+    assert answer.status_code == 201, answer.text
+    customer = await a_customer(world, "pm_card_visa", ["lost_card"])
+    choice = ChangeDunningPolicy("policy-1", **WHO, policy_code="swift")
+    assert (await customer.command("change_dunning_policy", choice)).accepted
+    await customer.reaches("full", 40)
+
+    async def handed_over() -> bool:
+        async with world.parts.make_work() as work:
+            return [one.outcome for one in await work.dunning.cases(customer.account_id)] == ["handed_over"]
+
+    await world.until(handed_over, 20, "the case was not handed over", customer.story)
+    assert await customer.levels() == ["full"], "what was handed over stays barred"
+    await customer.gets_money()
+    await customer.pay_by_paylink()
+    await customer.reaches("none", 4)
+    await customer.told("restored", 4)
+
+
 async def retried_by_hand(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["insufficient_funds"])
     refused = await customer.command("retry_collection", RetryCollection("retry-0", **WHO))
@@ -98,7 +121,7 @@ async def credit_carries_over(world: World) -> None:
     await customer.told("nothing_to_pay")
     assert await customer.attempts() == []
     async with world.parts.make_work() as work:
-        assert await work.ledger.credit_minor(customer.account_id) > 0
+        assert await work.ledger.credit_minor(customer.account_id, "EUR") > 0
 
 
 async def pays_twice_in_two_tabs(world: World) -> None:
@@ -138,6 +161,7 @@ OPERATOR_STORIES: tuple[Story, ...] = (
     paused_and_resumed,
     cycle_day_changed,
     promise_holds_dunning,
+    handed_over_then_pays,
     retried_by_hand,
     waived,
     refunded,

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from io import StringIO
 
 import pytest
-from rich.console import Console
 from sqlalchemy import text
 
 from billing.messages.invoicing import AdjustBalanceRequest, WaiveInvoiceRequest
-from billing.persistence.invariants import INVARIANTS, Invariant, Violation, broken_rules, check_books
-from evenflow.cli.check import run_check
+from billing.persistence.invariants import INVARIANTS, broken_rules, check_books
 from tests.builders_invoicing import Office, an_office
 
 
@@ -157,15 +154,3 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_to_do() -> None:
     assert len({rule.name for rule in INVARIANTS}) == len(INVARIANTS)
     for rule in INVARIANTS:
         assert all(re.fullmatch(r"[A-Z].+\.", said) for said in (rule.holds, rule.means, rule.remedy)), rule.name
-
-
-def test_the_command_prints_a_table_and_answers_with_its_exit_code(database_url: str) -> None:
-    async def find(_connection: object) -> list[Violation]:
-        return [Violation("acc_1001", "its workflow is gone")]
-
-    dead = Invariant("live workflow", "Every open account lives.", "Nothing happens.", "Start it.", find)
-    assert run_check(database_url, console=Console(file=StringIO())) == 0
-    shown = StringIO()
-    assert run_check(database_url, more=[dead], console=Console(file=shown, width=160)) == 1
-    assert "its workflow is gone" in shown.getvalue()
-    assert "What to do: Start it." in shown.getvalue()

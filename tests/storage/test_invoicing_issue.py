@@ -139,7 +139,7 @@ async def test_a_credit_invoice_becomes_credit_and_is_used_on_the_next(office: O
     assert (await office.issue(account.account_id, 2)).to_collect_minor == 0
     assert (await office.issue(account.account_id, 3)).to_collect_minor == 2420 - 1210
     async with office.work() as work:
-        assert await work.ledger.credit_minor(account.account_id) == 0
+        assert await work.ledger.credit_minor(account.account_id, "EUR") == 0
         assert [each.open_minor for each in await work.ledger.open_invoices(account.account_id)] == [1210]
 
 
@@ -219,6 +219,20 @@ async def test_credit_that_covers_the_invoice_leaves_nothing_to_collect(office: 
         await work.commit()
     issued = await office.issue(account.account_id)
     assert (issued.total_minor, issued.to_collect_minor) == (2420, 1420)
+
+
+async def test_scenario_27_money_of_another_currency_pays_no_later_invoice_by_itself(office: Office) -> None:
+    account, _ = await office.open_account()
+    async with office.work() as work:
+        dollars = books.payment_received(
+            account.account_id, "stripe", "pi_dollars", office.clock.at, 2420, "USD", shares={}
+        )
+        await work.ledger.post(dollars)
+        await work.commit()
+    issued = await office.issue(account.account_id)
+    async with office.work() as work:
+        held = [await work.ledger.credit_minor(account.account_id, currency) for currency in ("USD", "EUR")]
+    assert (issued.total_minor, issued.to_collect_minor, held) == (2420, 2420, [2420, 0])
 
 
 def an_adjustment(account_id: str, amount_minor: int) -> dict[str, object]:

@@ -29,7 +29,7 @@ async def test_an_entry_is_read_back_as_it_was_posted(office: Office) -> None:
         assert await work.ledger.find("acc_1001", "stripe", "pi_1", "payment_received") == entry
         assert await work.ledger.find("acc_1001", "stripe", "pi_1", "refund_paid") is None
         assert list(await work.ledger.entries("acc_1001")) == [entry]
-        assert await work.ledger.credit_minor("acc_1001") == 580
+        assert await work.ledger.credit_minor("acc_1001", "EUR") == 580
         assert await work.ledger.open_of("acc_1001", "inv_1001") == -2420
 
 
@@ -44,7 +44,7 @@ async def test_the_same_cause_counts_once_even_at_the_same_moment(office: Office
 
     assert sorted(await asyncio.gather(*(post() for _ in range(4)))) == [False, False, False, True]
     async with office.work() as work:
-        assert await work.ledger.credit_minor("acc_1001") == 580
+        assert await work.ledger.credit_minor("acc_1001", "EUR") == 580
 
 
 @pytest.mark.parametrize("table", ["ledger_entries", "ledger_postings"])

@@ -99,6 +99,22 @@ async def test_news_that_nobody_waits_with_is_kept_over_quiet_hours_and_sent_onc
     assert len(world.email.sent) + len(world.sms.sent) == 1
 
 
+async def test_a_receipt_that_the_process_gave_up_is_sent_when_the_messenger_is_back(world: NoticeWorld) -> None:
+    receipt = world.request(NoticeKind.THANK_YOU, on=None)
+    dated = world.request()
+    for request in (receipt, dated):
+        world.email.script = [VendorBusy("sendgrid")]
+        with pytest.raises(VendorBusy):
+            await world.service.send(request)
+    await the_minute_is_over(world)
+    assert await world.service.send_waiting() == 0, "the process is still at it"
+    world.clock.at += timedelta(hours=3)
+    assert await world.service.send_waiting() == 1, (
+        "one with a date is announced anew by the process, with another date"
+    )
+    assert (await world.service.send(receipt)).status == "repeated"
+
+
 @pytest.mark.parametrize("kind", [NoticeKind.THANK_YOU, NoticeKind.RESTORED])
 async def test_quiet_hours_never_delay_a_receipt_or_restored_services(world: NoticeWorld, kind: NoticeKind) -> None:
     world.clock.at = datetime(2027, 5, 24, 21, 30, tzinfo=UTC)

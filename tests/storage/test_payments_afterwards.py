@@ -264,7 +264,7 @@ async def test_scenario_27_what_was_received_is_booked_and_the_rest_stays_open(
         booked = await book(work, attempt, heard, till.clock.now(), 10)
         await work.commit()
     assert (booked.received_minor, await till.open_of(invoice)) == (received_minor, still_open)
-    assert await till.credit() == credit_minor
+    assert await till.credit(currency) == credit_minor
 
 
 async def test_scenario_29_a_refund_made_at_the_provider_is_booked_and_owes_nothing(till: TillWorld) -> None:

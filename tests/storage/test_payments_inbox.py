@@ -19,7 +19,6 @@ from billing.ports.payment_provider import UntrustedWebhook
 from billing.ports.payments import InboxRow, InboxStatus
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
-from billing.services.reconcile import Reconciler
 from billing.services.webhook_inbox import InboxIsFull, WebhookInbox
 from tests.builders_payments import RecordedProcess, TillWorld, a_till
 from tests.contracts.simulator_process import WEBHOOK_SECRET, Simulator
@@ -106,14 +105,18 @@ async def test_scenario_3_a_webhook_lost_for_ever_is_found_by_asking(
     assert attempt_id in {fact.attempt_id for _, signal, fact in process.signals if "outcome" in signal}
 
 
-async def test_scenario_3_a_pending_payment_past_its_date_is_asked_about(till: TillWorld, inbox: WebhookInbox) -> None:
+async def test_scenario_3_a_pending_payment_past_its_date_is_asked_about(till: TillWorld) -> None:
     attempt_id = await _pending(till)
-    reconciler = Reconciler(till.work, till.clock, inbox)
-    assert await reconciler.attempts_to_ask() == []
+    assert await _to_ask(till) == []
     till.clock.at = datetime.now(UTC) + timedelta(days=40)
-    assert [one.attempt_id for one in await reconciler.attempts_to_ask()] == [attempt_id]
+    assert await _to_ask(till) == [attempt_id]
     await till.settle(attempt_id)
-    assert await reconciler.attempts_to_ask() == []
+    assert await _to_ask(till) == []
+
+
+async def _to_ask(till: TillWorld) -> list[str]:
+    async with till.work() as work:
+        return [one.attempt_id for one in await work.payments.attempts_to_ask(till.clock.now())]
 
 
 async def test_scenario_4_a_webhook_before_our_call_returned_finds_its_attempt(

@@ -144,6 +144,7 @@ def test_a_payment_is_received_at_most_once_in_any_order(books: Books, heard: li
     assert [amount for amount in received if amount] == [1000] * int(succeeded)
     assert all(kinds.count(kind) <= 1 for kind in kinds)
     assert (attempt.received_minor == 1000) == succeeded
+    assert (attempt.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DISPUTED)) == succeeded
 
 
 @_many
@@ -163,3 +164,5 @@ def test_what_is_open_follows_from_the_last_word_about_the_dispute(books: Books,
 def test_a_payment_that_never_succeeded_books_nothing(books: Books, heard: list[ProviderPayment]) -> None:
     kinds, attempt, still_open, received = books.replay(heard)
     assert (kinds, still_open, sum(received), attempt.received_minor) == ([], 1000, 0, 0)
+    ended = any(isinstance(one.outcome, Failed | Cancelled) for one in heard)
+    assert (attempt.status in (PaymentStatus.FAILED, PaymentStatus.CANCELLED)) == ended

@@ -52,7 +52,7 @@ async def test_an_import_goes_on_with_another_worker_after_a_failure(
     path = tmp_path / "day.csv"
     lines = [f"r-{number},{LINE},sms,1,2027-02-01T10:00:00Z" for number in range(3000)]
     path.write_text("\n".join(["record_id,identifier,meter,quantity,started_at", *lines]))
-    file, _ = await world.service.files.register_path(path, "csv")
+    file, _ = await world.register(path, "csv")
     fail_once = asyncio.Event()
     store = world.service.files._import_batch
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from billing.domain.errors import UnableTo
 from billing.persistence.unit_of_work import make_engine
@@ -209,6 +210,41 @@ async def test_raw_events_are_dropped_by_age_while_counters_stay(world: UsageWor
         (counter,) = await work.usage.counters_of(world.account_id, 1)
     assert [detail.record_id for detail in details] == ["r-2"]
     assert counter.events == 2
+
+
+async def test_days_are_dropped_when_they_are_older_than_they_may_be_kept(world: UsageWorld) -> None:
+    await world.service.take([an_event(started_at="2027-01-20T10:00:00Z"), an_event(record_id="r-2")])
+    world.clock.at = datetime(2027, 1, 21, 9, tzinfo=UTC) + timedelta(days=120)
+    assert await world.service.forget_older_than(0) == 0
+    assert await world.service.forget_older_than(121) == 0
+    assert await world.service.forget_older_than(120) == 1
+    assert await world.service.forget_older_than(120) == 0
+
+
+async def test_counters_of_a_cycle_whose_days_were_dropped_are_explained_unless_the_events_say_more(
+    world: UsageWorld,
+) -> None:
+    await world.service.take([an_event(started_at="2027-01-20T10:00:00Z"), an_event(record_id="r-2")])
+    world.clock.at = NOW + timedelta(days=85)
+    assert await world.service.forget_events_before(date(2027, 1, 21)) == 1
+    async with world.work() as work:
+        assert await counters_disagree(work.connection) == []
+        await work.connection.execute(text("UPDATE usage_counters SET events = 0"))
+        (sentence,) = await counters_disagree(work.connection)
+    assert "the events give 1 events" in sentence
+
+
+async def test_a_cycle_that_is_wholly_kept_is_still_counted_both_ways_after_days_were_dropped(
+    world: UsageWorld,
+) -> None:
+    await world.service.take([an_event(started_at="2027-01-20T10:00:00Z"), an_event(record_id="r-2")])
+    world.clock.at = NOW + timedelta(days=85)
+    await world.service.take([an_event(record_id="r-3", started_at="2027-02-20T10:00:00Z")])
+    assert await world.service.forget_events_before(date(2027, 1, 21)) == 1
+    async with world.work() as work:
+        await work.connection.execute(text("UPDATE usage_counters SET events = 9 WHERE cycle_number = 2"))
+        (sentence,) = await counters_disagree(work.connection)
+    assert "cycle 2" in sentence
 
 
 async def test_a_cycle_that_was_cancelled_takes_no_usage(world: UsageWorld) -> None:

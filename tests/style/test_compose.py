@@ -38,6 +38,19 @@ def test_our_services_set_only_settings_that_exist(name: str) -> None:
     assert {"EVENFLOW_DATABASE_URL", "EVENFLOW_TEMPORAL_ADDRESS"} <= set(SERVICES[name]["environment"])
 
 
+def test_the_api_and_the_worker_share_a_directory_that_the_user_of_the_image_owns() -> None:
+    shared = {name: SERVICES[name]["environment"].get("EVENFLOW_DATA_DIR") for name in ("api", "worker")}
+    directory = shared["api"]
+    assert directory == shared["worker"] == "/var/lib/evenflow"
+    for name in shared:
+        volume = next(one for one in SERVICES[name]["volumes"] if one.endswith(f":{directory}"))
+        assert volume.partition(":")[0] in COMPOSE["volumes"]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"--owner=evenflow --group=evenflow {directory}" in dockerfile
+    assert f"ENV EVENFLOW_DATA_DIR={directory}" in dockerfile
+    assert dockerfile.index("install --directory") < dockerfile.index("USER evenflow")
+
+
 def test_no_port_is_open_to_the_world_and_no_secret_is_written_down() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []

@@ -63,6 +63,20 @@ def test_ci_is_one_command_and_can_be_run() -> None:
     assert script.read_text(encoding="utf-8").rstrip().endswith("exec make test")
 
 
+def test_make_runs_only_programs_that_are_there() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    modules = [name.replace(".", "/") for name in re.findall(r"python -m ([a-z_]+(?:\.[a-z_]+)*)", text)]
+    ours = [name for name in modules if (ROOT / name.split("/")[0]).is_dir()]
+    assert [name for name in ours if not {f"{name}.py", f"{name}/__main__.py"} & names_of_tracked_files()] == []
+    tests = re.findall(r"tests/[\w/]+\.py", text)
+    assert tests
+    assert [name for name in tests if not (ROOT / name).exists()] == []
+
+
+def names_of_tracked_files() -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in tracked_files()}
+
+
 def test_the_lock_names_a_hash_for_every_package_and_no_index() -> None:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if re.match(r"^[\w.-]+(\[[\w,]+\])?==", line)]

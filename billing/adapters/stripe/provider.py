@@ -26,6 +26,7 @@ from billing.ports.payment_provider import (
     Pending,
     ProviderEvent,
     ProviderPayment,
+    Receipt,
     RefundFact,
     Succeeded,
     Unknown,
@@ -160,6 +161,20 @@ class StripePayments(StripeMethods, StripePages):
             bodies = [one.to_dict() async for one in page.auto_paging_iter()]
         for body in reversed(bodies):
             yield reading.event(body)
+
+    async def list_receipts(self, since: datetime, until: datetime) -> AsyncIterator[Receipt]:
+        """From the movements of the balance, which are made when money is certain, not when it was asked for."""
+        with looking():
+            page = await self._client.v1.balance_transactions.list_async(
+                {
+                    "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+                    "limit": _EVENT_PAGE,
+                    "expand": ["data.source"],
+                }
+            )
+            bodies = [one.to_dict() async for one in page.auto_paging_iter() if one.type in reading.MONEY_IN]
+        for body in bodies:
+            yield reading.receipt(body["source"])
 
 
 def _intent_params(command: CollectCommand) -> Any:

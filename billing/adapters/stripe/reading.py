@@ -17,6 +17,7 @@ from billing.ports.payment_provider import (
     Pending,
     ProviderEvent,
     ProviderPayment,
+    Receipt,
     RefundFact,
     Succeeded,
     Unknown,
@@ -25,6 +26,9 @@ from billing.ports.payment_provider import (
 Json = dict[str, Any]
 # An inquiry moves no money, and a prevented dispute never took any.
 _NO_MONEY_MOVED = frozenset({"warning_needs_response", "warning_under_review", "warning_closed", "prevented"})
+
+# The movements of a balance that are a customer's payment: by card, and by every other method.
+MONEY_IN = frozenset({"charge", "payment"})
 
 
 def identity_of(value: Any) -> str:
@@ -99,6 +103,16 @@ def method_facts(method: Json, mandate: Json | None) -> MethodFacts:
 def _last_day(card: Json) -> date:
     year, month = int(card["exp_year"]), int(card["exp_month"])
     return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def receipt(charge: Json) -> Receipt:
+    """A charge whose money came in, by the payment intent it was made for."""
+    return Receipt(
+        account_id=(charge.get("metadata") or {}).get("account_id", ""),
+        reference=identity_of(charge.get("payment_intent")) or charge["id"],
+        amount_minor=int(charge["amount_captured"]),
+        currency=str(charge["currency"]).upper(),
+    )
 
 
 def event(body: Json) -> ProviderEvent:

@@ -1,0 +1,23 @@
+"""Parameters that several routes share, as the API's description shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+
+from api.schemas.base import identity_pattern
+
+AccountId = Annotated[
+    str,
+    Path(pattern=identity_pattern("acc"), description="The account, as the API answered it.", examples=["acc_1001"]),
+]
+InvoiceId = Annotated[
+    str, Path(pattern=identity_pattern("inv"), description="The invoice or credit note.", examples=["inv_1001"])
+]
+MethodId = Annotated[
+    str, Path(pattern=identity_pattern("pm"), description="The stored payment method.", examples=["pm_1001"])
+]
+DisputeId = Annotated[str, Path(pattern=identity_pattern("dsp"), description="The dispute.", examples=["dsp_1001"])]
+FileId = Annotated[str, Path(pattern=identity_pattern("file"), description="The usage file.", examples=["file_1001"])]
+IssueId = Annotated[str, Path(pattern=identity_pattern("rec"), description="The kept record.", examples=["rec_1001"])]

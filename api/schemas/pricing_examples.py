@@ -1,0 +1,123 @@
+"""Worked examples of the price preview: every price model, and every option a price may carry.
+
+Only requests are written down here; the answers beside them in the API's description are computed by the preview.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CALLS: dict[str, Any] = {
+    "code": "voice",
+    "name": "Calls",
+    "meter": "voice_seconds",
+    "unit_size": 60,
+    "unit_name": "minute",
+}
+_A_MINUTE = _CALLS | {"model": "per_unit", "rate": "0.10"}
+_TIERS = [{"up_to": 100, "rate": "0.10"}, {"rate": "0.05"}]
+_DATA: dict[str, Any] = {
+    "code": "data",
+    "name": "Data",
+    "model": "package",
+    "meter": "data_bytes",
+    "unit_size": 1_000_000_000,
+    "unit_name": "GB",
+    "rate": "2.00",
+}
+_SHOP: dict[str, Any] = {
+    "code": "shop",
+    "name": "Paid services",
+    "model": "percentage",
+    "meter": "shop",
+    "percent": "10",
+}
+_TEXTS: dict[str, Any] = {"code": "sms", "name": "SMS", "model": "per_event", "meter": "messages", "rate": "0.09"}
+_FEE: dict[str, Any] = {"code": "fee", "name": "Monthly fee", "model": "recurring", "fee": "15.00"}
+
+
+def _asked(price: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"price": price, "currency": "EUR", **more}
+
+
+# By the name of the price model.
+MODEL_EXAMPLES: dict[str, dict[str, Any]] = {
+    "recurring": _asked(_FEE),
+    "flat": _asked(
+        {"code": "day", "name": "Roaming pass", "model": "flat", "meter": "roaming", "fee": "4.50"}, quantity=3
+    ),
+    "per_unit": _asked(
+        _A_MINUTE
+        | {
+            "increments": "60/60",
+            "connection_fee": "0.05",
+            "destinations": [{"name": "Belgium", "prefixes": ["32"], "rate": "0.20"}],
+        },
+        events=[{"quantity": 75, "destination": "+31201234567"}, {"quantity": 45, "destination": "+3225551234"}],
+        allowance=60,
+    ),
+    "graduated": _asked(_CALLS | {"model": "graduated", "tiers": _TIERS}, quantity=9000),
+    "volume": _asked(_CALLS | {"model": "volume", "tiers": _TIERS}, quantity=9000),
+    "package": _asked(_DATA, quantity=2_500_000_000),
+    "percentage": _asked(_SHOP, events=[{"amount": "12.34"}, {"amount": "0.99"}]),
+    "per_event": _asked(_TEXTS, quantity=7),
+}
+
+# By what they show.
+OPTION_EXAMPLES: dict[str, dict[str, Any]] = {
+    "increments_30_6": _asked(_A_MINUTE | {"increments": "30/6"}, events=[{"quantity": 45}, {"quantity": 10}]),
+    "destinations_by_longest_prefix": _asked(
+        _CALLS
+        | {
+            "model": "per_unit",
+            "rate": "0.10",
+            "prefixes": ["31"],
+            "destinations": [
+                {"name": "Belgium", "prefixes": ["32"], "rate": "0.20"},
+                {"name": "Belgium, mobile", "prefixes": ["3246", "3247"], "rate": "0.30", "connection_fee": "0.15"},
+            ],
+        },
+        events=[
+            {"quantity": 60, "destination": "+31201234567"},
+            {"quantity": 60, "destination": "+3225551234"},
+            {"quantity": 60, "destination": "+32470123456"},
+            {"quantity": 60, "destination": "+4915112345678"},
+        ],
+    ),
+    "allowance_used_up": _asked(_DATA, events=[{"quantity": 4_000_000_000}] * 2, allowance=5_000_000_000),
+    "no_allowance_drawn": _asked(_A_MINUTE | {"draws_allowances": False, "tax_code": "reduced"}, quantity=600),
+    "minimum_per_cycle": _asked(_A_MINUTE | {"minimum": "5.00"}, quantity=600),
+    "maximum_per_cycle": _asked(_A_MINUTE | {"maximum": "25.00"}, quantity=36_000),
+    "each_event_rounded": _asked(_SHOP | {"round_each_event": True}, events=[{"amount": "0.95"}, {"amount": "0.95"}]),
+    "connection_fee_per_event": _asked(
+        _TEXTS | {"connection_fee": "0.01"}, events=[{"quantity": 1}, {"quantity": 1}, {"quantity": 0}]
+    ),
+    "discount_with_dates": _asked(
+        _FEE,
+        discounts=[
+            {
+                "code": "spring",
+                "name": "Spring offer",
+                "percent": "20",
+                "valid_from": "2027-03-01",
+                "valid_to": "2027-06-01",
+            }
+        ],
+        on="2027-04-30",
+    ),
+    "two_discounts_on_usage": _asked(
+        _A_MINUTE,
+        quantity=6000,
+        discounts=[
+            {"code": "loyal", "name": "Loyal customer", "percent": "5", "order": 1},
+            {"code": "talker", "name": "Much called", "amount": "1.50", "minimum_subtotal": "8.00", "order": 2},
+        ],
+    ),
+}
+EXAMPLES = MODEL_EXAMPLES | OPTION_EXAMPLES
+
+
+def title(name: str) -> str:
+    """What an example shows, in words."""
+    words = name.replace("_", " ")
+    return f"A {words} price" if name in MODEL_EXAMPLES else words.capitalize()

@@ -1,0 +1,18 @@
+"""What the user asked for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``rounds`` per figure; ``requests`` per endpoint, number of connections and round."""
+
+    rounds: int
+    requests: int
+
+    def say(self, text: str) -> None:
+        """Progress, beside the result."""
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,158 @@
+"""The API's description: nothing without words, every example works, and every shown number is what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from api.app import create_app
+from api.container import Container
+from api.schemas.cycles import EXAMPLES as CYCLE_EXAMPLES
+from api.schemas.cycles import CyclePlanOut, PreviewQuery
+from api.schemas.pricing_examples import EXAMPLES, MODEL_EXAMPLES
+from billing.domain.cycle_dates import CyclePlan
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.rating import PRICE_MODELS, PriceDefinition
+from tests.doors.doors_world import DoorsWorld, a_doors_world
+
+NOBODY: Any = None
+SCHEMA = create_app(Container(NOBODY, NOBODY, NOBODY, "http://door.test")).openapi()
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, methods in SCHEMA["paths"].items()
+    for method, operation in methods.items()
+}
+PRICING = OPERATIONS["POST /v1/pricing/preview"]
+CYCLES = OPERATIONS["GET /v1/cycles/preview"]
+JSON = "application/json"
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[DoorsWorld]:
+    async with a_doors_world(database_url) as world:
+        yield world
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema, or the one it refers to."""
+    name = schema.get("$ref", "").removeprefix("#/components/schemas/")
+    found: dict[str, Any] = SCHEMA["components"]["schemas"][name] if name else schema
+    return found
+
+
+def undescribed(operation: dict[str, Any]) -> Iterator[str]:
+    """What a reader of this operation would have to guess."""
+    yield from (name for name in ("summary", "description") if not operation.get(name))
+    yield from (each["name"] for each in operation.get("parameters", ()) if not each.get("description"))
+    for media in operation.get("requestBody", {}).get("content", {}).values():
+        body = resolved(media["schema"])
+        shown = [media, body, *body.get("properties", {}).values()]
+        if not any(each.keys() & {"example", "examples"} for each in shown):
+            yield "an example of the body"
+        yield from (name for name, field in body.get("properties", {}).items() if not field.get("description"))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_its_parameters_and_fields_are_described_with_an_example(name: str) -> None:
+    assert list(undescribed(OPERATIONS[name])) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_error_of_every_operation_is_a_problem(name: str) -> None:
+    operation = OPERATIONS[name]
+    errors = {status: answer["content"] for status, answer in operation["responses"].items() if status >= "400"}
+    needed = {"422", "500"} | ({"401", "403"} if "security" in operation else set())
+    needed |= {"413"} if "requestBody" in operation else set()
+    assert needed <= set(errors)
+    assert all(content == PROBLEM for content in errors.values())
+    assert any(status < "400" for status in operation["responses"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_a_price_example_answers_as_documented(world: DoorsWorld, name: str) -> None:
+    asked = PRICING["requestBody"]["content"][JSON]["examples"][name]
+    documented = PRICING["responses"]["200"]["content"][JSON]["examples"][name]
+    answer = await world.post("/v1/pricing/preview", asked["value"])
+    assert (answer.status_code, answer.json()) == (200, documented["value"])
+    assert documented["value"]["explanation"]
+    assert asked["summary"] == documented["summary"]
+
+
+def test_every_price_model_has_an_example_and_every_option_of_a_price_is_shown() -> None:
+    assert {name: example["price"]["model"] for name, example in MODEL_EXAMPLES.items()} == {
+        name: name for name in PRICE_MODELS
+    }
+    shown = {option for example in EXAMPLES.values() for option in example["price"]}
+    assert {field.name for field in fields(PriceDefinition)} <= shown
+    assert all(f"`{name}`" in PRICING["description"] for name in PRICE_MODELS)
+
+
+def test_the_documented_amounts_are_those_of_a_clerk() -> None:
+    examples = PRICING["responses"]["200"]["content"][JSON]["examples"]
+    assert {name: example["value"]["amount"]["amount_minor"] for name, example in examples.items()} == {
+        "recurring": 1500,
+        "flat": 450,
+        "per_unit": 40,
+        "graduated": 1250,
+        "volume": 750,
+        "package": 600,
+        "percentage": 133,
+        "per_event": 63,
+        "increments_30_6": 13,
+        "destinations_by_longest_prefix": 75,
+        "allowance_used_up": 600,
+        "no_allowance_drawn": 100,
+        "minimum_per_cycle": 500,
+        "maximum_per_cycle": 2500,
+        "each_event_rounded": 20,
+        "connection_fee_per_event": 20,
+        "discount_with_dates": 1200,
+        "two_discounts_on_usage": 800,
+    }
+
+
+@pytest.mark.parametrize("name", CYCLE_EXAMPLES)
+async def test_a_cycle_example_answers_as_documented(world: DoorsWorld, name: str) -> None:
+    documented = CYCLES["responses"]["200"]["content"][JSON]["examples"][name]
+    address = documented["description"].removeprefix("GET ")
+    answer = await world.client.get(address)
+    assert (answer.status_code, answer.json()) == (200, documented["value"])
+    sent = {field: str(value) for field, value in CYCLE_EXAMPLES[name].items()}
+    assert {field: text for field, (text,) in parse_qs(urlsplit(address).query).items()} == sent
+
+
+def test_every_parameter_of_a_cycle_preview_has_an_example_and_is_used_in_one() -> None:
+    parameters = {each["name"]: each for each in CYCLES["parameters"]}
+    flat = set(CyclePolicy().to_dict()) - {"quiet_hours"}
+    quiet = {f"quiet_{name}" for name in CyclePolicy().quiet_hours.to_dict()}
+    assert flat | quiet | {"cycle_day", "zone", "from", "count", "method_kind"} == set(parameters)
+    assert [name for name, each in parameters.items() if not each["schema"].get("examples")] == []
+    assert {name for query in CYCLE_EXAMPLES.values() for name in query} == set(parameters)
+    assert set(parameters) == {field.alias or name for name, field in PreviewQuery.model_fields.items()}
+
+
+def test_every_date_of_a_cycle_plan_is_answered_and_described() -> None:
+    assert set(CyclePlanOut.model_fields) == {field.name for field in fields(CyclePlan)}
+    assert all(field.description and field.examples for field in CyclePlanOut.model_fields.values())
+
+
+def test_the_documented_dates_are_those_of_a_calendar() -> None:
+    examples = CYCLES["responses"]["200"]["content"][JSON]["examples"]
+    first = {name: example["value"]["cycles"][0] for name, example in examples.items()}
+    assert {name: (plan["invoice_date"], plan["debit_on"]) for name, plan in first.items()} == {
+        "direct_debit_on_the_last_day": ("2027-02-28", "2027-03-15"),
+        "card_on_short_notice": ("2027-06-01", "2027-06-10"),
+        "bacs_debit_in_banking_days": ("2027-04-15", "2027-04-30"),
+        "no_usable_method_and_quiet_saturdays": ("2027-08-05", "2027-08-20"),
+    }
+    for plan in first.values():
+        order = ["opens_at", "closes_at", "issue_at", "ready_notice_at", "reminder_at", "debit_at", "next_closes_at"]
+        instants = [datetime.fromisoformat(plan[name]) for name in order]
+        assert instants == sorted(instants)
+        assert date.fromisoformat(plan["debit_on"]).weekday() < 5
