@@ -13,6 +13,8 @@ import pytest
 from tests.stack_fixtures import reachable_directory
 
 PATIENCE_SECONDS = 280
+# One demonstration for all of them, also when tests run on several processes.
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture(scope="module")

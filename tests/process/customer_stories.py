@@ -22,7 +22,7 @@ async def pays_by_card(world: World) -> None:
 async def pays_by_debit(world: World) -> None:
     customer = await a_customer(world, SEPA)
     await customer.told("thank_you")
-    assert await customer.notices() == ["ready", "reminder", "thank_you"]
+    assert await customer.kinds() == ["ready", "reminder", "thank_you"]
     assert await customer.cash_minor() == FEE_MINOR
 
 
@@ -32,7 +32,7 @@ async def pays_early(world: World) -> None:
     await customer.pay_by_paylink()
     await customer.told("thank_you")
     await asyncio.sleep(world.day_seconds * 16)
-    assert await customer.notices() == ["ready", "thank_you"], "no reminder, and no debit of what is paid"
+    assert await customer.kinds() == ["ready", "thank_you"], "no reminder, and no debit of what is paid"
     assert await customer.cash_minor() == FEE_MINOR
 
 
@@ -50,7 +50,7 @@ async def declined_then_pays_by_paylink(world: World) -> None:
 async def declined_retried_paid(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["insufficient_funds", "succeed"])
     await customer.told("thank_you")
-    kinds = await customer.notices()
+    kinds = await customer.kinds()
     assert kinds[:3] == ["ready", "reminder", "failed"]
     assert "retry" in kinds, "a further debit has its own notice"
     assert [one.received_minor for one in await customer.attempts()] == [0, FEE_MINOR]
@@ -58,7 +58,7 @@ async def declined_retried_paid(world: World) -> None:
 
 async def sepa_fails_days_later(world: World) -> None:
     customer = await a_customer(world, SEPA, ["insufficient_funds"])
-    await customer.told("failed", 35)
+    await customer.told("failed", 70)
     kinds = await customer.notices()
     assert "thank_you" not in kinds, "a pending debit was never paid"
     assert await customer.open_minor() == FEE_MINOR
@@ -73,20 +73,20 @@ async def authentication_required(world: World) -> None:
 
 async def ignored_until_outgoing_bar(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["lost_card"])
-    await customer.reaches("outgoing", 45)
-    await customer.told("barred", 4)
+    await customer.reaches("outgoing", 90)
+    await customer.told("barred", 20)
     kinds = await customer.notices()
     assert kinds.index("barring_warning") < kinds.index("barred")
     await customer.gets_money()
     await customer.pay_by_paylink()
-    await customer.reaches("none", 4)
-    await customer.told("restored", 4)
+    await customer.reaches("none", 20)
+    await customer.told("restored", 20)
     assert await customer.open_minor() == 0
 
 
 async def ignored_to_full_bar(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", ["stolen_card"])
-    await customer.reaches("full", 60)
+    await customer.reaches("full", 120)
     assert (await customer.notices()).count("barring_warning") >= 1
 
 
@@ -95,7 +95,7 @@ async def charged_back_after_thanks(world: World) -> None:
     await customer.told("thank_you")
     payment = (await customer.attempts())[0].provider_payment
     (await world.simulator.post("/_control/disputes", json={"payment_intent": payment})).raise_for_status()
-    await customer.told("payment_reversed", 10)
+    await customer.told("payment_reversed", 20)
     assert await customer.open_minor() == FEE_MINOR
     await asyncio.sleep(world.day_seconds * 6)
     assert len(await customer.attempts()) == 1, "no debit by itself after a chargeback"
@@ -110,7 +110,7 @@ async def mandate_revoked(world: World) -> None:
     body = {"payment_method": method.provider_method}
     answer = await world.simulator.post("/_control/mandates/revoke", json=body)
     assert answer.status_code == 200, answer.text
-    await customer.told("mandate_needed", 10)
+    await customer.told("mandate_needed", 20)
     await asyncio.sleep(world.day_seconds * 16)
     assert await customer.attempts() == [], "the planned debit is cancelled"
     assert await customer.open_minor() == FEE_MINOR
@@ -121,7 +121,7 @@ async def workflow_lost_and_restored(world: World) -> None:
     await customer.stands("announced")
     await world.temporal.get_workflow_handle(customer.workflow_id).terminate("lost, as far as the account knows")
     await customer.told("thank_you")
-    assert await customer.notices() == ["ready", "reminder", "thank_you"], "nothing is forgotten and nothing told twice"
+    assert await customer.kinds() == ["ready", "reminder", "thank_you"], "nothing is forgotten and nothing told twice"
     assert [one.received_minor for one in await customer.attempts()] == [FEE_MINOR]
     assert await customer.open_minor() == 0
 
@@ -131,7 +131,7 @@ async def case_lost_and_restored(world: World) -> None:
     await customer.told("failed")
     case = dunning_workflow_id(customer.brand, customer.number)
     await world.temporal.get_workflow_handle(case).terminate("lost, as far as the account knows")
-    await customer.reaches("outgoing", 45)
+    await customer.reaches("outgoing", 90)
     assert (await customer.notices()).count("failed") == 1
 
 

@@ -106,7 +106,11 @@ class Customer:
         async with self.world.parts.make_work() as work:
             return [str(one.kind) for one in reversed(await work.notices.of(self.account_id))]
 
-    async def told(self, kind: str, days: float = 40, times: int = 1) -> None:
+    async def kinds(self) -> list[str]:
+        """The kinds of notices, each once: on a busy machine a late one is sent again, with a new date."""
+        return list(dict.fromkeys(await self.notices()))
+
+    async def told(self, kind: str, days: float = 80, times: int = 1) -> None:
         """Wait until a notice of this kind went out."""
 
         async def heard() -> bool:
@@ -115,9 +119,10 @@ class Customer:
         await self.world.until(heard, days, f"was not told {kind}", self.story)
 
     async def open_minor(self) -> int:
-        """What is open on all invoices."""
+        """What is open on the first invoice, about which the stories are; later ones come with time."""
         async with self.world.parts.make_work() as work:
-            return sum(one.open_minor for one in await work.ledger.open_invoices(self.account_id))
+            invoices = [one for one in await work.invoices.of_account(self.account_id) if one.kind == "invoice"]
+            return await work.ledger.open_of(self.account_id, invoices[0].invoice_id)
 
     async def cash_minor(self) -> int:
         """Money of this account at the provider, by our books."""
@@ -130,16 +135,6 @@ class Customer:
         """All tries at a payment, oldest first."""
         async with self.world.parts.make_work() as work:
             return list(reversed(await work.payments.attempts(self.account_id)))
-
-    async def settled(self, days: float = 40) -> None:
-        """Wait until an invoice was issued and nothing is open."""
-
-        async def paid() -> bool:
-            async with self.world.parts.make_work() as work:
-                issued = await work.invoices.of(self.account_id)
-            return bool(issued) and await self.open_minor() == 0
-
-        await self.world.until(paid, days, "still owes", self.story)
 
     async def paylink(self) -> str:
         return await self.world.parts.paylinks.paylink_for(self.account_id)
@@ -181,7 +176,7 @@ class Customer:
 
         await self.world.until(there, days, f"is not barred to level {level}", self.story)
 
-    async def stands(self, state: str, days: float = 20) -> None:
+    async def stands(self, state: str, days: float = 60) -> None:
         """Wait until the account's process shows this state."""
 
         async def there() -> bool:

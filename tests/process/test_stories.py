@@ -16,7 +16,7 @@ from tests.process.world import World
 STORIES = {story.__name__: story for story in (*CUSTOMER_STORIES, *OPERATOR_STORIES)}
 Tasks = dict[str, asyncio.Task[None]]
 # One world for all of them, also when tests run on several processes.
-pytestmark = pytest.mark.xdist_group("stories")
+pytestmark = [pytest.mark.xdist_group("stories"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
