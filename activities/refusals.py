@@ -28,7 +28,7 @@ def refusals_final(work: Callable[Given, Awaitable[Answer]]) -> Callable[Given, 
         try:
             return await work(*args, **kwargs)
         except Refusal as refusal:
-            # Without a cause: SQLAlchemy makes a malformed identity its own cause, and Temporal would follow it for ever.
+            # No cause: SQLAlchemy makes a malformed identity its own, and Temporal would follow it without end.
             raise ApplicationError(
                 refusal.message,
                 {"field": refusal.field, "value": refusal.value, "remedy": refusal.remedy},

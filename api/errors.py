@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
@@ -149,14 +149,15 @@ async def _http(request: Request, error: Exception) -> Response:
     )
     answer.headers.update(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["allow"] = ", ".join(sorted(_methods_of(request)))
+        answer.headers["allow"] = _methods_of(request) or answer.headers["allow"]
     return answer
 
 
-def _methods_of(request: Request) -> set[str]:
-    """Every method of this path; the framework names only those of its first route."""
-    found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in found for method in getattr(route, "methods", None) or ()}
+def _methods_of(request: Request) -> str:
+    """Every described method of this path; the framework names only those of its first route."""
+    paths = request.app.openapi()["paths"]
+    found = (operations for path, operations in paths.items() if compile_path(path)[0].match(request.url.path))
+    return ", ".join(sorted(method.upper() for operations in found for method in operations))
 
 
 async def _fault(request: Request, _error: Exception) -> Response:

@@ -21,6 +21,7 @@ PREFIX = "EVENFLOW_"
 LIVE_STRIPE_PREFIXES = ("sk_live", "rk_live")
 SIMULATED_KEY_PREFIX = "sk_test_sim"
 NOTHING = SecretStr("")
+DATABASE_SCHEME = "postgresql+psycopg://"
 
 
 class SettingsError(Exception):
@@ -32,6 +33,13 @@ class DatabaseSettings(BaseModel):
 
     url: SecretStr = NOTHING
     pool_size: int = Field(default=10, ge=1, le=200)
+
+    @field_validator("url")
+    @classmethod
+    def _names_postgresql(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(DATABASE_SCHEME):
+            raise ValueError(f"Write it like {DATABASE_SCHEME}user:password@host:5432/evenflow")
+        return url
 
 
 class TemporalSettings(BaseModel):

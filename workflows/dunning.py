@@ -143,6 +143,7 @@ class DunningWorkflow:
             step.currency,
             step.on,
             step.invoice_ids,
+            hurry=step.hurry,
         )
         notice = await self._send(request)
         while notice.wait_until is not None and self._deadline.now() < notice.wait_until:

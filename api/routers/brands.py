@@ -11,7 +11,7 @@ from api.schemas.problems import problems
 router = APIRouter(prefix="/v1/brands", tags=["brands"])
 
 
-@router.post("", status_code=201, summary="Add a brand", responses=problems(409))
+@router.post("", status_code=201, summary="Add a brand", responses=problems(404, 409))
 async def add_brand(brand: BrandIn, container: ContainerDep, _: Admin) -> BrandOut:
     """Its cycle policy is checked against every cycle day of 28 years before it is kept."""
     return BrandOut.model_validate(await container.catalogue.add_brand(brand.as_brand()))

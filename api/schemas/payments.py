@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.base import Request
 from billing.messages.account import CommandResult
-from billing.ports.payments import Attempt, PaymentMethod
+from billing.ports.payments import Attempt, MethodStatus, PaymentMethod
 
 
 class PaymentView(BaseModel):
@@ -59,7 +59,7 @@ class PaymentMethodView(BaseModel):
     @classmethod
     def of(cls, method: PaymentMethod) -> Self:
         values = {name: getattr(method, name) for name in cls.model_fields if name != "in_use"}
-        return cls(**values, in_use=method.is_default)
+        return cls(**values, in_use=method.is_default and method.status is MethodStatus.USABLE)
 
 
 class PaymentMethodList(BaseModel):

@@ -25,7 +25,7 @@ console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_PIPE, highli
 def soak(
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 12,
     days: Annotated[int, typer.Option(min=2, help="How many business days pass.")] = 20,
-    day_seconds: Annotated[float, typer.Option(min=0.5, help="Real seconds one business day takes.")] = 4.0,
+    day_seconds: Annotated[float, typer.Option(min=0.5, help="Real seconds one business day takes.")] = 5.0,
     kills: Annotated[int, typer.Option(min=0, help="How often something is killed.")] = 6,
     seed: Annotated[int, typer.Option(help="The same seed kills the same at the same moments.")] = 1,
     kill_all: Annotated[bool, typer.Option("--kill-all", help="One kill is of everything, supervisor too.")] = False,

@@ -22,11 +22,12 @@ class Outcome(StrEnum):
     SAME = "the same"
     LATER = "the same, paid at another time"
     LATE_USAGE = "the same usage, some after the invoice"
+    USAGE = "OTHER USAGE TAKEN IN"
     BILLED = "BILLED DIFFERENTLY"
     RECEIVED = "RECEIVED DIFFERENTLY"
 
 
-WRONG = (Outcome.BILLED, Outcome.RECEIVED)
+WRONG = (Outcome.USAGE, Outcome.BILLED, Outcome.RECEIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class Pair:
     def outcome(self) -> Outcome:
         """Whether they differ, and whether time explains it."""
         one, other = self.undisturbed, self.killed
+        if one.events != other.events:
+            return Outcome.USAGE
         if one.total_minor != other.total_minor:
-            explained = one.events == other.events and one.late_events != other.late_events
-            return Outcome.LATE_USAGE if explained else Outcome.BILLED
+            return Outcome.BILLED if one.late_events == other.late_events else Outcome.LATE_USAGE
         if one.received_minor == other.received_minor:
             return Outcome.SAME
         return Outcome.LATER if one.open_minor or other.open_minor else Outcome.RECEIVED

@@ -122,10 +122,11 @@ class Demonstration:
         return self._lines()[-number:]
 
     def checks(self) -> list[str]:
-        """Its own checks, and how its stories stand."""
+        """The accounts whose story went wrong, its own checks, and how many stories are as expected."""
         lines = self._lines()
         begin = max((place for place, line in enumerate(lines) if line == "Checks"), default=len(lines))
-        return [line for line in lines[begin + 1 :] if line.startswith(("✓", "✗", "    ", "After "))]
+        wrong = [line for line in lines[:begin] if line.startswith("✗ ")]
+        return wrong + [line for line in lines[begin + 1 :] if line.startswith(("✓", "✗", "    ", "After "))]
 
     def _lines(self) -> list[str]:
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""

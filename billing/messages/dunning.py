@@ -91,7 +91,8 @@ class NextStep:
     ``notice`` is the kind of notice for NOTIFY and WARN, about ``amount_minor`` of ``invoice_ids``, naming ``on`` (the
     local date services will be restricted). ``level`` is the level for BAR; for CLOSE and WAIT the level in force.
     ``until`` is when to decide again for WAIT (None: when something changes). ``occasion`` tells repeats apart.
-    ``stage`` is the last step of the case; ``orders_placed`` counts its orders to the network so far.
+    ``stage`` is the last step of the case; ``orders_placed`` counts its orders to the network so far. ``hurry`` sends
+    the notice in quiet hours too: the bank waits for the customer.
     """
 
     action: NextAction
@@ -107,6 +108,7 @@ class NextStep:
     invoice_ids: tuple[str, ...] = ()
     stage: str = ""
     orders_placed: int = 0
+    hurry: bool = False
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def _failed_notice(base: NextStep, attempt_id: str, policy: DunningPolicy, facts
         step=first_failed_notice(policy, facts, now),
         notice=NoticeKind.FAILED,
         occasion=attempt_id,
+        hurry=facts.last_failure_category is FailureCategory.NEEDS_CUSTOMER,
         reason=f"attempt {attempt_id} failed and the customer was not told yet ({base.reason})",
     )
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from billing.persistence.invariants import Finding, check_books
-from billing.persistence.unit_of_work import make_engine
+from evenflow.cli.database import one_connection
 from evenflow.live_accounts import process_rules
 from evenflow.settings import Settings, SettingsError
 
@@ -38,11 +38,8 @@ async def _check(settings: Settings) -> tuple[list[Finding], str]:
     if not url:
         raise SettingsError("No database to check: set EVENFLOW_DATABASE_URL, or name the --data-dir of a stack.")
     of_process, why_not = await process_rules(settings.temporal)
-    engine = make_engine(url, pool_size=1)
-    try:
+    async with one_connection(url) as engine:
         return await check_books(engine, of_process), why_not
-    finally:
-        await engine.dispose()
 
 
 def _table(findings: Sequence[Finding]) -> Table:

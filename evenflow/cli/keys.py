@@ -60,13 +60,10 @@ def _carry_out(data_dir: Path, work: Callable[[Access], Awaitable[Result]]) -> R
 async def _with_access(settings: Settings, work: Callable[[Access], Awaitable[Result]]) -> Result:
     # Loaded here, so that other commands start without them.
     from billing.persistence.key_store import SqlKeyStore
-    from billing.persistence.unit_of_work import make_engine
+    from evenflow.cli.database import one_connection
 
     url = settings.database.url.get_secret_value()
     if not url:
         raise StackError("EVENFLOW_DATABASE_URL is not set: start `evenflow up` first, or name a database.")
-    engine = make_engine(url, pool_size=1)
-    try:
+    async with one_connection(url) as engine:
         return await work(Access(SqlKeyStore(engine)))
-    finally:
-        await engine.dispose()

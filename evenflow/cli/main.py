@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,7 +60,7 @@ def parsed_ports(texts: list[str] | None) -> dict[str, int]:
     ports: dict[str, int] = {}
     for text in texts or []:
         name, _, number = text.partition("=")
-        if name not in PORT_NAMES or not number.isdigit() or not 0 < int(number) < 65536:
+        if name not in PORT_NAMES or not re.fullmatch("[0-9]{1,5}", number) or not 0 < int(number) < 65536:
             raise StackError(f"--port {text} is not understood: write name=number, with {', '.join(PORT_NAMES)}.")
         ports[name] = int(number)
     return ports
@@ -93,7 +94,7 @@ def demo(
     data_dir: DataDir = DEFAULT_DATA_DIR / "demo",
     accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 40,
     days: Annotated[int, typer.Option(min=1, help="How many business days pass.")] = 62,
-    day_seconds: Annotated[float, typer.Option(min=0.05, help="Real seconds one business day takes.")] = 5.0,
+    day_seconds: Annotated[float, typer.Option(min=0.05, max=86400, help="Real seconds one business day takes.")] = 5.0,
     leave: Annotated[bool, typer.Option("--exit", help="End by itself with a summary.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last demonstration and begin anew.")] = False,
     port: Ports = None,

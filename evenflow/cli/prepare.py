@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from evenflow.cli.database import first_line
 from evenflow.settings import Settings, SettingsError, TemporalSettings
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import upgrade
@@ -28,9 +29,9 @@ def prepare_servers(settings: Settings) -> None:
         upgrade(database_url)
         asyncio.run(_prepare_temporal(settings.temporal))
     except SQLAlchemyError as error:
-        raise StackError(f"The database of EVENFLOW_DATABASE_URL cannot be upgraded: {_first_line(error)}") from error
+        raise StackError(f"The database of EVENFLOW_DATABASE_URL cannot be upgraded: {first_line(error)}") from error
     except (RPCError, RuntimeError) as error:
-        raise StackError(f"Temporal at {settings.temporal.address} cannot be prepared: {_first_line(error)}") from error
+        raise StackError(f"Temporal at {settings.temporal.address} cannot be prepared: {first_line(error)}") from error
 
 
 async def _prepare_temporal(temporal: TemporalSettings) -> None:
@@ -43,7 +44,3 @@ async def connect_plainly(temporal: TemporalSettings) -> Client:
     return await Client.connect(
         temporal.address, namespace=temporal.namespace, api_key=key, tls=temporal.tls or key is not None
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

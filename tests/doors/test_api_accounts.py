@@ -83,6 +83,22 @@ REFUSALS = [
     ("a discount without an amount", {"discounts": [{"code": "x"}]}, 422, "discounts[0].percent"),
     ("a misspelt field", {"cycleday": 3}, 422, "body.cycleday"),
     ("a time without a zone", {"activated_at": "2027-01-01T00:00:00"}, 422, "body.activated_at"),
+    ("a time beyond the calendar", {"activated_at": "9999-12-31T00:00:00Z"}, 422, "body.activated_at"),
+    ("a number as a time", {"activated_at": 0}, 422, "body.activated_at"),
+    ("true as a day", {"cycle_day": True}, 422, "body.cycle_day"),
+    ("an address no mail reaches", {"email": "sanne"}, 422, "body.email"),
+    ("a locale nothing is written in", {"locale": "zz_ZZ"}, 422, "locale"),
+    ("a country without a calendar", {"country": "XX"}, 422, "country"),
+    ("a channel there is not", {"notice_channels": {"ready": ["pigeon"]}}, 422, "notice_channels.ready"),
+    ("no channel at all", {"notice_channels": {"default": 5}}, 422, "notice_channels.default"),
+    ("a notice there is not", {"notice_channels": {"hello": "sms"}}, 422, "notice_channels"),
+    (
+        "another currency",
+        {"discounts": [{"code": "x", "amount": "1", "currency": "USD"}]},
+        422,
+        "discounts[0].currency",
+    ),
+    ("half a character", {"customer_name": "\ud800"}, 422, "body.customer_name"),
     ("a plan nobody published", {"services": [{"kind": "tv", "identifier": "t", "plan_code": "no"}]}, 404, "plan_code"),
 ]
 
@@ -98,6 +114,23 @@ async def test_a_refusal_names_field_value_and_remedy(
     assert said["remedy"]
     assert said["detail"]
     assert world.process.started == {}
+
+
+async def test_a_locale_is_kept_as_it_is_written_everywhere(world: DoorsWorld) -> None:
+    assert (await world.post("/v1/accounts", AN_ACCOUNT | {"locale": "de-DE"})).json()["locale"] == "de_DE"
+
+
+async def test_what_cannot_be_used_is_refused_of_an_account_that_is_there_too(world: DoorsWorld) -> None:
+    await world.post("/v1/accounts", AN_ACCOUNT)
+    answer = await world.post("/v1/accounts", AN_ACCOUNT | {"cycle_day": 0})
+    assert (answer.status_code, answer.json()["field"]) == (422, "cycle_day")
+
+
+async def test_a_misspelt_query_parameter_is_not_ignored(world: DoorsWorld) -> None:
+    answer = await world.get("/v1/accounts", limt=5)
+    assert (answer.status_code, answer.json()["field"], answer.json()["value"]) == (422, "limt", "5")
+    assert "limit" in answer.json()["remedy"]
+    assert (await world.get("/v1/accounts", status="open")).json()["field"] == "query.status"
 
 
 async def test_a_number_of_another_customer_is_refused(world: DoorsWorld) -> None:

@@ -131,6 +131,13 @@ async def test_an_account_without_a_process_takes_no_commands(world: DoorsWorld)
     assert (answer.status_code, answer.json()["field"]) == (404, "workflow_id")
 
 
+@pytest.mark.parametrize("action", ["bar-service", "unbar-service"])
+async def test_a_line_of_nobody_is_not_barred(world: DoorsWorld, action: str) -> None:
+    answer = await world.post(path_of(action), WHY | {"service_id": "svc_9999"})
+    assert (answer.status_code, answer.json()["field"]) == (404, "service_id")
+    assert world.process.commands == []
+
+
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("hold-until", {"until": "2027-04-01T09:00:00"}, "body.until"),
     ("promise-to-pay", {"pay_by": "tomorrow"}, "body.pay_by"),
@@ -139,6 +146,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("adjust-balance", {"amount_minor": 1.5, "description": "x"}, "body.amount_minor"),
     ("refund-payment", {"attempt_id": "a", "amount_minor": -1}, "body.amount_minor"),
     ("waive-invoice", {"invoice": "inv_1"}, "body.invoice_id"),
+    ("waive-invoice", {"invoice_id": "the first"}, "body.invoice_id"),
+    ("refund-payment", {"attempt_id": "a", "amount_minor": False}, "body.amount_minor"),
+    ("hold-until", {"until": 0}, "body.until"),
+    ("promise-to-pay", {"pay_by": "0"}, "body.pay_by"),
+    ("unbar-service", {"service_id": "inv_1001"}, "body.service_id"),
 ]
 
 

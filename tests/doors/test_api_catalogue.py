@@ -17,6 +17,9 @@ from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.rating import PRICE_MODELS
 from tests.doors.doors_world import DoorsWorld, a_doors_world
 
+PLAIN: dict[str, Any] = {"allowances": [], "line_discounts": []}
+TAX_CODE = "prices[0].tax_code"
+
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[DoorsWorld]:
@@ -42,6 +45,11 @@ async def test_the_brand_of_the_example_can_be_added_once(world: DoorsWorld) -> 
         ({"cycle_policy": {"notice_hour_local": 22}}, "notice_hour_local"),
         ({"cycle_policy": {"notice_dayz": 3}}, "body.cycle_policy.notice_dayz"),
         ({"currency": "euro"}, "body.currency"),
+        ({"currency": "ZZZ"}, "currency"),
+        ({"locale": "zz"}, "locale"),
+        ({"sms_sender": "Vonk Mobiel NL"}, "body.sms_sender"),
+        ({"notice_channels": {"ready": "fax"}}, "notice_channels.ready"),
+        ({"minimum_charge_minor": True}, "body.minimum_charge_minor"),
         ({"name": "Vonk\0Mobiel"}, "body.name"),
     ],
 )
@@ -49,6 +57,11 @@ async def test_a_brand_that_cannot_be_kept_is_refused(world: DoorsWorld, change:
     answer = await world.post("/v1/brands", A_BRAND | change)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert answer.json()["remedy"]
+
+
+async def test_a_brand_may_name_a_dunning_policy_that_is_published(world: DoorsWorld) -> None:
+    answer = await world.post("/v1/brands", A_BRAND | {"dunning_policy_code": "gentle"})
+    assert (answer.status_code, answer.json()["field"]) == (404, "policy_code")
 
 
 async def test_the_plan_of_the_example_holds_every_price_model_and_is_published_in_versions(world: DoorsWorld) -> None:
@@ -68,6 +81,7 @@ async def test_the_plan_of_the_example_holds_every_price_model_and_is_published_
         ({"currency": "GBP"}, 422, "currency"),
         ({"prices": [{"code": "x", "model": "per_minute"}]}, 422, "prices[0].model"),
         ({"prices": [{"code": "x", "model": "recurring", "fee": 1.5}]}, 422, "prices[0].fee"),
+        ({"prices": [{"code": "fee", "model": "recurring", "fee": "1", "tax_code": "luxury"}], **PLAIN}, 422, TAX_CODE),
     ],
 )
 async def test_a_plan_that_cannot_be_billed_is_refused(

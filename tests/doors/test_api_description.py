@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
-from api.app import create_app
-from api.container import Container
+from api.schemas.accounts import AN_ACCOUNT
 from api.schemas.cycles import EXAMPLES as CYCLE_EXAMPLES
 from api.schemas.cycles import CyclePlanOut, PreviewQuery
 from api.schemas.pricing_examples import EXAMPLES, MODEL_EXAMPLES
+from api.schemas.usage import A_CALL, A_SESSION
 from billing.domain.cycle_dates import CyclePlan
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.rating import PRICE_MODELS, PriceDefinition
-from tests.doors.doors_world import DoorsWorld, a_doors_world
+from tests.doors.described import JSON, OPERATIONS, asked, resolved
+from tests.doors.doors_world import ADMIN_KEY, DoorsWorld, a_doors_world
+from tests.doors.every_door import every_door
 
-NOBODY: Any = None
-SCHEMA = create_app(Container(NOBODY, NOBODY, NOBODY, "http://door.test")).openapi()
-OPERATIONS = {
-    f"{method.upper()} {path}": operation
-    for path, methods in SCHEMA["paths"].items()
-    for method, operation in methods.items()
-}
 PRICING = OPERATIONS["POST /v1/pricing/preview"]
 CYCLES = OPERATIONS["GET /v1/cycles/preview"]
-JSON = "application/json"
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
@@ -37,13 +33,6 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 async def world(database_url: str) -> AsyncIterator[DoorsWorld]:
     async with a_doors_world(database_url) as world:
         yield world
-
-
-def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema, or the one it refers to."""
-    name = schema.get("$ref", "").removeprefix("#/components/schemas/")
-    found: dict[str, Any] = SCHEMA["components"]["schemas"][name] if name else schema
-    return found
 
 
 def undescribed(operation: dict[str, Any]) -> Iterator[str]:
@@ -72,6 +61,42 @@ def test_every_error_of_every_operation_is_a_problem(name: str) -> None:
     assert needed <= set(errors)
     assert all(content == PROBLEM for content in errors.values())
     assert any(status < "400" for status in operation["responses"])
+
+
+# These examples name what is there already, or what the world around the doors would have to make first.
+REFUSED_EXAMPLES = {
+    "GET /v1/usage/files/{file_id}": (404, "file_id"),
+    "DELETE /v1/accounts/{account_id}/payment-methods/{method_id}": (404, "method_id"),
+    "POST /v1/brands": (409, "brand"),
+    "POST /v1/accounts/{account_id}/services": (409, "services.identifier"),
+    "POST /v1/usage/issues/{issue_id}/resubmit": (422, "raw"),
+    "POST /v1/accounts/{account_id}/payment-methods/setup/complete": (404, "reference"),
+}
+
+
+def test_every_example_of_a_request_can_be_sent_as_it_is(
+    database_url: str, simulator_environment: dict[str, str], tmp_path: Path
+) -> None:
+    refused: dict[str, tuple[int, str]] = {}
+    with (
+        every_door(database_url, simulator_environment, tmp_path) as address,
+        httpx.Client(base_url=address, headers={"X-API-Key": ADMIN_KEY}, timeout=60, trust_env=False) as client,
+    ):
+        for one in asked():
+            answer = client.request(one.method, one.path(), json=one.body)
+            if answer.status_code >= 400:
+                refused[one.name] = (answer.status_code, answer.json()["field"])
+    assert refused == REFUSED_EXAMPLES
+
+
+async def test_the_examples_of_brand_plan_account_and_usage_fit_together(world: DoorsWorld) -> None:
+    await world.sell()
+    opened = await world.post("/v1/accounts", AN_ACCOUNT | {"activated_at": "2027-01-31T09:00:00+01:00"})
+    taken = await world.client.post("/v1/usage/events/batch", json=[A_CALL, A_SESSION])
+    assert [each["outcome"] for each in taken.json()["results"]] == ["accepted", "accepted"], taken.text
+    balance = (await world.get(f"/v1/accounts/{opened.json()['account_id']}/balance")).json()
+    used = {meter["meter"] for meter in balance["services"][0]["meters"] if meter["quantity"]}
+    assert used == {A_CALL["meter"], A_SESSION["meter"]}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

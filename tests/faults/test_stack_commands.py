@@ -12,6 +12,8 @@ from evenflow.cli.main import app
 from evenflow.settings import read_settings, settings_from
 from evenflow.stack.temporal_server import SEARCH_ATTRIBUTES
 
+NOBODY_THERE = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
+
 
 @pytest.fixture(autouse=True)
 def _read_anew() -> None:
@@ -44,6 +46,12 @@ async def test_the_prepared_namespace_knows_every_search_attribute(temporal_clie
         (["up", "--port", "api"], {}, "--port api is not understood"),
         (["up", "--port", "fax=1"], {}, "--port fax=1 is not understood"),
         (["up", "--port", "api=70000"], {}, "--port api=70000 is not understood"),
+        (["up", "--port", "api=\u0663"], {}, "is not understood"),
+        (["check"], {"EVENFLOW_DATABASE_URL": "mysql://a@b/c"}, "EVENFLOW_DATABASE_URL cannot be used"),
+        (["check"], {"EVENFLOW_DATABASE_URL": NOBODY_THERE}, "connection failed"),
+        (["check"], {"EVENFLOW_DATABASE_URL": "postgresql+psycopg://a@b:port/c"}, "EVENFLOW_DATABASE_URL cannot"),
+        (["key", "create", "crm"], {"EVENFLOW_DATABASE_URL": NOBODY_THERE}, "connection failed"),
+        (["key", "revoke", "crm"], {"EVENFLOW_DATABASE_URL": NOBODY_THERE}, "connection failed"),
     ],
 )
 def test_every_refusal_is_one_sentence(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, DefaultPayloadConverter
 from temporalio.exceptions import ApplicationError
 
 from activities.refusals import refusals_final
@@ -28,6 +30,14 @@ async def test_a_refusal_is_final_and_carries_field_value_and_remedy() -> None:
     assert isinstance(ended, ApplicationError)
     assert ended.non_retryable
     assert ended.details[0] == {"field": "amount_minor", "value": "1", "remedy": "Ask for less."}
+
+
+async def test_a_refusal_that_is_its_own_cause_can_be_told_to_the_process() -> None:
+    refusal = UnableTo("No.")
+    refusal.__cause__ = refusal  # what SQLAlchemy makes of a malformed identity
+    failure = Failure()
+    DefaultFailureConverter().to_failure(await _ended_by(refusal), DefaultPayloadConverter(), failure)
+    assert (failure.message, failure.HasField("cause")) == ("No.", False)
 
 
 @pytest.mark.parametrize("busy", [ProviderBusy("slow down", 7.0), VendorBusy("twilio", 7)])
