@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
+RELEASE ?=
 
 # One machine's language and zone must not change a result.
 export LC_ALL := C.UTF-8
@@ -53,8 +54,9 @@ bench: setup ## measure what the README promises
 soak: setup ## the demo, long, with parts being killed
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
-record: setup ## record workflow histories for the replay tests
-	@exec $(BIN)/python -m tests.histories.record $(ARGS)
+record: setup ## keep histories of today's process: make record RELEASE=0.2
+	@test -n "$(RELEASE)" || { echo "Name the release: make record RELEASE=0.2" >&2; exit 1; }
+	$(BIN)/pytest tests/process/test_stories.py --record $(RELEASE) $(ARGS)
 
 screens: setup ## pictures of the console's pages, in build/screens
 	EVENFLOW_PICTURES=build/screens $(BIN)/pytest tests/browser/test_console.py $(ARGS)

@@ -29,7 +29,7 @@ async def paused_and_resumed(world: World) -> None:
     await customer.told("ready")
     await customer.command("pause_collection", PauseCollection("pause-1", **WHO))
     before = await customer.notices()
-    await asyncio.sleep(world.day_seconds * 20)
+    await asyncio.sleep(world.day_seconds * 28)
     assert await customer.notices() == before, "nothing is asked for while collection is paused"
     assert await customer.attempts() == []
     await customer.command("resume_collection", ResumeCollection("resume-1", **WHO))
