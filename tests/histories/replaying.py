@@ -88,3 +88,9 @@ def recorded_commands(history: Any) -> list[tuple[str, list[Any]]]:
                 payloads = body.get(input_field, {}).get("payloads", [])
                 commands.append((kind, [json.loads(base64.b64decode(one["data"])) for one in payloads]))
     return commands
+
+
+def ends_within_a_task(history: Any) -> bool:
+    """True for a history whose last workflow task was not completed: it was waiting, or its run was terminated."""
+    tasks = [one["eventType"] for one in history["events"] if "_WORKFLOW_TASK_" in one["eventType"]]
+    return not tasks or not tasks[-1].endswith("_COMPLETED")

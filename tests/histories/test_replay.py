@@ -11,7 +11,7 @@ from evenflow.temporal import plugin
 from evenflow.workers import WORKFLOWS
 from tests.histories.broken import BrokenAccountWorkflow
 from tests.histories.catalogue import FOLDER, Recorded, digest, read_manifest, recorded
-from tests.histories.replaying import CommandNotes, recorded_commands
+from tests.histories.replaying import CommandNotes, ends_within_a_task, recorded_commands
 from workflows.account import AccountWorkflow
 
 RUNS = list(recorded())
@@ -39,7 +39,10 @@ async def test_replays_with_the_same_inputs(run: Recorded) -> None:
     replayer = Replayer(workflows=WORKFLOWS, plugins=[plugin()], interceptors=[notes])
     history = run.json()
     await replayer.replay_workflow(WorkflowHistory.from_json(run.workflow_id, history))
-    assert notes.commands.seen == recorded_commands(history)
+    expected = recorded_commands(history)
+    # A run recorded while a task was waiting has not yet written down what that task asks for.
+    asked = notes.commands.seen[: len(expected)] if ends_within_a_task(history) else notes.commands.seen
+    assert asked == expected
 
 
 def test_there_is_a_history_of_every_story() -> None:
