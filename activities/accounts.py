@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.account import AccountClosed, EndAccountRequest
 from billing.services.accounts import AccountService
 
@@ -16,6 +16,6 @@ class AccountActivities:
         self._service = service
 
     @activity.defn(name="end_account")
-    @refusals_final
+    @dependable
     async def end_account(self, request: EndAccountRequest) -> AccountClosed:
         return await self._service.end(request)

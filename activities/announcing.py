@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
 from billing.services.announcing import AnnouncingService
 
@@ -16,11 +16,11 @@ class AnnouncingActivities:
         self._service = service
 
     @activity.defn(name="announce_invoice")
-    @refusals_final
+    @dependable
     async def announce_invoice(self, request: AnnounceRequest) -> Announced:
         return await self._service.announce_invoice(request)
 
     @activity.defn(name="announce_retry")
-    @refusals_final
+    @dependable
     async def announce_retry(self, request: AnnounceRetryRequest) -> Announced:
         return await self._service.announce_retry(request)

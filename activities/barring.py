@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
 from billing.services.barring import BarringService
 
@@ -16,16 +16,16 @@ class BarringActivities:
         self._service = service
 
     @activity.defn(name="place_order")
-    @refusals_final
+    @dependable
     async def place_order(self, request: BarringState) -> PlacedOrder:
         return await self._service.place_order(request)
 
     @activity.defn(name="check_order")
-    @refusals_final
+    @dependable
     async def check_order(self, request: OrderCheck) -> PlacedOrder:
         return await self._service.check_order(request)
 
     @activity.defn(name="record_order")
-    @refusals_final
+    @dependable
     async def record_order(self, request: BarringResult) -> None:
         await self._service.record_outcome(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.dunning import (
     CaseCommand,
     CaseCommandResult,
@@ -24,21 +24,21 @@ class DunningActivities:
         self._service = service
 
     @activity.defn(name="open_case")
-    @refusals_final
+    @dependable
     async def open_case(self, request: OpenCaseRequest) -> OpenedCase:
         return await self._service.open_case(request)
 
     @activity.defn(name="decide_next_step")
-    @refusals_final
+    @dependable
     async def decide_next_step(self, request: DecideRequest) -> NextStep:
         return await self._service.decide(request)
 
     @activity.defn(name="close_case")
-    @refusals_final
+    @dependable
     async def close_case(self, request: CloseCaseRequest) -> None:
         await self._service.close_case(request)
 
     @activity.defn(name="change_case")
-    @refusals_final
+    @dependable
     async def change_case(self, request: CaseCommand) -> CaseCommandResult:
         return await self._service.change_case(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.services.notices import NoticeService
 
@@ -16,6 +16,6 @@ class NoticeActivities:
         self._service = service
 
     @activity.defn(name="send_notice")
-    @refusals_final
+    @dependable
     async def send_notice(self, request: NoticeRequest) -> NoticeResult:
         return await self._service.send(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.payments import (
     AttemptQuery,
     CollectRequest,
@@ -25,26 +25,26 @@ class PaymentActivities:
         self._service = service
 
     @activity.defn(name="collect_payment")
-    @refusals_final
+    @dependable
     async def collect_payment(self, request: CollectRequest) -> PaymentResult:
         return await self._service.collect(request)
 
     @activity.defn(name="settle_attempt")
-    @refusals_final
+    @dependable
     async def settle_attempt(self, request: AttemptQuery) -> PaymentResult:
         return await self._service.settle(request)
 
     @activity.defn(name="open_pay_session")
-    @refusals_final
+    @dependable
     async def open_pay_session(self, request: PaySessionRequest) -> PaySession:
         return await self._service.open_pay_session(request)
 
     @activity.defn(name="refund_payment")
-    @refusals_final
+    @dependable
     async def refund_payment(self, request: RefundRequest) -> PaymentResult:
         return await self._service.refund(request)
 
     @activity.defn(name="review_method")
-    @refusals_final
+    @dependable
     async def review_method(self, request: MethodReview) -> MethodInUse:
         return await self._service.review_method(request)

@@ -1,15 +1,19 @@
 """Refusals end an activity: trying the same request again cannot help. Everything else is a fault and is retried.
 
-A busy vendor that says when to come back is asked again then, not earlier.
+A busy vendor that says when to come back is asked again then, not earlier. And an activity shows that it lives, so that
+what a killed worker held is begun again within seconds, not when its time is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from billing.domain.errors import Refusal
@@ -18,6 +22,34 @@ from billing.ports.payment_provider import ProviderBusy
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
+# Most activities are over before their first sign of life, which costs a call to the server.
+SIGN_OF_LIFE_SECONDS = 3.0
+
+
+def dependable(work: Callable[Given, Awaitable[Answer]]) -> Callable[Given, Awaitable[Answer]]:
+    """An activity whose refusals are final, and that shows every few seconds that it lives."""
+    final = refusals_final(work)
+
+    @wraps(work)
+    async def wrapped(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        async with _signs_of_life():
+            return await final(*args, **kwargs)
+
+    return wrapped
+
+
+@asynccontextmanager
+async def _signs_of_life() -> AsyncIterator[None]:
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(SIGN_OF_LIFE_SECONDS)
+            activity.heartbeat()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
 
 
 def refusals_final(work: Callable[Given, Awaitable[Answer]]) -> Callable[Given, Awaitable[Answer]]:

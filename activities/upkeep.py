@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.refusals import refusals_final
+from activities.refusals import dependable
 from billing.messages.upkeep import UpkeepReport, UpkeepState
 from billing.services.upkeep import UpkeepService
 
@@ -16,6 +16,6 @@ class UpkeepActivities:
         self._service = service
 
     @activity.defn(name="mend")
-    @refusals_final
+    @dependable
     async def mend(self, request: UpkeepState) -> UpkeepReport:
         return await self._service.mend()

@@ -90,15 +90,26 @@ def _answer_refusal(request: Request, status: int, refusal: Refusal) -> Response
     )
 
 
+# What to do about the first field that is not as described, by pydantic's name of what is wrong.
+_REMEDY_OF = {
+    "missing": "Add it; GET /docs shows what this request needs.",
+    "extra_forbidden": "Leave it out, or spell it as GET /docs shows it.",
+    "json_invalid": "Send one complete JSON document with the content type application/json.",
+    "model_attributes_type": "Send a JSON object with the content type application/json.",
+    "string_pattern_mismatch": "Write it in the form of the example at GET /docs.",
+}
+
+
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    issues = error.errors()
     errors = [
         {
-            "field": ".".join(str(part) for part in (*issue["loc"], *issue.get("ctx", {}).get("place", ()))),
+            "field": ".".join(str(part) for part in (*issue["loc"], *_place_within(issue))),
             "value": _short(issue.get("input", "")),
             "message": issue["msg"],
         }
-        for issue in error.errors()
+        for issue in issues
     ]
     first = errors[0] if errors else {"field": "", "value": "", "message": "The request is not valid."}
     return _answer(
@@ -108,9 +119,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
         f"{first['field']}: {first['message']}",
         field=first["field"],
         value=first["value"],
-        remedy="See /docs for the fields of this request.",
+        remedy=_REMEDY_OF.get(issues[0]["type"] if issues else "", "Use a value that it takes; GET /docs shows them."),
         errors=errors,
     )
+
+
+def _place_within(issue: dict[str, Any]) -> tuple[str, ...]:
+    """Where in a field the trouble is, when its own check says so (``api.schemas.base.Unkeepable``)."""
+    place: tuple[str, ...] = getattr(issue.get("ctx", {}).get("error"), "place", ())
+    return place
 
 
 def _short(value: Any, most: int = 200) -> str:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
+from temporalio.service import RPCError
 
 from api.app import create_app
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
-from evenflow.parts import build_parts, container_of, read_clock
+from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, container_of, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
+
+Result = TypeVar("Result")
 
 
 def create_api_app() -> FastAPI:
@@ -43,11 +49,23 @@ async def run_worker() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    client = await parts.process.client()
-    await ensure_default(parts.make_work, parts.clock)
-    await parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment()))
+    client = await _patiently(parts.process.client)
+    await _patiently(lambda: ensure_default(parts.make_work, parts.clock))
+    await _patiently(lambda: parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment())))
     async with AsyncExitStack() as running:
         running.push_async_callback(parts.close)
         for worker in make_workers(client, parts, settings.temporal):
             await running.enter_async_context(worker)
         await stop.wait()
+
+
+async def _patiently(step: Callable[[], Awaitable[Result]]) -> Result:
+    """A step of the start; a server that is just being started again is waited for."""
+    deadline = time.monotonic() + START_PATIENCE_SECONDS
+    while True:
+        try:
+            return await step()
+        except (OperationalError, RPCError, RuntimeError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from pydantic import SecretStr
 from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -58,6 +60,9 @@ from evenflow.temporal import TemporalProcess, connect
 
 # Usage files wait here, in the data directory, until they are imported and kept.
 SPOOL = "usage-files"
+# A part that starts while a server is being started again waits for it, instead of dying as well.
+START_PATIENCE_SECONDS = 45.0
+LOOK_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,20 @@ class Parts:
 
 
 def read_clock(settings: Settings) -> SegmentClock:
-    """The business clock by the newest segment, which lasts until the stack is started again."""
+    """The business clock by the newest segment, which lasts until the stack is started again.
+
+    A database that is just being started again is waited for.
+    """
     engine = create_engine(settings.database.url.get_secret_value())
+    deadline = time.monotonic() + START_PATIENCE_SECONDS
     try:
-        return SegmentClock(newest_segment(engine))
+        while True:
+            try:
+                return SegmentClock(newest_segment(engine))
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK_AGAIN_SECONDS)
     finally:
         engine.dispose()
 

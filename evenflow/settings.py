@@ -257,7 +257,7 @@ def _as_fields(environment: Mapping[str, str]) -> dict[str, Any]:
 def _one_sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
+    if not first["loc"] or message.startswith(PREFIX):
         return message
     name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
     return f"{name} cannot be used: {message[0].lower()}{message[1:]}."

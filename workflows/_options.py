@@ -16,6 +16,7 @@ class ActivityOptions(TypedDict):
 
     task_queue: str
     start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     priority: Priority
 
@@ -26,6 +27,8 @@ class BoundedOptions(ActivityOptions):
     schedule_to_close_timeout: timedelta
 
 
+# A killed worker is noticed after this; activities show signs of life more often (activities.refusals).
+SILENT_AT_MOST = timedelta(seconds=15)
 # Infrastructure comes back: retry for ever, never rarer than the cap.
 _SOON = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30))
 _PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
@@ -44,18 +47,21 @@ class Urgency:
 QUICK_WRITE = ActivityOptions(
     task_queue=BILLING_QUEUE,
     start_to_close_timeout=timedelta(seconds=30),
+    heartbeat_timeout=SILENT_AT_MOST,
     retry_policy=_SOON,
     priority=Urgency.INVOICE,
 )
 COLLECT = ActivityOptions(
     task_queue=PAYMENTS_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENT_AT_MOST,
     retry_policy=_PATIENTLY,
     priority=Urgency.DEBIT,
 )
 ASK_PROVIDER = ActivityOptions(
     task_queue=PAYMENTS_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENT_AT_MOST,
     retry_policy=_PATIENTLY,
     priority=Urgency.PAID,
 )
@@ -63,6 +69,7 @@ ASK_PROVIDER = ActivityOptions(
 NOTIFY = BoundedOptions(
     task_queue=MESSAGES_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENT_AT_MOST,
     schedule_to_close_timeout=timedelta(hours=1),
     retry_policy=_PATIENTLY,
     priority=Urgency.NOTICE,
@@ -70,6 +77,7 @@ NOTIFY = BoundedOptions(
 NETWORK_CALL = BoundedOptions(
     task_queue=BILLING_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENT_AT_MOST,
     schedule_to_close_timeout=timedelta(minutes=15),
     retry_policy=_SOON,
     priority=Urgency.PAID,

@@ -11,9 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.usage import UsageActivities
     from billing.messages.usage import ImportFileRequest, ImportReport
 
-# A file may take hours; a worker that died is noticed within a minute, because every batch is a heartbeat.
+# A file may take hours; a worker that died is noticed soon, because every batch is a heartbeat.
 LONGEST_IMPORT = timedelta(hours=24)
-SILENT_AT_MOST = timedelta(seconds=60)
+SILENT_AT_MOST = timedelta(seconds=20)
 TRY_AGAIN = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 AFTER_EVERYTHING_ELSE = Priority(priority_key=5)
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 DEEPEST = 32
@@ -41,6 +40,14 @@ Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso_tex
 Exact = Annotated[Decimal, Field(strict=False), BeforeValidator(_exact_text)]
 
 
+class Unkeepable(ValueError):
+    """What no column keeps, at a ``place`` within the body: names and numbers from the outside in."""
+
+    def __init__(self, message: str, place: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 def identity_pattern(prefix: str, *, optional: bool = False) -> str:
     """The form of an identity, ``acc_1042``, as billing.domain.identity reads it."""
     written = f"{prefix}_(0|[1-9][0-9]{{0,17}})"
@@ -67,21 +74,21 @@ class Response(BaseModel):
 
 
 def refuse_unkeepable(data: Any, place: tuple[str, ...] = ()) -> None:
-    """Raises PydanticCustomError with the place of a text that is none, or of what is nested too deep."""
+    """Raises Unkeepable with the place of a text that is none, or of what is nested too deep."""
     if isinstance(data, str) and not _is_keepable(data):
         message = "holds U+0000 or half of a character, which cannot be kept"
-        raise PydanticCustomError("text", message, {"place": place})
+        raise Unkeepable(message, place)
     if len(place) > DEEPEST:
-        raise PydanticCustomError("depth", "is nested too deep", {"place": place[:3]})
+        raise Unkeepable("is nested too deep", place[:3])
     for name, value in _parts(data):
         refuse_unkeepable(name, place)
         refuse_unkeepable(value, (*place, str(name)))
 
 
 def refuse_too_deep(data: Any, levels: int = DEEPEST) -> None:
-    """Raises PydanticCustomError for what is nested so deep that it could not be written again."""
+    """Raises Unkeepable for what is nested so deep that it could not be written again."""
     if not levels:
-        raise PydanticCustomError("depth", "is nested too deep")
+        raise Unkeepable("is nested too deep")
     for _, value in _parts(data):
         refuse_too_deep(value, levels - 1)
 

@@ -41,13 +41,14 @@ def soak(
         raise typer.BadParameter(str(refusal), param_hint="--kills") from None
     directory = Path(tempfile.mkdtemp(prefix="evenflow-soak-")).resolve()
     directory.chmod(0o755)
-    is_well = False
+    is_well, is_stopped = False, False
     try:
         is_well = _judge(directory, size, plan, compare=compare)
     except KeyboardInterrupt:
+        is_stopped = True
         console.print("Stopped; nothing is left running.")
     finally:
-        _clear(directory, keep=keep or not is_well)
+        _clear(directory, keep=keep or not (is_well or is_stopped))
     raise typer.Exit(0 if is_well else 1)
 
 

@@ -75,7 +75,8 @@ class _Clock:
 
     async def until(self, instant: datetime) -> None:
         """Wait, but not beyond the end."""
-        left = self._segment.real_duration(min(instant, self.ends_at) - self.now())
+        # By the real instant, for the clock may still stand while the parts start.
+        left = self._segment.real(min(instant, self.ends_at)) - datetime.now(UTC)
         await asyncio.sleep(max(0.0, left.total_seconds()))
 
 

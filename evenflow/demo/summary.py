@@ -28,7 +28,7 @@ from evenflow.live_accounts import process_rules
 from evenflow.settings import settings_from
 from evenflow.stack.running import RunningStack
 
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 45.0
 LOOK_EVERY_SECONDS = 0.5
 LATE_USAGE = "usage.late"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from evenflow.stack.ports import LOOPBACK, free_port
@@ -40,7 +41,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: ASGIApp) -> Iterator[str]:
     """The address of the application while it is served."""
     port = free_port()
     server = _Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", ws="none"))

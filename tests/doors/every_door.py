@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 import evenflow.parts
 from api.app import create_app
@@ -35,9 +36,10 @@ def every_door(database_url: str, vendors: Mapping[str, str], data_dir: Path) ->
         }
     )
     process = RecordingProcess()
+    opened: list[FastAPI] = []
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         with patch.object(evenflow.parts, "TemporalProcess", lambda *_: process):
             parts = build_parts(settings, StandingClock())
         await process.start_account(RUNNING)
@@ -45,9 +47,13 @@ def every_door(database_url: str, vendors: Mapping[str, str], data_dir: Path) ->
         async with parts.make_work() as work:
             assert isinstance(work, SqlUnitOfWork)
             await fill(work, accounts=2)
-        app.mount("/", create_app(container_of(parts, settings)))
+        opened.append(create_app(container_of(parts, settings)))
         yield
         await parts.close()
 
-    with served(FastAPI(lifespan=lifespan, openapi_url=None)) as address:
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        """The application itself; its parts are made and closed in the loop that serves it."""
+        await (FastAPI(lifespan=lifespan) if scope["type"] == "lifespan" else opened[0])(scope, receive, send)
+
+    with served(door) as address:
         yield address

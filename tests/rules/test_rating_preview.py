@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from billing.domain.discount import Discount
 from billing.domain.errors import InvalidValue
 from billing.domain.rating import PriceDefinition, UsageEvent, preview_price
 from tests.rules.rating_builders import VOICE, a_price, calls
@@ -33,6 +36,24 @@ def test_events_without_a_price_are_listed_and_not_charged() -> None:
     preview = preview_price(ABROAD, "EUR", events=[*calls(60, to="33"), *calls(60, to="49"), UsageEvent("messages", 1)])
     assert [unpriced.place for unpriced in preview.unpriced] == [1, 2]
     assert str(preview.amount) == "0.20 EUR"
+
+
+def test_discounts_come_off_one_after_the_other_and_by_their_dates() -> None:
+    ended = Discount("old", "Old offer", percent=Decimal(50), valid_to=date(2027, 3, 1))
+    discounts = [
+        ended,
+        Discount("loyal", "Loyal", percent=Decimal(10)),
+        Discount("gift", "Gift", amount=Decimal("0.40")),
+    ]
+    preview = preview_price(a_price(), "EUR", quantity=600, discounts=discounts, on=date(2027, 3, 1))
+    assert [str(line.amount) for line in preview.lines] == ["1.20 EUR", "-0.12 EUR", "-0.40 EUR"]
+    assert str(preview.amount) == "0.68 EUR"
+
+
+def test_a_discount_in_another_currency_is_refused() -> None:
+    with pytest.raises(InvalidValue) as refused:
+        preview_price(a_price(), "EUR", quantity=600, discounts=[Discount("x", "X", amount=Decimal(1), currency="USD")])
+    assert (refused.value.field, refused.value.value) == ("currency", "USD")
 
 
 def test_a_limit_appears_in_the_explanation() -> None:
