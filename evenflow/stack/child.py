@@ -23,13 +23,17 @@ TAIL_LINES = 15
 TAIL_BYTES = 16_384
 
 
+def nothing() -> None:
+    """For a child that needs nothing done before it starts."""
+
+
 @dataclass(frozen=True)
 class ChildSpec:
     """What to run and how to treat it.
 
     ``environment`` is added to our own; ``needs`` names the children that must be ready first; ``on_orphaned`` is the
     signal the child gets when the supervisor itself is killed. ``before_start`` and ``after_ready`` run once per
-    start of the stack, not at restarts of the child.
+    start of the stack, not at restarts of the child; ``before_each_start`` runs before the process, and may block.
     """
 
     name: str
@@ -45,6 +49,7 @@ class ChildSpec:
     ready_seconds: float = 60.0
     before_start: Hook | None = None
     after_ready: Hook | None = None
+    before_each_start: Callable[[], None] = nothing
 
 
 class Child:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from psycopg import sql
 
 from evenflow.stack.child import ChildSpec
 from evenflow.stack.errors import StackError, plain_words_for_disk_trouble
+from evenflow.stack.last_postmaster import wait_for_the_last_one
 from evenflow.stack.ports import LOOPBACK
 from evenflow.stack.probes import Probe
 from evenflow.stack.process_identity import RunAs, identity_arguments, unprivileged_user
@@ -83,6 +85,7 @@ class PostgresServer:
             stop_signal=signal.SIGINT,
             on_orphaned=signal.SIGQUIT,
             stop_seconds=30.0,
+            before_each_start=partial(wait_for_the_last_one, self.cluster),
         )
 
     def create_database(self, name: str, template: str = "template1") -> None:

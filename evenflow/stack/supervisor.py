@@ -141,6 +141,8 @@ class Supervisor:
         """Start the child, again if it dies while starting, until it is ready or it is time to give up."""
         child = supervised.child
         while True:
+            await asyncio.to_thread(child.spec.before_each_start)
+            # Not in a thread: the child is told of its parent's death by the thread that started it.
             child.start()
             self._remember_children()
             if await self._becomes_ready(child):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -15,10 +18,12 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
-from evenflow.stack import postgres
+from evenflow.stack import last_postmaster, postgres
 from evenflow.stack.child import Child
+from evenflow.stack.last_postmaster import wait_for_the_last_one
 from evenflow.stack.ports import free_port
 from evenflow.stack.postgres import prepare_postgres
+from evenflow.stack.process_identity import birth
 from evenflow.stack.temporal_namespace import RETENTION
 from evenflow.stack.temporal_server import NAMESPACE, SEARCH_ATTRIBUTES, TemporalServer
 from tests.stack_fixtures import running
@@ -105,3 +110,26 @@ def hidden_copy(package: Path, private: Path) -> Path:
         if source.exists() and not (private / source.name).exists():
             shutil.copytree(source, private / source.name)
     return private / package.name
+
+
+def test_a_dead_postmaster_that_is_still_listed_does_not_lock_its_cluster(tmp_path: Path) -> None:
+    """Dead, but not yet asked for by its parent: PostgreSQL would take it for alive."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    while birth(dead.pid) is not None:
+        time.sleep(0.05)
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{dead.pid}\n{tmp_path}\n")
+    wait_for_the_last_one(tmp_path)
+    assert not lock.exists()
+    dead.wait()
+
+
+def test_a_living_postmaster_keeps_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_postmaster, "PATIENCE_SECONDS", 0.3)
+    alive = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path)
+    lock = tmp_path / "postmaster.pid"
+    lock.write_text(f"{alive.pid}\n{tmp_path}\n")
+    wait_for_the_last_one(tmp_path)
+    assert lock.exists()
+    alive.kill()
+    alive.wait()
