@@ -15,6 +15,7 @@ from tests.histories.replaying import CommandNotes, ends_within_a_task, recorded
 from workflows.account import AccountWorkflow
 
 RUNS = list(recorded())
+MOST_EVENTS_OF_A_DEBT = 600
 NEEDED = {
     "pays_by_debit",
     "pays_by_card",
@@ -74,3 +75,11 @@ async def test_a_changed_amount_is_noticed() -> None:
     replayer = Replayer(workflows=WORKFLOWS, plugins=[plugin()], interceptors=[notes])
     await replayer.replay_workflow(WorkflowHistory.from_json(run.workflow_id, run.json()))
     assert notes.commands.seen != recorded_inputs
+
+
+@pytest.mark.parametrize("story", ["ignored_until_outgoing_bar", "ignored_to_full_bar"])
+def test_full_dunning_and_barring_stay_within_their_budget_of_events(story: str) -> None:
+    """All runs of account, case and orders together, with the cycles that passed meanwhile."""
+    events = [len(run.json()["events"]) for run in RUNS if run.name.split("/")[1].startswith(f"{story}.")]
+    assert len(events) > 5
+    assert sum(events) <= MOST_EVENTS_OF_A_DEBT
