@@ -55,12 +55,17 @@ class Pursuit:
         desk.dunning_running = True
 
     async def tell(self, why: str) -> None:
-        """Let the case be read again; one that should run and does not is started."""
-        if self._desk.handed_over_case and not self._desk.has_overdue:
+        """Let the case be read again; one that should run and does not is started.
+
+        What was handed over is not pressed for again; a newer case beside it is told like any other.
+        """
+        desk = self._desk
+        if desk.handed_over_case and not desk.has_overdue:
             await self._lift()
-        if self._desk.handed_over_case or not (self._desk.dunning_running or self._desk.has_overdue):
+        is_wanted = desk.has_overdue and not desk.handed_over_case
+        if not (desk.dunning_running or is_wanted):
             return
-        if not await self._signal("case_changed", CaseChanged(why=why)) and self._desk.has_overdue:
+        if not await self._signal("case_changed", CaseChanged(why=why)) and is_wanted:
             await self._start(*self._overdue())
 
     async def find(self, case_id: str) -> None:

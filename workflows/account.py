@@ -205,7 +205,8 @@ class AccountWorkflow(AccountUpdates):
                     self._try_again(fact)
                 case "dunning_ended":
                     self._desk.dunning_running = False
-                    self._desk.handed_over_case = fact.subject if fact.detail == HANDED_OVER else ""
+                    if fact.detail == HANDED_OVER:
+                        self._desk.handed_over_case = fact.subject
                     self._desk.show(failure_code="")
                 case "dunning_lost":
                     await self._collector.pursuit.find(fact.subject)
