@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from billing.ports.usage_intake import UsageIntakeStore
+from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 
 
@@ -87,18 +88,25 @@ class UsageFile:
 
 @dataclass(frozen=True, slots=True)
 class DecodedLine:
-    """One line of a file: ``event`` in the shape of the HTTP event, or None with the ``field`` and ``reason``."""
+    """One record of a file: ``event`` in the shape of the HTTP event, or None with the ``field`` and ``reason``.
+
+    ``line_number`` (for a binary format the number of the record) always grows. A record that tells only a part of a
+    usage has ``part`` instead of ``event`` and no reason.
+    """
 
     line_number: int
     raw: str
     event: Mapping[str, Any] | None = None
     field: str = ""
     reason: str = ""
+    part: SessionPart | None = None
 
 
 class UsageFormat(Protocol):
     """A declared source profile that reads files line by line, in bounded memory. Never raises for a damaged line."""
 
+    @property
+    def profile(self) -> SourceProfile: ...
     @property
     def name(self) -> str: ...
     @property
@@ -109,6 +117,28 @@ class UsageFormat(Protocol):
 
     def decode_line(self, raw: str, header: str = "") -> DecodedLine:
         """One corrected line, with the file's header line where the profile has one."""
+        ...
+
+    def declared_totals(self, path: Path) -> DeclaredTotals | None:
+        """What the file says it holds; None when the source declares no totals, or when the file lacks them."""
+        ...
+
+    def counted_totals(self, path: Path) -> FileTotals:
+        """What the file really holds, in the same terms as ``declared_totals`` and None where that says nothing.
+
+        Reads the whole file; a damaged record counts as a record and adds nothing to the sums.
+        """
+        ...
+
+    def combine(self, parts: Sequence[SessionPart]) -> Mapping[str, Any] | None:
+        """The event of one session from all its parts known so far, in any order; None while it is not complete.
+
+        Must not depend on the order in which parts are given.
+        """
+        ...
+
+    def describe_open(self, parts: Sequence[SessionPart]) -> OpenSession:
+        """What is known of a session that is not complete, and what it lacks."""
         ...
 
 

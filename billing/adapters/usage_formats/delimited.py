@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from billing.adapters.usage_formats.base import DeclaredFormat
 from billing.adapters.usage_formats.lines import Line, as_line, read_lines
 from billing.adapters.usage_formats.values import Damaged, instant, international, whole
 from billing.ports.usage import DecodedLine
+from billing.ports.usage_profiles import SourceProfile
 
 _MOST_COLUMNS = 200
 
@@ -50,19 +52,12 @@ class CsvProfile:
     no_longer_than: str = ""
 
 
-class CsvFormat:
+class CsvFormat(DeclaredFormat):
     """Decodes by a profile. Each line is read on its own, so one unclosed quote cannot swallow the rest."""
 
     def __init__(self, profile: CsvProfile) -> None:
+        super().__init__(SourceProfile(profile.name, profile.source, "csv", zone=profile.zone, country=profile.country))
         self._profile = profile
-
-    @property
-    def name(self) -> str:
-        return self._profile.name
-
-    @property
-    def source(self) -> str:
-        return self._profile.source
 
     def decode(self, path: Path, after_line: int = 0) -> Iterator[DecodedLine]:
         columns = list(self._profile.columns)

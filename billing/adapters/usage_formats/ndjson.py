@@ -8,24 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from billing.adapters.usage_formats.base import DeclaredFormat
 from billing.adapters.usage_formats.lines import Line, as_line, read_lines
 from billing.ports.usage import DecodedLine
+from billing.ports.usage_profiles import SourceProfile
 
 
-class NdjsonFormat:
+class NdjsonFormat(DeclaredFormat):
     """``source`` stands where an event names none."""
 
     def __init__(self, name: str, source: str) -> None:
-        self._name = name
-        self._source = source
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def source(self) -> str:
-        return self._source
+        super().__init__(SourceProfile(name, source, "ndjson"))
 
     def decode(self, path: Path, after_line: int = 0) -> Iterator[DecodedLine]:
         for line in read_lines(path):
@@ -48,7 +41,7 @@ class NdjsonFormat:
         attributes = event.get("attributes")
         if isinstance(attributes, dict):
             event["attributes"] = {name: _plain(value) for name, value in attributes.items()}
-        return DecodedLine(line.number, line.text, {"source": self._source} | event)
+        return DecodedLine(line.number, line.text, {"source": self.source} | event)
 
 
 def _no_number(written: str) -> None:
