@@ -50,6 +50,12 @@ class UsageEventIn(BaseModel):
         None
     )
     destination: Annotated[Any, Field(description="E.164 number that was called; empty when there is none.")] = None
+    visited: Annotated[
+        Any, Field(description="Country code (BE) or network code (20601, BELTB) where it was used; empty at home.")
+    ] = None
+    traffic_class: Annotated[Any, Field(description="A code of special traffic that a plan prices; usually empty.")] = (
+        None
+    )
     amount: Annotated[Any, Field(description="An amount the record carries, as text, for percentage prices.")] = None
     attributes: Annotated[Any, Field(description="Anything else worth keeping on the itemised bill.")] = None
 

@@ -70,9 +70,10 @@ class Guiding:
         if cycle is None:
             reason = f"Account {owner.account_id} has no cycle that contains this start."
             return Waiting("started_at", record.started_at.isoformat(), reason)
-        guided = guide(self._plans[owner.plan_code, owner.plan_version], record.event)
-        if isinstance(guided, NoPrice):
-            return Waiting("meter", record.event.meter, guided.reason)
+        parts = guide(self._plans[owner.plan_code, owner.plan_version], record.event)
+        if isinstance(parts, NoPrice):
+            return Waiting("meter", record.event.meter, parts.reason)
+        guided = parts[0]
         return StoredEvent(
             started_at=record.started_at,
             key_hash=record.key_hash,

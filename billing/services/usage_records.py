@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from billing.domain.errors import InvalidValue
 from billing.domain.fields import LARGEST_QUANTITY
 from billing.domain.rating import UsageEvent
 
@@ -20,6 +21,7 @@ RETENTION = timedelta(days=90)
 AHEAD = timedelta(days=1)
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _DESTINATION = re.compile(r"\+?[0-9]{1,20}")
+_VISITED = re.compile(r"[A-Z]{2}|[0-9A-Z]{3,10}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_ATTRIBUTES = 50
 _LARGEST_AMOUNT = Decimal(10) ** 12
@@ -32,6 +34,8 @@ _FIELDS = {
     "quantity",
     "started_at",
     "destination",
+    "visited",
+    "traffic_class",
     "amount",
     "attributes",
 }
@@ -66,7 +70,8 @@ class UsageRecord:
         event = self.event
         amount = "" if event.amount is None else f"{event.amount.normalize():f}"
         attributes = json.dumps(self.attributes, sort_keys=True) if self.attributes else ""
-        return hash_of(self.identifier, event.meter, str(event.quantity), event.destination, amount, attributes)
+        used = (event.meter, str(event.quantity), event.destination, event.visited, event.traffic_class)
+        return hash_of(self.identifier, *used, amount, attributes)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form, which ``read_record`` reads back."""
@@ -79,6 +84,8 @@ class UsageRecord:
             "quantity": self.event.quantity,
             "started_at": self.started_at.isoformat(),
             "destination": self.event.destination,
+            "visited": self.event.visited,
+            "traffic_class": self.event.traffic_class,
             "amount": None if amount is None else str(amount),
             "attributes": dict(self.attributes),
         }
@@ -112,6 +119,8 @@ def read_record(data: Mapping[str, Any], now: datetime | None) -> UsageRecord | 
         record = _read(data)
     except _Unusable as unusable:
         return unusable.malformed
+    except InvalidValue as refused:
+        return Malformed(storable(refused.field), storable(str(refused.value)), refused.remedy)
     if now is not None and not now - RETENTION <= record.started_at <= now + AHEAD:
         earliest, latest = now - RETENTION, now + AHEAD
         reason = f"A start lies between {earliest:%Y-%m-%dT%H:%M:%SZ} and {latest:%Y-%m-%dT%H:%M:%SZ}."
@@ -132,12 +141,21 @@ def _read(data: Mapping[str, Any]) -> UsageRecord:
     destination = _text(data, "destination", 21, required=False)
     if destination and not _DESTINATION.fullmatch(destination):
         raise _Unusable("destination", destination, "Use an E.164 number like +3225551234, or leave it empty.")
+    started_at = _instant(data)
     return UsageRecord(
         source=_code(data, "source"),
         record_id=_text(data, "record_id", 200),
         identifier=_text(data, "identifier", 100),
-        event=UsageEvent(_code(data, "meter"), _quantity(data), destination, _amount(data)),
-        started_at=_instant(data),
+        event=UsageEvent(
+            _code(data, "meter"),
+            _quantity(data),
+            destination,
+            _amount(data),
+            started_at,
+            _visited(data),
+            _code(data, "traffic_class", required=False),
+        ),
+        started_at=started_at,
         attributes=_attributes(data),
     )
 
@@ -158,10 +176,20 @@ def _text(data: Mapping[str, Any], name: str, longest: int, *, required: bool = 
     return value.strip()
 
 
-def _code(data: Mapping[str, Any], name: str) -> str:
-    value = _text(data, name, 64)
-    if not _CODE.fullmatch(value):
+def _code(data: Mapping[str, Any], name: str, *, required: bool = True) -> str:
+    value = _text(data, name, 64, required=required)
+    if value and not _CODE.fullmatch(value):
         raise _Unusable(name, value, "Use letters, digits and _ . : - (at most 64).")
+    return value
+
+
+def _visited(data: Mapping[str, Any]) -> str:
+    """Where it was used: a country or network code in capitals, without separators; empty at home."""
+    value = _text(data, "visited", 20, required=False).upper().replace("-", "")
+    if value and not _VISITED.fullmatch(value):
+        raise _Unusable(
+            "visited", value, "Use a country code like BE, a network code like 20601 or BELTB, or leave it out."
+        )
     return value
 
 

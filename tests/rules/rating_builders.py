@@ -7,7 +7,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from billing.domain.rating import PlanDefinition, PriceDefinition, RatedUsage, UsageEvent, preview_price
+from billing.domain.rating import (
+    Guided,
+    NoPrice,
+    PlanDefinition,
+    PriceDefinition,
+    RatedUsage,
+    UsageEvent,
+    guide,
+    preview_price,
+)
 
 VOICE = "voice_seconds"
 MINUTE = {"meter": VOICE, "unit_size": 60}
@@ -43,6 +52,12 @@ def amounts(rated: RatedUsage) -> list[tuple[str, str, str]]:
 def calls(*quantities: int, to: str = "32470000000") -> list[UsageEvent]:
     """Answered calls of so many seconds."""
     return [UsageEvent(VOICE, quantity, to) for quantity in quantities]
+
+
+def parts_of(plan: PlanDefinition, event: UsageEvent) -> tuple[Guided, ...]:
+    """The guided parts of an event; none when it has no price."""
+    guided = guide(plan, event)
+    return () if isinstance(guided, NoPrice) else guided
 
 
 def usage_events() -> st.SearchStrategy[UsageEvent]:

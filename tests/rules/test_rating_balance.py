@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from billing.domain.balance import OpenCycle, ServiceBalance, live_balance
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money
-from billing.domain.rating import Counter, Guided, UsageEvent, count, guide, rate_totals, recurring_lines
-from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan, usage_events
+from billing.domain.rating import Counter, UsageEvent, count, rate_totals, recurring_lines
+from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan, parts_of, usage_events
 
 OPENS = datetime(2026, 6, 1, tzinfo=UTC)
 CLOSES = datetime(2026, 7, 1, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_fees_may_differ_from_the_plans() -> None:
 
 @given(st.lists(usage_events(), max_size=20), st.integers(0, 30))
 def test_what_the_customer_sees_is_what_is_billed(events: list[UsageEvent], days: int) -> None:
-    counters = count(each for each in (guide(A_RICH_PLAN, event) for event in events) if isinstance(each, Guided))
+    counters = count(part for event in events for part in parts_of(A_RICH_PLAN, event))
     seen, billed = live_balance(A_RICH_PLAN, counters, cycle=after(days)), rate_totals(A_RICH_PLAN, counters)
     assert seen.lines == (*recurring_lines(A_RICH_PLAN), *billed.lines)
     assert seen.usage_charges == billed.subtotal

@@ -16,18 +16,16 @@ from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, total
 from billing.domain.rating import (
     Counter,
-    Guided,
     PlanDefinition,
     RatedUsage,
     UsageEvent,
     count,
-    guide,
     merge,
     rate_services,
     rate_totals,
     recurring_lines,
 )
-from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan, amounts, calls, usage_events
+from tests.rules.rating_builders import A_RICH_PLAN, MINUTE, VOICE, a_plan, amounts, calls, parts_of, usage_events
 
 HOME = {"code": "home", "model": "per_unit", "rate": "0.06", **MINUTE}
 ABROAD = {"code": "abroad", "model": "per_unit", "rate": "0.60", "prefixes": ["33"], **MINUTE}
@@ -36,7 +34,7 @@ HUNDRED_MINUTES = {"code": "included", "name": "100 minutes", "meter": VOICE, "q
 
 def counted(plan: PlanDefinition, events: Sequence[UsageEvent]) -> tuple[Counter, ...]:
     """The counters of the events that have a price."""
-    return count(each for each in (guide(plan, event) for event in events) if isinstance(each, Guided))
+    return count(part for event in events for part in parts_of(plan, event))
 
 
 def rated(plan: PlanDefinition, events: Sequence[UsageEvent], on: date | None = None) -> RatedUsage:

@@ -5,6 +5,7 @@ needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from billing.domain.errors import InvalidValue
@@ -12,18 +13,25 @@ from billing.domain.fields import LARGEST_QUANTITY, has_at_most
 
 _LARGEST_AMOUNT = 10**9
 _MOST_DECIMALS = 6
+_FIRST_YEAR, _LAST_YEAR = 1990, 2150
 
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
     """``quantity`` in the meter's own units (seconds, bytes, messages); ``destination`` in E.164 digits, a + is
     allowed, empty when there is none; ``amount`` carried by the event in the plan's currency, for percentage prices.
+
+    ``started_at`` is aware, and needed where a price depends on the time. ``visited`` is the country code (two letters)
+    or network code where it was used, empty at home; ``traffic_class`` marks special traffic, empty for all other.
     """
 
     meter: str
     quantity: int
     destination: str = ""
     amount: Decimal | None = None
+    started_at: datetime | None = None
+    visited: str = ""
+    traffic_class: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.quantity <= LARGEST_QUANTITY:
@@ -40,6 +48,17 @@ class UsageEvent:
                 value=self.amount,
                 remedy=f'Write it like "1.50": from 0 to {_LARGEST_AMOUNT}, at most {_MOST_DECIMALS} decimals.',
             )
+        if self.started_at is not None and not _is_instant(self.started_at):
+            raise InvalidValue(
+                "A start is an instant of our time, with its offset.",
+                field="started_at",
+                value=self.started_at,
+                remedy=f"Write it like 2027-02-01T10:00:00+01:00, from {_FIRST_YEAR} to {_LAST_YEAR}.",
+            )
+
+
+def _is_instant(at: datetime) -> bool:
+    return at.tzinfo is not None and _FIRST_YEAR <= at.year <= _LAST_YEAR
 
 
 def _is_usable(amount: Decimal) -> bool:

@@ -15,11 +15,12 @@ from billing.domain.rating.plan import PlanDefinition
 
 @dataclass(frozen=True, slots=True)
 class Guided:
-    """What one event adds to the counter (``price_code``, ``band``).
+    """What one part of an event adds to the counter (``price_code``, ``band``).
 
-    ``billable_quantity`` is rounded by the increments, in the meter's own units. ``events`` is 1, or 0 for an event
-    without any use (an unanswered call), so that it costs no connection fee. ``amount_per_event`` is exact, in whole
-    currency units, and None where the price needs totals only. ``prefix`` is the one that matched.
+    ``billable_quantity`` is rounded by the increments, in the meter's own units. ``events`` is 1 on the first
+    part, or 0 for an event without any use (an unanswered call), so that it costs no connection fee; else 0.
+    ``amount_per_event`` is exact, in whole currency units, and None where the price needs totals only. ``prefix`` is
+    the one that matched.
     """
 
     price_code: str
@@ -37,8 +38,10 @@ class NoPrice:
     reason: str
 
 
-def guide(plan: PlanDefinition, event: UsageEvent) -> Guided | NoPrice:
-    """Find the event's price and band by its longest prefix. An outcome, not an error, when there is none."""
+def guide(plan: PlanDefinition, event: UsageEvent) -> tuple[Guided, ...] | NoPrice:
+    """Find the event's price and band by its longest prefix: one ``Guided`` for each part of the event, in order of
+    time. An outcome, not an error, when there is no price.
+    """
     table = plan.bands.tables.get(event.meter)
     if table is None:
         return NoPrice(f"Plan {plan.code} has no price for the meter {event.meter}.")
@@ -53,7 +56,7 @@ def guide(plan: PlanDefinition, event: UsageEvent) -> Guided | NoPrice:
     billable_quantity = price.increments.billable(event.quantity)
     events = 1 if event.quantity or event.amount is not None else 0
     amount = _amount(plan, band, event, billable_quantity, events) if price.is_priced_per_event else None
-    return Guided(price.code, band.code, billable_quantity, events, amount, prefix)
+    return (Guided(price.code, band.code, billable_quantity, events, amount, prefix),)
 
 
 def _amount(plan: PlanDefinition, band: Band, event: UsageEvent, billable_quantity: int, events: int) -> Decimal:

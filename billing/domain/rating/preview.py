@@ -12,7 +12,7 @@ from billing.domain.money import Money, total
 from billing.domain.rating.allowance import Allowance
 from billing.domain.rating.counters import Counter, count
 from billing.domain.rating.events import UsageEvent
-from billing.domain.rating.guiding import Guided, guide
+from billing.domain.rating.guiding import NoPrice, guide
 from billing.domain.rating.lines import RatedLine
 from billing.domain.rating.per_event import PerEvent
 from billing.domain.rating.plan import LineDiscount, PlanDefinition
@@ -64,11 +64,11 @@ def preview_price(
         return _preview(currency, recurring_lines(plan, on=on), ())
     guided = [guide(plan, event) for event in _events(price, quantity, events)]
     unpriced = tuple(
-        UnpricedEvent(place, each.reason) for place, each in enumerate(guided) if not isinstance(each, Guided)
+        UnpricedEvent(place, each.reason) for place, each in enumerate(guided) if isinstance(each, NoPrice)
     )
     if quantity is not None and unpriced:
         raise _refusal("quantity", quantity, unpriced[0].reason, "Send events with the destination or amount it needs.")
-    counters = count(each for each in guided if isinstance(each, Guided))
+    counters = count(part for each in guided if not isinstance(each, NoPrice) for part in each)
     return _preview(currency, rate_totals(plan, _repeated(price, counters, quantity), on=on).lines, unpriced)
 
 
