@@ -56,6 +56,8 @@ async def run_worker() -> None:
         running.push_async_callback(parts.close)
         for worker in make_workers(client, parts, settings.temporal):
             await running.enter_async_context(worker)
+        counting = asyncio.create_task(parts.usage.counting.count_forever())
+        running.callback(counting.cancel)
         await stop.wait()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import and_, desc, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
+from billing.domain.numbers import directory_spelling
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import accounts as t
 from billing.ports.accounts import Account, Brand, Cycle, Plan, Service, TimelineEntry
@@ -89,7 +90,7 @@ class SqlAccountRepository(SqlCatalogueRepository):
         service = await insert_returning(self._connection, Service, t.services, values)
         await self._connection.execute(
             insert(t.number_directory).values(
-                identifier=service.identifier,
+                identifier=directory_spelling(service.identifier),
                 active_from=service.active_from,
                 active_to=service.active_to,
                 account_id=service.account_id,
@@ -118,7 +119,7 @@ class SqlAccountRepository(SqlCatalogueRepository):
         directory = t.number_directory.c
         query = select(directory.account_id, directory.service_id).where(
             and_(
-                directory.identifier == identifier,
+                directory.identifier == directory_spelling(identifier),
                 directory.active_from <= at,
                 or_(directory.active_to.is_(None), directory.active_to > at),
             )
@@ -168,6 +169,10 @@ class SqlTimeline:
 
     async def add(self, entry: TimelineEntry) -> None:
         await self._connection.execute(insert(t.timeline).values(**asdict(entry)))
+
+    async def add_all(self, entries: Sequence[TimelineEntry]) -> None:
+        if entries:
+            await self._connection.execute(insert(t.timeline), [asdict(entry) for entry in entries])
 
     async def of(self, account_id: str, limit: int = 500) -> Sequence[TimelineEntry]:
         query = select(t.timeline).where(t.timeline.c.account_id == account_id)

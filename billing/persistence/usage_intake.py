@@ -1,163 +1,61 @@
 """One batch of usage events on PostgreSQL: columns in, one statement per step, everything sorted by key.
 
-Sorted writes are what keeps writers on the same accounts from deadlocking. Instants and identities travel as arrays, so
-a batch of any size is the same handful of statements.
+Sorted writes are what keeps writers on the same accounts from deadlocking.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from itertools import groupby
+from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, Text, and_, any_, literal, select, text, update
+import polars as pl
+from psycopg.errors import UniqueViolation
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, literal, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
 from billing.persistence.columns import PrefixedId
-from billing.persistence.statements import as_record, fetch_all
-from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
-from billing.persistence.usage_partitions import create_days, drop_days_before
-from billing.ports.usage_intake import (
-    CounterDelta,
-    Crossing,
-    CycleSpan,
-    NumberOwner,
-    PendingThreshold,
-    ServicePlan,
-    StoredEvent,
+from billing.persistence.usage_copy import Constant, copy_in, driver_of, frame_of
+from billing.persistence.usage_partitions import create_days, drop_days_before, index_days_before
+from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns, pick
+from billing.ports.usage_intake import RecordContent
+
+# Any number no other advisory lock of ours uses: every intake holds it in shared mode until it ends.
+_INTAKE_LOCK = 7_290_002
+_LOOK_AGAIN_SECONDS = 0.01
+_BEGIN = text("SELECT pg_advisory_xact_lock_shared(:lock)")
+_UNDER_WAY = text(
+    "SELECT array_agg(virtualtransaction) FROM pg_locks JOIN pg_database ON pg_database.oid = database "
+    "WHERE locktype = 'advisory' AND classid = 0 AND objid = :lock AND objsubid = 1 AND granted "
+    "AND datname = current_database()"
 )
-from billing.ports.usage_records import CounterRow
-
-
-def _account(account_id: str) -> int:
-    return identity.parse(identity.ACCOUNT, account_id)
-
-
-def _service(service_id: str) -> int:
-    return identity.parse(identity.SERVICE, service_id)
-
-
-_EVENT_COLUMNS: dict[str, tuple[str, Callable[[StoredEvent], Any]]] = {
-    "started_at": ("timestamptz", lambda event: event.started_at),
-    "key_hash": ("uuid", lambda event: event.key_hash),
-    "account_id": ("bigint", lambda event: _account(event.account_id)),
-    "service_id": ("bigint", lambda event: _service(event.service_id)),
-    "cycle_number": ("integer", lambda event: event.cycle_number),
-    "late": ("boolean", lambda event: event.late),
-    "source": ("text", lambda event: event.source),
-    "record_id": ("text", lambda event: event.record_id),
-    "identifier": ("text", lambda event: event.identifier),
-    "meter": ("text", lambda event: event.meter),
-    "quantity": ("bigint", lambda event: event.quantity),
-    "destination": ("text", lambda event: event.destination),
-    "amount": ("numeric", lambda event: event.amount),
-    "attributes": ("jsonb", lambda event: json.dumps(event.attributes)),
-    "content_hash": ("uuid", lambda event: event.content_hash),
-    "plan_code": ("text", lambda event: event.plan_code),
-    "plan_version": ("integer", lambda event: event.plan_version),
-    "price_code": ("text", lambda event: event.price_code),
-    "band": ("text", lambda event: event.band),
-    "events": ("integer", lambda event: event.events),
-    "billable_quantity": ("bigint", lambda event: event.billable_quantity),
-    "counted_amount": ("numeric", lambda event: event.counted_amount),
-}
-
-_DELTA_COLUMNS: dict[str, tuple[str, Callable[[CounterDelta], Any]]] = {
-    "account_id": ("bigint", lambda delta: _account(delta.account_id)),
-    "cycle_number": ("integer", lambda delta: delta.cycle_number),
-    "service_id": ("bigint", lambda delta: _service(delta.service_id)),
-    "plan_code": ("text", lambda delta: delta.plan_code),
-    "plan_version": ("integer", lambda delta: delta.plan_version),
-    "price_code": ("text", lambda delta: delta.price_code),
-    "band": ("text", lambda delta: delta.band),
-    "events": ("bigint", lambda delta: delta.events),
-    "quantity": ("bigint", lambda delta: delta.quantity),
-    "amount": ("numeric", lambda delta: delta.amount),
-}
-_LATE_COLUMNS: dict[str, tuple[str, Callable[[CounterDelta], Any]]] = _DELTA_COLUMNS | {
-    "first_started_at": ("timestamptz", lambda delta: delta.first_started_at),
-    "last_started_at": ("timestamptz", lambda delta: delta.last_started_at),
-}
-
-
-def _arrays(columns: Mapping[str, tuple[str, Callable[[Any], Any]]], rows: Iterable[Any]) -> dict[str, list[Any]]:
-    """One list per column."""
-    kept = list(rows)
-    return {name: [value(row) for row in kept] for name, (_, value) in columns.items()}
-
-
-def _unnest(columns: Mapping[str, tuple[str, Any]]) -> str:
-    arrays = ", ".join(f"CAST(CAST(:{name} AS {_sent_as(kind)}[]) AS {kind}[])" for name, (kind, _) in columns.items())
-    return f"unnest({arrays}) AS batch ({', '.join(columns)})"
-
-
-def _sent_as(kind: str) -> str:
-    return "text" if kind == "jsonb" else kind
-
-
-_EVENT_NAMES = ", ".join(_EVENT_COLUMNS)
-_ADD_EVENTS = text(
-    f"INSERT INTO usage_events ({_EVENT_NAMES}, received_at, file_id) "
-    f"SELECT {_EVENT_NAMES}, :received_at, CAST(:file_id AS bigint) FROM {_unnest(_EVENT_COLUMNS)} "
-    "ON CONFLICT DO NOTHING RETURNING started_at, key_hash, account_id"
+_OWNED = (
+    "SELECT d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, s.plan_code, s.plan_version, "
+    "c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
+    "FROM number_directory d JOIN services s USING (account_id, service_id) "
+    "LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s AND c.closes_at > %(first)s "
+    "AND c.status IN ('open', 'issued') WHERE d.identifier = ANY(%(identifiers)s) "
+    "AND d.active_from <= %(last)s AND (d.active_to IS NULL OR d.active_to > %(first)s)"
 )
-
-_DELTA_NAMES = ", ".join(_DELTA_COLUMNS)
-_ADD_COUNTS = text(
-    f"INSERT INTO usage_counters AS held ({_DELTA_NAMES}, counted_at) "
-    f"SELECT {_DELTA_NAMES}, :at FROM {_unnest(_DELTA_COLUMNS)} "
-    "ON CONFLICT (account_id, cycle_number, service_id, plan_code, plan_version, price_code, band) DO UPDATE SET "
-    "events = held.events + excluded.events, quantity = held.quantity + excluded.quantity, "
-    "amount = held.amount + excluded.amount, counted_at = greatest(held.counted_at, excluded.counted_at)"
+_STORED = (
+    "SELECT wanted.place, stored.identifier, stored.meter, stored.quantity, stored.destination, stored.visited, "
+    "stored.traffic_class, stored.amount, stored.attributes FROM usage_events AS stored JOIN "
+    "unnest(%(places)s::integer[], %(started_at)s::timestamptz[], %(key_hash)s::text[]::uuid[], "
+    "%(account_id)s::bigint[]) AS wanted (place, started_at, key_hash, account_id) "
+    "USING (started_at, key_hash, account_id) "
+    "WHERE stored.part = 0 AND stored.started_at BETWEEN %(first)s AND %(last)s"
 )
-
-_LATE_NAMES = ", ".join(_LATE_COLUMNS)
-_ADD_LATE = text(
-    f"INSERT INTO usage_late ({_LATE_NAMES}, received_at) SELECT {_LATE_NAMES}, :at FROM {_unnest(_LATE_COLUMNS)}"
+_EVENT_TEXTS = (
+    *("source", "record_id", "identifier", "meter", "destination", "visited", "traffic_class"),
+    *("plan_code", "price_code", "band"),
 )
-
-_CROSSING_COLUMNS: dict[str, tuple[str, Callable[[Crossing], Any]]] = {
-    "account_id": ("bigint", lambda crossing: _account(crossing.account_id)),
-    "cycle_number": ("integer", lambda crossing: crossing.cycle_number),
-    "service_id": ("bigint", lambda crossing: _service(crossing.service_id)),
-    "allowance_code": ("text", lambda crossing: crossing.allowance_code),
-    "meter": ("text", lambda crossing: crossing.meter),
-    "percent": ("integer", lambda crossing: crossing.percent),
-    "used": ("bigint", lambda crossing: crossing.used),
-    "included": ("bigint", lambda crossing: crossing.included),
-    "crossed_at": ("timestamptz", lambda crossing: crossing.crossed_at),
-}
-_CROSSING_NAMES = ", ".join(_CROSSING_COLUMNS)
-_CROSSING_KEY = "account_id, cycle_number, service_id, allowance_code, percent"
-_ADD_CROSSINGS = text(
-    f"INSERT INTO usage_outbox ({_CROSSING_NAMES}) SELECT {_CROSSING_NAMES} FROM {_unnest(_CROSSING_COLUMNS)} "
-    f"WHERE ({_CROSSING_KEY}) NOT IN (SELECT {_CROSSING_KEY} FROM usage_outbox WHERE account_id = ANY(:account_id)) "
-    f"ON CONFLICT DO NOTHING RETURNING {_CROSSING_KEY}"
-)
-
-_STORED_CONTENTS = text(
-    "SELECT stored.started_at, stored.key_hash, stored.content_hash FROM usage_events AS stored JOIN "
-    "unnest(CAST(:started_at AS timestamptz[]), CAST(:key_hash AS uuid[]), CAST(:account_id AS bigint[])) "
-    "AS wanted (started_at, key_hash, account_id) USING (started_at, key_hash, account_id) "
-    "WHERE stored.started_at BETWEEN :first AND :last"
-)
-
-
-_ACCOUNT_IDS = ARRAY(PrefixedId(identity.ACCOUNT))
-
-
-def _rest_of_key(crossing: Crossing) -> tuple[int, int, str, int]:
-    return crossing.cycle_number, _service(crossing.service_id), crossing.allowance_code, crossing.percent
-
-
-def _among(column: ColumnElement[Any], values: Sequence[Any], kind: ARRAY[Any]) -> ColumnElement[bool]:
-    """One array parameter instead of a list of them: the statement's text does not depend on the batch."""
-    return column == any_(literal(list(values), kind))
+_COUNTED_TEXTS = ("plan_code", "price_code", "band")
+_SORTED = ("started_at", "key_hash", "account_id", "part")
+_MOST_TRIES = 5
 
 
 class SqlUsageIntake:
@@ -166,31 +64,22 @@ class SqlUsageIntake:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def owners(self, identifiers: Sequence[str]) -> Sequence[NumberOwner]:
-        directory, services = a.number_directory, a.services
-        query = (
-            select(directory, services.c.plan_code, services.c.plan_version)
-            .join(
-                services,
-                and_(services.c.account_id == directory.c.account_id, services.c.service_id == directory.c.service_id),
-            )
-            .where(_among(directory.c.identifier, identifiers, ARRAY(Text)))
-            .order_by(directory.c.identifier, directory.c.active_from)
-        )
-        return await fetch_all(self._connection, NumberOwner, query)
+    async def begin_intake(self) -> None:
+        await self._connection.execute(_BEGIN, {"lock": _INTAKE_LOCK})
 
-    async def lock_cycles(self, account_ids: Sequence[str], first: datetime, last: datetime) -> Sequence[CycleSpan]:
-        cycles = a.cycles.c
-        # Not FOR SHARE: two batches of one cycle would each miss the other's part of a crossed allowance.
-        query = (
-            select(cycles.account_id, cycles.cycle_number, cycles.opens_at, cycles.closes_at, cycles.status)
-            .where(
-                _among(cycles.account_id, account_ids, _ACCOUNT_IDS), cycles.opens_at <= last, cycles.closes_at > first
-            )
-            .order_by(cycles.account_id, cycles.cycle_number)
-            .with_for_update(key_share=True)
-        )
-        return await fetch_all(self._connection, CycleSpan, query)
+    async def wait_for_intake(self) -> None:
+        found = (await self._connection.execute(_UNDER_WAY, {"lock": _INTAKE_LOCK})).scalar_one() or []
+        waited_for = set(found)
+        while waited_for:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            still = (await self._connection.execute(_UNDER_WAY, {"lock": _INTAKE_LOCK})).scalar_one() or []
+            waited_for &= set(still)
+
+    async def owned_cycles(self, identifiers: Sequence[str], first: datetime, last: datetime) -> Sequence[OwnedCycle]:
+        driver = await driver_of(self._connection)
+        async with driver.cursor(binary=True) as cursor:
+            await cursor.execute(_OWNED, {"identifiers": list(identifiers), "first": first, "last": last})
+            return [OwnedCycle._make(row) for row in await cursor.fetchall()]
 
     async def ensure_days(self, days: Sequence[date]) -> None:
         await create_days(self._connection, days)
@@ -198,87 +87,148 @@ class SqlUsageIntake:
     async def drop_days_before(self, day: date) -> int:
         return await drop_days_before(self._connection, day)
 
-    async def add_events(self, events: Sequence[StoredEvent], file_id: str | None, received_at: datetime) -> set[int]:
-        if not events:
-            return set()
-        places = {(event.started_at, event.key_hash, _account(event.account_id)): n for n, event in enumerate(events)}
-        file_number = None if file_id is None else identity.parse(identity.FILE, file_id)
-        values = _arrays(_EVENT_COLUMNS, sorted(events, key=lambda event: event.key))
-        added = await self._connection.execute(
-            _ADD_EVENTS, values | {"received_at": received_at, "file_id": file_number}
-        )
-        return {places[row.started_at, row.key_hash, row.account_id] for row in added}
+    async def index_days_before(self, day: date) -> int:
+        return await index_days_before(self._connection, day)
 
-    async def stored_contents(self, keys: Sequence[tuple[datetime, UUID, str]]) -> Mapping[tuple[datetime, UUID], UUID]:
-        if not keys:
-            return {}
-        started = [key[0] for key in keys]
+    async def add_events(
+        self, records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
+    ) -> Mapping[int, RecordContent]:
+        """First as if all were new, which they nearly always are; only then are those looked for that were not."""
+        known: dict[int, RecordContent] = {}
+        frame = _event_frame(records, events, file_id, received_at).sort(_SORTED)
+        for _ in range(_MOST_TRIES):
+            if frame.is_empty() or await self._copied(frame.drop("record")):
+                return known
+            found = await self._stored(frame)
+            known |= found
+            frame = frame.filter(~pl.col("record").is_in(list(found)))
+        raise RuntimeError("the same usage events are being stored by others again and again")
+
+    async def _copied(self, frame: pl.DataFrame) -> bool:
+        """False, and nothing stored, when one of the keys is there already."""
+        savepoint = await self._connection.begin_nested()
+        try:
+            await copy_in(self._connection, t.usage_events.name, frame, _EVENT_TEXTS)
+        except UniqueViolation:
+            await savepoint.rollback()
+            return False
+        await savepoint.commit()
+        return True
+
+    async def _stored(self, frame: pl.DataFrame) -> dict[int, RecordContent]:
+        first = frame.filter(pl.col("part") == 0)
+        started_at = first["started_at"].to_list()
+        driver = await driver_of(self._connection)
         values = {
-            "started_at": started,
-            "key_hash": [key[1] for key in keys],
-            "account_id": [_account(key[2]) for key in keys],
-            "first": min(started),
-            "last": max(started),
+            "places": first["record"].to_list(),
+            "started_at": started_at,
+            "key_hash": first["key_hash"].to_list(),
+            "account_id": first["account_id"].to_list(),
+            "first": min(started_at),
+            "last": max(started_at),
         }
-        found = await self._connection.execute(_STORED_CONTENTS, values)
-        return {(row.started_at, row.key_hash): row.content_hash for row in found}
+        async with driver.cursor() as cursor:
+            await cursor.execute(_STORED, values)
+            return {place: RecordContent(*content) for place, *content in await cursor.fetchall()}
 
-    async def add_counts(self, deltas: Sequence[CounterDelta], at: datetime) -> None:
-        if deltas:
-            values = _arrays(_DELTA_COLUMNS, sorted(deltas, key=lambda delta: delta.key))
-            await self._connection.execute(_ADD_COUNTS, values | {"at": at})
+    async def add_pending(self, counts: Mapping[CounterKey, Counts], at: datetime) -> None:
+        if counts:
+            batch_id = (await self._connection.execute(t.usage_batches.next_value())).scalar_one()
+            keys = sorted(counts)
+            frame = frame_of(
+                _key_columns(keys)
+                | {"batch_id": Constant(batch_id), "place": range(len(keys)), "counted_at": Constant(at)}
+                | _count_columns([counts[key] for key in keys])
+            )
+            await copy_in(self._connection, t.usage_pending.name, frame, _COUNTED_TEXTS)
 
-    async def add_late(self, deltas: Sequence[CounterDelta], at: datetime) -> None:
-        if deltas:
-            values = _arrays(_LATE_COLUMNS, sorted(deltas, key=lambda delta: delta.key))
-            await self._connection.execute(_ADD_LATE, values | {"at": at})
+    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime) -> None:
+        if late:
+            keys = sorted(late)
+            own = [late[key] for key in keys]
+            spans: dict[str, Sequence[Any] | Constant] = {
+                "first_started_at": [each.first_started_at for each in own],
+                "last_started_at": [each.last_started_at for each in own],
+                "received_at": Constant(at),
+            }
+            frame = frame_of(_key_columns(keys) | _count_columns(own) | spans)
+            await copy_in(self._connection, t.usage_late.name, frame, _COUNTED_TEXTS)
 
-    async def counters_in(self, cycles: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Sequence[CounterRow]]:
-        counters = t.usage_counters.c
-        query = (
-            select(t.usage_counters)
-            .where(_among(counters.account_id, sorted({account_id for account_id, _ in cycles}), _ACCOUNT_IDS))
-            .where(_among(counters.cycle_number, sorted({number for _, number in cycles}), ARRAY(Integer)))
-            .order_by(*t.usage_counters.primary_key.columns)
+
+def _event_frame(
+    records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
+) -> pl.DataFrame:
+    """The rows of ``usage_events``, and the index of the record each belongs to."""
+    at, part = events.record, events.part
+    quantity = pick(records.quantity, at)
+    if any(part):
+        # The raw quantity stands on the first part alone, so that it is never summed twice.
+        quantity = [0 if later else each for later, each in zip(part, quantity, strict=True)]
+    return frame_of(
+        {
+            "record": at,
+            "started_at": pick(records.started_at, at),
+            "key_hash": pick(records.key_hash, at),
+            "account_id": events.account_id,
+            "part": part,
+            "service_id": events.service_id,
+            "cycle_number": events.cycle_number,
+            "late": events.late,
+            "source": pick(records.source, at),
+            "record_id": pick(records.record_id, at),
+            "identifier": pick(records.identifier, at),
+            "meter": pick(records.meter, at),
+            "quantity": quantity,
+            "destination": pick(records.destination, at),
+            "visited": pick(records.visited, at),
+            "traffic_class": pick(records.traffic_class, at),
+            "amount": _decimals(pick(records.amount, at)),
+            "attributes": pick(records.attributes, at),
+            "plan_code": events.plan_code,
+            "plan_version": events.plan_version,
+            "price_code": events.price_code,
+            "band": events.band,
+            "events": events.events,
+            "billable_quantity": events.billable_quantity,
+            "counted_amount": _decimals(events.counted_amount),
+            "received_at": Constant(received_at),
+            "file_id": Constant(None if file_id is None else identity.parse(identity.FILE, file_id)),
+        }
+    )
+
+
+def _key_columns(keys: Sequence[CounterKey]) -> dict[str, Sequence[Any] | Constant]:
+    names = ("account_id", "cycle_number", "service_id", "plan_code", "plan_version", "price_code", "band")
+    return dict(zip(names, map(list, zip(*keys, strict=True)), strict=True))
+
+
+def _count_columns(counts: Sequence[Counts | LateCounts]) -> dict[str, Sequence[Any] | Constant]:
+    return {
+        "events": [each.events for each in counts],
+        "quantity": [each.quantity for each in counts],
+        "amount": _decimals([each.amount for each in counts]),
+    }
+
+
+def _decimals(amounts: Sequence[Decimal | None]) -> Sequence[Any] | Constant:
+    """Exact amounts as text; most columns hold none, or only zeroes."""
+    if not any(amounts):
+        return (
+            Constant(None if amounts and amounts[0] is None else "0") if len(set(amounts)) == 1 else _written(amounts)
         )
-        rows = (await self._connection.execute(query)).all()
-        grouped = groupby(rows, key=lambda row: (row.account_id, row.cycle_number))
-        return {key: [as_record(CounterRow, row) for row in group] for key, group in grouped}
+    return _written(amounts)
 
-    async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
-        services = a.services
-        query = (
-            select(services)
-            .where(_among(services.c.account_id, account_ids, _ACCOUNT_IDS))
-            .order_by(*services.primary_key.columns)
-        )
-        return await fetch_all(self._connection, ServicePlan, query)
 
-    async def add_crossings(self, crossings: Sequence[Crossing]) -> Sequence[Crossing]:
-        if not crossings:
-            return []
-        # Told before is the usual case: it costs no identity and no write.
-        rows = await self._connection.execute(_ADD_CROSSINGS, _arrays(_CROSSING_COLUMNS, crossings))
-        added = {tuple(row) for row in rows}
-        return [each for each in crossings if (_account(each.account_id), *_rest_of_key(each)) in added]
+def _written(amounts: Sequence[Decimal | None]) -> list[str | None]:
+    return [None if amount is None else f"{amount:f}" for amount in amounts]
 
-    async def pending_thresholds(self, account_ids: Sequence[str] = (), limit: int = 500) -> Sequence[PendingThreshold]:
-        outbox = t.usage_outbox
-        query = (
-            select(outbox, a.accounts.c.brand, a.accounts.c.number)
-            .join(a.accounts, a.accounts.c.account_id == outbox.c.account_id)
-            .where(outbox.c.sent_at.is_(None))
-            .order_by(outbox.c.outbox_id)
-            .limit(limit)
-        )
-        if account_ids:
-            query = query.where(_among(outbox.c.account_id, account_ids, _ACCOUNT_IDS))
-        return await fetch_all(self._connection, PendingThreshold, query)
 
-    async def mark_sent(self, account_id: str, outbox_id: str, at: datetime) -> None:
-        outbox = t.usage_outbox.c
-        await self._connection.execute(
-            update(t.usage_outbox)
-            .where(outbox.account_id == account_id, outbox.outbox_id == outbox_id, outbox.sent_at.is_(None))
-            .values(sent_at=at)
-        )
+ACCOUNT_IDS = ARRAY(PrefixedId(identity.ACCOUNT))
+
+
+def among(column: ColumnElement[Any], values: Sequence[Any], kind: ARRAY[Any]) -> ColumnElement[bool]:
+    """One array parameter instead of a list of them: the statement's text does not depend on the batch."""
+    return column == any_(literal(list(values), kind))
+
+
+TEXTS = ARRAY(Text)

@@ -9,6 +9,11 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _KEY = "account_id, cycle_number, service_id, plan_code, plan_version, price_code, band"
+# What is pending is counted for everybody who reads.
+_COUNTED = (
+    f"(SELECT {_KEY}, events, quantity, amount FROM usage_counters "
+    f"UNION ALL SELECT {_KEY}, events, quantity, amount FROM usage_pending) AS counts"
+)
 
 
 def _disagreement(stored: str, late: str) -> str:
@@ -39,9 +44,9 @@ def _disagreement(stored: str, late: str) -> str:
 async def counters_disagree(connection: AsyncConnection) -> list[str]:
     """Every counter that raw events do not explain, one sentence each; empty when all is well."""
     found: list[str] = []
-    for table, late in (("usage_counters", "NOT late"), ("usage_late", "late")):
+    for table, late in ((_COUNTED, "NOT late"), ("usage_late", "late")):
         rows = await connection.execute(text(_disagreement(table, late)))
-        found.extend(f"{table}: {_sentence(row)}" for row in rows)
+        found.extend(f"{'usage_late' if late == 'late' else 'usage_counters'}: {_sentence(row)}" for row in rows)
     return found
 
 

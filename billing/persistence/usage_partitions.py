@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _PARTITIONS_LOCK = 7_290_001
 _KNOWN = text("SELECT relid::regclass::text AS name FROM pg_partition_tree('usage_events') WHERE isleaf")
 
+_INDEXED = text("SELECT tablename FROM pg_indexes WHERE indexname LIKE 'usage_events_%_by_service'")
+
 
 def partition_name(day: date) -> str:
     """The table that holds a day's events."""
@@ -28,6 +30,20 @@ async def create_days(connection: AsyncConnection, days: Sequence[date]) -> None
             await connection.execute(text(f"CREATE TABLE {name} (LIKE usage_events INCLUDING ALL)"))
             bounds = f"FROM ('{day} 00:00+00') TO ('{day + timedelta(days=1)} 00:00+00')"
             await connection.execute(text(f"ALTER TABLE usage_events ATTACH PARTITION {name} FOR VALUES {bounds}"))
+
+
+async def index_days_before(connection: AsyncConnection, day: date) -> int:
+    """Give whole days before ``day`` their index by account and service, which nobody needs while events pour in.
+
+    Answers how many days had none.
+    """
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+    indexed = {row.tablename for row in await connection.execute(_INDEXED)}
+    newest = partition_name(day)
+    names = [row.name for row in await connection.execute(_KNOWN) if row.name < newest and row.name not in indexed]
+    for name in names:
+        await connection.execute(text(f"CREATE INDEX {name}_by_service ON {name} (account_id, service_id, started_at)"))
+    return len(names)
 
 
 async def drop_days_before(connection: AsyncConnection, day: date) -> int:

@@ -9,7 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.persistence.statements import fetch_all
+from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
+from billing.persistence.usage_counted import Condition, counted
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 
 
@@ -20,13 +22,7 @@ class SqlUsageReading:
         self._connection = connection
 
     async def counters_of(self, account_id: str, cycle_number: int) -> Sequence[CounterRow]:
-        counters = t.usage_counters.c
-        query = (
-            select(t.usage_counters)
-            .where(counters.account_id == account_id, counters.cycle_number == cycle_number)
-            .order_by(*t.usage_counters.primary_key.columns)
-        )
-        return await fetch_all(self._connection, CounterRow, query)
+        return await fetch_all(self._connection, CounterRow, counted(_of_cycle(account_id, cycle_number)))
 
     async def unbilled_late_usage(self, account_id: str) -> Sequence[LateUsageRow]:
         late = t.usage_late.c
@@ -59,20 +55,27 @@ class SqlUsageReading:
     async def event_details(
         self, account_id: str, cycle_number: int, service_id: str, limit: int = 10_000
     ) -> Sequence[EventDetail]:
-        events = t.usage_events.c
+        events, cycles = t.usage_events.c, a.cycles.c
+        # The bounds keep the reading to the days of the cycle.
+        period = select(cycles.opens_at, cycles.closes_at).where(
+            cycles.account_id == account_id, cycles.cycle_number == cycle_number
+        )
+        opens_at, closes_at = (period.with_only_columns(column).scalar_subquery() for column in period.selected_columns)
         query = (
             select(t.usage_events)
             .where(events.account_id == account_id, events.service_id == service_id)
             .where(events.cycle_number == cycle_number)
-            .order_by(events.started_at, events.key_hash)
+            .where(events.started_at >= opens_at, events.started_at < closes_at)
+            .order_by(events.started_at, events.key_hash, events.part)
             .limit(limit)
         )
         return await fetch_all(self._connection, EventDetail, query)
 
     async def last_counted_at(self, account_id: str, cycle_number: int) -> datetime | None:
-        counters = t.usage_counters.c
-        query = select(func.max(counters.counted_at)).where(
-            counters.account_id == account_id, counters.cycle_number == cycle_number
-        )
-        found: datetime | None = (await self._connection.execute(query)).scalar_one()
+        rows = counted(_of_cycle(account_id, cycle_number)).order_by(None).subquery("counted")
+        found: datetime | None = (await self._connection.execute(select(func.max(rows.c.counted_at)))).scalar_one()
         return found
+
+
+def _of_cycle(account_id: str, cycle_number: int) -> Condition:
+    return lambda columns: [columns.account_id == account_id, columns.cycle_number == cycle_number]

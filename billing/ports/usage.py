@@ -6,13 +6,14 @@ Counted usage is in usage_records, what a batch writes in usage_intake; every in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
-from billing.ports.usage_intake import UsageIntakeStore
+from billing.ports.usage_columns import RecordColumns
+from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 
@@ -102,6 +103,26 @@ class DecodedLine:
     part: SessionPart | None = None
 
 
+@dataclass(slots=True)
+class DecodedChunk:
+    """Some lines of a file, each by its place: ``plain`` ones checked and in columns already, ``unusual`` ones as they
+    were decoded. ``raw`` is every line's text, ``line_numbers`` their numbers."""
+
+    size: int
+    raw: Sequence[str]
+    line_numbers: Sequence[int]
+    plain: RecordColumns = field(default_factory=RecordColumns)
+    unusual: Mapping[int, DecodedLine] = field(default_factory=dict)
+
+    def after(self, line_number: int) -> DecodedChunk:
+        """The lines after this number."""
+        left_out = sum(number <= line_number for number in self.line_numbers)
+        plain = self.plain.at([index for index, place in enumerate(self.plain.places) if place >= left_out])
+        plain.places = [place - left_out for place in plain.places]
+        unusual = {place - left_out: line for place, line in self.unusual.items() if place >= left_out}
+        return DecodedChunk(self.size - left_out, self.raw[left_out:], self.line_numbers[left_out:], plain, unusual)
+
+
 class UsageFormat(Protocol):
     """A declared source profile that reads files line by line, in bounded memory. Never raises for a damaged line."""
 
@@ -139,6 +160,15 @@ class UsageFormat(Protocol):
 
     def describe_open(self, parts: Sequence[SessionPart]) -> OpenSession:
         """What is known of a session that is not complete, and what it lacks."""
+        ...
+
+
+@runtime_checkable
+class ChunkedFormat(Protocol):
+    """A format that reads many lines at once, several times faster; what is not plain it leaves to ``decode``'s way."""
+
+    def decode_chunks(self, path: Path, after_line: int, size: int) -> Iterator[DecodedChunk]:
+        """The lines after ``after_line`` by about ``size``, as ``decode`` would read each of them."""
         ...
 
 
@@ -207,12 +237,14 @@ class UsageKeeping(Protocol):
     async def change_issue(self, issue_id: str, values: Mapping[str, Any]) -> None: ...
 
 
-class UsageRepository(UsageReading, UsageIntakeStore, UsageKeeping, Protocol):
+class UsageRepository(UsageReading, UsageIntakeStore, UsageCountingStore, UsageKeeping, Protocol):
     """Usage events, counters, the file registry and what could not be taken."""
 
 
 __all__ = [
+    "ChunkedFormat",
     "CounterRow",
+    "DecodedChunk",
     "DecodedLine",
     "EventDetail",
     "IssueFilter",

@@ -1,4 +1,4 @@
-"""What one batch of usage events reads and writes, in one transaction."""
+"""What one batch of usage events reads and writes, in one transaction, and how counts reach their counters."""
 
 from __future__ import annotations
 
@@ -7,101 +7,34 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
-from uuid import UUID
 
+from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns
 from billing.ports.usage_records import CounterRow
 
 
 @dataclass(frozen=True, slots=True)
-class NumberOwner:
-    """Who owned an identifier in [active_from, active_to), and the plan version of that service."""
+class RecordContent:
+    """What tells a repeat from a conflict: everything of a record but its source, record_id and start."""
 
     identifier: str
-    active_from: datetime
-    active_to: datetime | None
-    account_id: str
-    service_id: str
-    plan_code: str
-    plan_version: int
+    meter: str
+    quantity: int
+    destination: str
+    visited: str
+    traffic_class: str
+    amount: Decimal | None
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CycleSpan:
-    """A cycle's period and whether usage may still join it (``status`` open)."""
+    """A cycle's period and its ``status``."""
 
     account_id: str
     cycle_number: int
     opens_at: datetime
     closes_at: datetime
     status: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A guided event as it is stored. Unique by (started_at, key_hash, account_id).
-
-    ``key_hash`` is 128 bit of (source, record_id); ``content_hash`` tells a repeat from a conflict.
-    ``events`` is what it adds to the counter's number of events (0 for an unanswered call).
-    """
-
-    started_at: datetime
-    key_hash: UUID
-    account_id: str
-    service_id: str
-    cycle_number: int
-    late: bool
-    source: str
-    record_id: str
-    identifier: str
-    meter: str
-    quantity: int
-    destination: str
-    amount: Decimal | None
-    attributes: Mapping[str, Any]
-    content_hash: UUID
-    plan_code: str
-    plan_version: int
-    price_code: str
-    band: str
-    events: int
-    billable_quantity: int
-    counted_amount: Decimal
-
-    @property
-    def key(self) -> tuple[datetime, UUID, str]:
-        """What makes it unique."""
-        return self.started_at, self.key_hash, self.account_id
-
-
-@dataclass(frozen=True, slots=True)
-class CounterDelta:
-    """What a batch adds to one counter; ``first_started_at`` and ``last_started_at`` span its events."""
-
-    account_id: str
-    cycle_number: int
-    service_id: str
-    plan_code: str
-    plan_version: int
-    price_code: str
-    band: str
-    events: int
-    quantity: int
-    amount: Decimal
-    first_started_at: datetime
-    last_started_at: datetime
-
-    @property
-    def key(self) -> tuple[str, int, str, str, int, str, str]:
-        """The counter it belongs to, in the order in which counters are locked."""
-        return (
-            self.account_id,
-            self.cycle_number,
-            self.service_id,
-            self.plan_code,
-            self.plan_version,
-            self.price_code,
-            self.band,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +85,16 @@ class PendingThreshold:
 class UsageIntakeStore(Protocol):
     """What one batch of events reads and writes, in one transaction."""
 
-    async def owners(self, identifiers: Sequence[str]) -> Sequence[NumberOwner]: ...
-    async def lock_cycles(self, account_ids: Sequence[str], first: datetime, last: datetime) -> Sequence[CycleSpan]:
-        """The cycles touching [first, last], locked in order: one writer per cycle, and none while it is issued."""
+    async def begin_intake(self) -> None:
+        """Make this transaction one that ``wait_for_intake`` waits for. Comes before anything is read."""
+        ...
+
+    async def wait_for_intake(self) -> None:
+        """Wait until every intake that was under way when this was called has ended."""
+        ...
+
+    async def owned_cycles(self, identifiers: Sequence[str], first: datetime, last: datetime) -> Sequence[OwnedCycle]:
+        """Who owned these numbers (directory spelling) between two instants, with the cycles that touch them."""
         ...
 
     async def ensure_days(self, days: Sequence[date]) -> None:
@@ -165,20 +105,24 @@ class UsageIntakeStore(Protocol):
         """Drop the partitions of whole UTC days before ``day``; answers how many. Counters stay."""
         ...
 
-    async def add_events(self, events: Sequence[StoredEvent], file_id: str | None, received_at: datetime) -> set[int]:
-        """Store what is new; answers the places of the stored ones. Keys must differ within the call."""
+    async def index_days_before(self, day: date) -> int:
+        """Give whole days before ``day`` their index by service; answers how many had none."""
         ...
 
-    async def stored_contents(self, keys: Sequence[tuple[datetime, UUID, str]]) -> Mapping[tuple[datetime, UUID], UUID]:
-        """The content hash of stored events by (started_at, key_hash)."""
+    async def add_events(
+        self, records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
+    ) -> Mapping[int, RecordContent]:
+        """Store what is new; answers what is stored already under the keys of the others, by index of the record.
+
+        Keys must differ within the call.
+        """
         ...
 
-    async def add_counts(self, deltas: Sequence[CounterDelta], at: datetime) -> None: ...
-    async def add_late(self, deltas: Sequence[CounterDelta], at: datetime) -> None: ...
-    async def counters_in(self, cycles: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Sequence[CounterRow]]:
-        """Counters by (account_id, cycle_number)."""
+    async def add_pending(self, counts: Mapping[CounterKey, Counts], at: datetime) -> None:
+        """Append what is to be counted; every reader of counters sees it at once."""
         ...
 
+    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime) -> None: ...
     async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
         """All services of these accounts: an allowance may be shared by a service that was not used."""
         ...
@@ -192,3 +136,29 @@ class UsageIntakeStore(Protocol):
         ...
 
     async def mark_sent(self, account_id: str, outbox_id: str, at: datetime) -> None: ...
+
+
+class UsageCountingStore(Protocol):
+    """How what was appended is added to its counters."""
+
+    async def fold_pending(
+        self, account_ids: Sequence[str] | None, limit: int
+    ) -> tuple[int, Sequence[tuple[str, int]]]:
+        """Add pending counts to their counters, of some accounts or (None) of all, ``limit`` rows at most.
+
+        Answers how many rows were added, and the (account_id, cycle_number) whose thresholds have to be looked at.
+        """
+        ...
+
+    async def lock_cycles(self, keys: Sequence[tuple[str, int]]) -> Sequence[CycleSpan]:
+        """These cycles, locked in order: thresholds of a cycle are looked at by one transaction at a time."""
+        ...
+
+    async def counters_in(self, cycles: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Sequence[CounterRow]]:
+        """Counters with what is pending, by (account_id, cycle_number)."""
+        ...
+
+    async def watch(self, quantities: Mapping[tuple[str, int], Mapping[tuple[str, str, int, str, str], int]]) -> None:
+        """Set from which quantity a counter's thresholds are looked at, by cycle and by (service_id, plan_code,
+        plan_version, price_code, band)."""
+        ...

@@ -57,6 +57,7 @@ class InvoiceIssuing(InvoicingUseCases):
 
         Raises UnableToIssueInvoice before the cycle has closed or while an earlier one is unbilled.
         """
+        await self._fence(request)
         async with self._make_work() as work:
             account = await work.accounts.lock(request.account_id)
             cycle = await work.accounts.lock_cycle(request.account_id, request.cycle_number)
@@ -67,6 +68,18 @@ class InvoiceIssuing(InvoicingUseCases):
             invoice = await _issue(work, self._shelf, billing)
             await work.commit()  # before reading the answer: the number series is locked until here
             return await _answer(work, account, invoice)
+
+    async def _fence(self, request: IssueInvoiceRequest) -> None:
+        """From here on usage of the cycle is late, and what was being taken in before has been counted."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            cycle = await work.accounts.lock_cycle(request.account_id, request.cycle_number)
+            if cycle.status != cycles.OPEN or now < cycle.closes_at:
+                return
+            await work.accounts.change_cycle(cycle.account_id, cycle.cycle_number, {"fenced_at": now})
+            await work.commit()
+        async with self._make_work() as work:
+            await work.usage.wait_for_intake()
 
     async def _prepare(
         self, work: UnitOfWork, account: Account, cycle: Cycle, request: IssueInvoiceRequest

@@ -17,14 +17,17 @@ from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
 from billing.services.usage_balance import AccountBalance, UsageBalance
+from billing.services.usage_batch import Entry, read_batch
+from billing.services.usage_counting import UsageCounting
 from billing.services.usage_files import UsageFiles
-from billing.services.usage_intake import Entry, RecordResult, UsageIntake, read_batch
+from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_records import RETENTION
 from billing.services.usage_thresholds import ThresholdDispatch
 
 MOST_RECORDS = 10_000
+DAY_IS_OVER_AFTER = timedelta(days=1)
 
 
 class UsageService:
@@ -45,8 +48,9 @@ class UsageService:
         self._clock = clock
         self._intake = UsageIntake(make_work)
         self.thresholds = ThresholdDispatch(make_work, clock, process)
-        self.files = UsageFiles(make_work, clock, self._intake, self.thresholds, formats, spool)
-        self.mending = UsageMending(make_work, clock, self._intake, self.thresholds, self.files)
+        self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
+        self.files = UsageFiles(make_work, clock, self._intake, self.counting, self.thresholds, formats, spool)
+        self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.thresholds, self.files)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:
@@ -62,11 +66,12 @@ class UsageService:
         await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             taken = await self._intake.store(work, batch, now)
-            await work.usage.add_issues(issues_of(batch, taken.results, now))
+            await work.usage.add_issues(issues_of(taken, now))
+            crossed = await self.counting.count_few(work, taken.accounts, now)
             await work.commit()
-        if taken.crossed_accounts:
-            await self.thresholds.send_pending(taken.crossed_accounts)
-        return taken.results
+        if crossed:
+            await self.thresholds.send_pending(crossed)
+        return taken.results()
 
     async def balance(self, account_id: str) -> AccountBalance:
         """The live balance of an account, exact at the last acknowledgement."""
@@ -107,7 +112,13 @@ class UsageService:
         return dropped
 
     async def forget_older_than(self, keep_days: int) -> int:
-        """Drop the raw events of whole days more than ``keep_days`` ago, for upkeep; 0 keeps them for ever."""
+        """Drop the raw events of whole days more than ``keep_days`` ago, for upkeep; 0 keeps them for ever.
+
+        Days that are over get their index by service here.
+        """
+        async with self._make_work() as work:
+            await work.usage.index_days_before((self._clock.now() - DAY_IS_OVER_AFTER).date())
+            await work.commit()
         if not keep_days:
             return 0
         return await self.forget_events_before((self._clock.now() - timedelta(days=keep_days)).date())

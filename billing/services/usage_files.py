@@ -17,8 +17,10 @@ from billing.domain.errors import InvalidValue
 from billing.messages.usage import ImportReport
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.usage import DecodedLine, UsageFile, UsageFormat
-from billing.services.usage_intake import Entry, Taken, UsageIntake, read_batch
+from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFile, UsageFormat
+from billing.services.usage_batch import read_chunk
+from billing.services.usage_counting import UsageCounting
+from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_thresholds import ThresholdDispatch
 
@@ -50,18 +52,20 @@ class UsageFiles:
         make_work: UnitOfWorkFactory,
         clock: BusinessClock,
         intake: UsageIntake,
+        counting: UsageCounting,
         thresholds: ThresholdDispatch,
         formats: Mapping[str, UsageFormat],
         spool: Path,
-        batch_size: int = 1000,
+        batch_size: int = 10_000,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._intake = intake
+        self._counting = counting
         self._thresholds = thresholds
         self._formats = formats
         self._spool = spool
-        self._batch_size = batch_size
+        self.batch_size = batch_size
 
     @property
     def profiles(self) -> Sequence[str]:
@@ -105,34 +109,38 @@ class UsageFiles:
         file = await self.get(file_id)
         if file.status == "done":
             return report_of(file)
-        lines = self._format(file.profile).decode(self._spool / file.stored_as, file.lines_done)
-        while decoded := await asyncio.to_thread(_next_lines, lines, self._batch_size):
-            file = await self._import_batch(file, decoded)
+        decoder = self._format(file.profile)
+        chunks = chunks_of(decoder, self._spool / file.stored_as, file.lines_done, self.batch_size)
+        while chunk := await asyncio.to_thread(next, chunks, None):
+            file = await self._import_batch(file, chunk)
             if on_progress:
                 on_progress(report_of(file))
+        await self._counting.count_all()
         return await self._finish(file_id)
 
-    async def _import_batch(self, file: UsageFile, decoded: Sequence[DecodedLine]) -> UsageFile:
+    async def _import_batch(self, file: UsageFile, chunk: DecodedChunk) -> UsageFile:
         now = self._clock.now()
-        entries = [Entry(line.event, line.raw, line.line_number, line.field, line.reason) for line in decoded]
-        await self._intake.prepare(read_batch(entries, now), now)
+        batch = read_chunk(chunk, now)
+        await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             locked = await work.usage.lock_file(file.file_id)
-            # Another importer of the same file may have been here: its committed lines are not taken again.
-            batch = read_batch([entry for entry in entries if (entry.line_number or 0) > locked.lines_done], now)
+            if locked.lines_done >= chunk.line_numbers[-1]:
+                return locked  # another importer of the same file was here
+            if locked.lines_done >= chunk.line_numbers[0]:
+                batch = read_chunk(chunk.after(locked.lines_done), now)
             taken = await self._intake.store(work, batch, now, file.file_id)
-            await work.usage.add_issues(issues_of(batch, taken.results, now, file.file_id))
-            lines_done = max(locked.lines_done, decoded[-1].line_number)
-            await self._note(work, locked, taken, lines_done)
+            await work.usage.add_issues(issues_of(taken, now, file.file_id))
+            crossed = await self._counting.count_few(work, taken.accounts, now)
+            await self._note(work, locked, taken, chunk.line_numbers[-1])
             file = await work.usage.file(file.file_id)
             await work.commit()
-        if taken.crossed_accounts:
-            await self._thresholds.send_pending(taken.crossed_accounts)
+        if crossed:
+            await self._thresholds.send_pending(crossed)
         return file
 
     async def _note(self, work: UnitOfWork, file: UsageFile, taken: Taken, lines_done: int) -> None:
-        counts = Counter(COUNT_OF[result.outcome.value] for result in taken.results)
-        counts["read"] = len(taken.results)
+        counts = Counter(COUNT_OF[outcome.value] for outcome in taken.outcomes)
+        counts["read"] = len(taken.outcomes)
         values = {name: getattr(file, name) + added for name, added in counts.items()}
         await work.usage.change_file(file.file_id, values | {"status": "importing", "lines_done": lines_done})
 
@@ -191,8 +199,19 @@ async def _write(passing: Path, chunks: AsyncIterator[bytes], spool: Path) -> _S
     return _Spooled(spool / digest.hexdigest(), digest.hexdigest(), size_bytes)
 
 
-def _next_lines(lines: Iterator[DecodedLine], count: int) -> list[DecodedLine]:
-    return list(islice(lines, count))
+def chunks_of(decoder: UsageFormat, path: Path, after_line: int, size: int) -> Iterator[DecodedChunk]:
+    """A file by about ``size`` lines, many lines at once where the format can."""
+    if isinstance(decoder, ChunkedFormat):
+        yield from decoder.decode_chunks(path, after_line, size)
+        return
+    lines = decoder.decode(path, after_line)
+    while some := list(islice(lines, size)):
+        yield DecodedChunk(
+            size=len(some),
+            raw=[line.raw for line in some],
+            line_numbers=[line.line_number for line in some],
+            unusual=dict(enumerate(some)),
+        )
 
 
 def report_of(file: UsageFile) -> ImportReport:

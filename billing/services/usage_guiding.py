@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from billing.domain.rating import NoPrice, PlanDefinition, guide
-from billing.ports.usage_intake import CounterDelta, CycleSpan, NumberOwner, StoredEvent
-from billing.services.usage_records import UsageRecord
+from billing.domain import identity
+from billing.domain.rating import Guided, NoPrice, PlanDefinition, UsageEvent, guide
+from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns
 
 PlanKey = tuple[str, int]
-OPEN, ISSUED = "open", "issued"
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,122 +24,124 @@ class Waiting:
     reason: str
 
 
-def spellings(identifier: str) -> tuple[str, ...]:
-    """A number with and without its leading +, as sources and operators write it; any other identifier as it is."""
-    if identifier.removeprefix("+").isdigit():
-        digits = identifier.removeprefix("+")
-        return f"+{digits}", digits
-    return (identifier,)
+@dataclass(slots=True)
+class GuidedBatch:
+    """The guided events, and by index of the record what has to wait."""
 
-
-class Directory:
-    """Owners of numbers at an instant, with and without a leading +."""
-
-    def __init__(self, owners: Iterable[NumberOwner]) -> None:
-        self._owners: dict[str, list[NumberOwner]] = {}
-        for owner in owners:
-            self._owners.setdefault(spellings(owner.identifier)[0], []).append(owner)
-
-    def owner_of(self, identifier: str, at: datetime) -> NumberOwner | None:
-        """Who owned it when the usage started."""
-        for owner in self._owners.get(spellings(identifier)[0], ()):
-            if owner.active_from <= at and (owner.active_to is None or at < owner.active_to):
-                return owner
-        return None
+    events: EventColumns = field(default_factory=EventColumns)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
 
 
 class Guiding:
     """Everything a batch needs to be guided."""
 
     def __init__(
-        self, directory: Directory, cycles: Sequence[CycleSpan], plans: Mapping[PlanKey, PlanDefinition]
+        self, owned: Iterable[OwnedCycle | tuple[object, ...]], plans: Mapping[PlanKey, PlanDefinition]
     ) -> None:
-        self._directory = directory
         self._plans = plans
-        self._cycles: dict[str, list[CycleSpan]] = {}
-        for cycle in cycles:
-            self._cycles.setdefault(cycle.account_id, []).append(cycle)
+        self._owned: dict[str, list[OwnedCycle]] = {}
+        for each in owned:
+            row = OwnedCycle._make(each)
+            self._owned.setdefault(row.identifier, []).append(row)
 
-    def guide(self, record: UsageRecord) -> StoredEvent | Waiting:
-        """The event with account, service, cycle, price and counted quantity; or why it has to wait."""
-        owner = self._directory.owner_of(record.identifier, record.started_at)
-        if owner is None:
-            reason = f"No service had this number at {record.started_at:%Y-%m-%dT%H:%M:%SZ}."
-            return Waiting("identifier", record.identifier, reason)
-        cycle = self._cycle_of(owner.account_id, record.started_at)
-        if cycle is None:
-            reason = f"Account {owner.account_id} has no cycle that contains this start."
-            return Waiting("started_at", record.started_at.isoformat(), reason)
-        parts = guide(self._plans[owner.plan_code, owner.plan_version], record.event)
-        if isinstance(parts, NoPrice):
-            return Waiting("meter", record.event.meter, parts.reason)
-        guided = parts[0]
-        return StoredEvent(
-            started_at=record.started_at,
-            key_hash=record.key_hash,
-            account_id=owner.account_id,
-            service_id=owner.service_id,
-            cycle_number=cycle.cycle_number,
-            late=cycle.status == ISSUED,
-            source=record.source,
-            record_id=record.record_id,
-            identifier=record.identifier,
-            meter=record.event.meter,
-            quantity=record.event.quantity,
-            destination=record.event.destination,
-            amount=record.event.amount,
-            attributes=record.attributes,
-            content_hash=record.content_hash,
-            plan_code=owner.plan_code,
-            plan_version=owner.plan_version,
-            price_code=guided.price_code,
-            band=guided.band,
-            events=guided.events,
-            billable_quantity=guided.billable_quantity,
-            counted_amount=guided.amount_per_event or Decimal(0),
-        )
+    def guide(self, records: RecordColumns) -> GuidedBatch:
+        """Every record with account, service, cycle, price and counted quantity; or why it has to wait."""
+        batch = GuidedBatch()
+        for index, identifier in enumerate(records.identifier):
+            owned = self._at(identifier, records.started_at[index])
+            guided = self._price(owned, records, index) if owned else None
+            if owned is None or guided is None or isinstance(guided, NoPrice):
+                batch.waiting[index] = self._waiting(records, index, guided)
+            else:
+                _append(batch.events, index, owned, guided)
+        return batch
 
-    def _cycle_of(self, account_id: str, at: datetime) -> CycleSpan | None:
-        """The cycle by the start; one that was cancelled before it began takes nothing."""
-        for cycle in self._cycles.get(account_id, ()):
-            if cycle.opens_at <= at < cycle.closes_at and cycle.status in (OPEN, ISSUED):
-                return cycle
+    def _at(self, identifier: str, at: datetime) -> OwnedCycle | None:
+        for owned in self._owned.get(identifier, ()):
+            _, active_from, active_to, _, _, _, _, _, opens_at, closes_at, _ = owned
+            if opens_at is None or closes_at is None or not opens_at <= at < closes_at:
+                continue
+            if active_from <= at and (active_to is None or at < active_to):
+                return owned
         return None
 
+    def _price(self, owned: OwnedCycle, records: RecordColumns, index: int) -> tuple[Guided, ...] | NoPrice:
+        event = UsageEvent(
+            records.meter[index],
+            records.quantity[index],
+            records.destination[index],
+            records.amount[index],
+            records.started_at[index],
+            records.visited[index],
+            records.traffic_class[index],
+        )
+        return guide(self._plans[owned.plan_code, owned.plan_version], event)
 
-def deltas(events: Iterable[StoredEvent]) -> list[CounterDelta]:
-    """What events add to their counters, one per counter."""
-    totals: dict[tuple[str, int, str, str, int, str, str], CounterDelta] = {}
-    for event in events:
-        added = _delta(event)
-        earlier = totals.get(added.key)
-        totals[added.key] = added if earlier is None else _sum(earlier, added)
-    return list(totals.values())
+    def _waiting(self, records: RecordColumns, index: int, guided: object) -> Waiting:
+        if isinstance(guided, NoPrice):
+            return Waiting("meter", records.meter[index], guided.reason)
+        identifier, at = records.identifier[index], records.started_at[index]
+        for owned in self._owned.get(identifier, ()):
+            if owned.active_from <= at and (owned.active_to is None or at < owned.active_to):
+                account_id = identity.show(identity.ACCOUNT, owned.account_id)
+                reason = f"Account {account_id} has no cycle that contains this start."
+                return Waiting("started_at", at.isoformat(), reason)
+        return Waiting("identifier", identifier, f"No service had this number at {at:%Y-%m-%dT%H:%M:%SZ}.")
 
 
-def _delta(event: StoredEvent) -> CounterDelta:
-    return CounterDelta(
-        account_id=event.account_id,
-        cycle_number=event.cycle_number,
-        service_id=event.service_id,
-        plan_code=event.plan_code,
-        plan_version=event.plan_version,
-        price_code=event.price_code,
-        band=event.band,
-        events=event.events,
-        quantity=event.billable_quantity,
-        amount=event.counted_amount,
-        first_started_at=event.started_at,
-        last_started_at=event.started_at,
+def _append(events: EventColumns, index: int, owned: OwnedCycle, guided: Sequence[Guided]) -> None:
+    for part, each in enumerate(guided):
+        events.record.append(index)
+        events.part.append(part)
+        events.account_id.append(owned.account_id)
+        events.service_id.append(owned.service_id)
+        events.cycle_number.append(owned.cycle_number or 0)
+        events.late.append(bool(owned.is_closed))
+        events.plan_code.append(owned.plan_code)
+        events.plan_version.append(owned.plan_version)
+        events.price_code.append(each.price_code)
+        events.band.append(each.band)
+        events.events.append(each.events)
+        events.billable_quantity.append(each.billable_quantity)
+        events.counted_amount.append(each.amount_per_event or _NOTHING)
+
+
+def counts_of(events: EventColumns) -> dict[CounterKey, Counts]:
+    """What the events of open cycles add to each counter."""
+    totals: dict[CounterKey, tuple[int, int, Decimal]] = {}
+    for row, late in enumerate(events.late):
+        if not late:
+            _add(totals, events, row)
+    return {key: Counts(*total) for key, total in totals.items()}
+
+
+def late_counts_of(events: EventColumns, started_at: Sequence[datetime]) -> dict[CounterKey, LateCounts]:
+    """What the events of issued cycles add, with their span; ``started_at`` is by record."""
+    totals: dict[CounterKey, tuple[int, int, Decimal]] = {}
+    spans: dict[CounterKey, tuple[datetime, datetime]] = {}
+    for row, late in enumerate(events.late):
+        if late:
+            at = started_at[events.record[row]]
+            key = _add(totals, events, row)
+            first, last = spans.get(key, (at, at))
+            spans[key] = min(first, at), max(last, at)
+    return {key: LateCounts(*total, *spans[key]) for key, total in totals.items()}
+
+
+def _add(totals: dict[CounterKey, tuple[int, int, Decimal]], events: EventColumns, row: int) -> CounterKey:
+    key = (
+        events.account_id[row],
+        events.cycle_number[row],
+        events.service_id[row],
+        events.plan_code[row],
+        events.plan_version[row],
+        events.price_code[row],
+        events.band[row],
     )
-
-
-def _sum(one: CounterDelta, other: CounterDelta) -> CounterDelta:
-    return CounterDelta(
-        *one.key,
-        events=one.events + other.events,
-        quantity=one.quantity + other.quantity,
-        amount=one.amount + other.amount,
-        first_started_at=min(one.first_started_at, other.first_started_at),
-        last_started_at=max(one.last_started_at, other.last_started_at),
+    count, quantity, amount = totals.get(key, (0, 0, _NOTHING))
+    totals[key] = (
+        count + events.events[row],
+        quantity + events.billable_quantity[row],
+        amount + events.counted_amount[row] if events.counted_amount[row] else amount,
     )
+    return key

@@ -1,24 +1,23 @@
-"""Taking a batch: guide, deduplicate, store, count and find crossed thresholds, in the caller's one transaction."""
+"""Taking a batch: guide, deduplicate, store and count, in the caller's one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
-from uuid import UUID
 
+from billing.domain import identity
+from billing.domain.numbers import directory_spelling
 from billing.ports.accounts import TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.usage_intake import CounterDelta, CycleSpan, NumberOwner, StoredEvent
-from billing.services.usage_guiding import Directory, Guiding, Waiting, deltas, spellings
+from billing.ports.usage_columns import CounterKey, EventColumns, LateCounts, RecordColumns
+from billing.ports.usage_intake import RecordContent
+from billing.services.usage_batch import ReadBatch
+from billing.services.usage_guiding import Guiding, Waiting, counts_of, late_counts_of
 from billing.services.usage_plans import PlanShelf
-from billing.services.usage_records import RETENTION, Malformed, UsageRecord, read_record
-from billing.services.usage_thresholds import write_crossings
-
-LONGEST_RAW = 4000
-EventKey = tuple[datetime, UUID, str]
+from billing.services.usage_records import RETENTION
 
 
 class Outcome(StrEnum):
@@ -33,14 +32,18 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A record as it came: ``event`` in the HTTP shape, or None with the decoder's ``field`` and ``reason``."""
+class GuidedEvent:
+    """Where a record was counted. Of a call that time bands split, the price and band of its first part."""
 
-    event: Mapping[str, Any] | None
-    raw: str = ""
-    line_number: int | None = None
-    field: str = ""
-    reason: str = ""
+    account_id: str
+    service_id: str
+    cycle_number: int
+    plan_code: str
+    plan_version: int
+    price_code: str
+    band: str
+    billable_quantity: int
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,62 +56,50 @@ class RecordResult:
     field: str = ""
     value: str = ""
     reason: str = ""
-    event: StoredEvent | None = None
+    event: GuidedEvent | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Taken:
-    """One result per entry, in order, and the accounts that crossed a threshold, to be told after the commit."""
+    """What became of a batch: ``outcomes`` and, where there is one, ``trouble`` (a result with its reason) by place.
 
-    results: Sequence[RecordResult]
-    crossed_accounts: Sequence[str] = ()
+    ``accounts`` are those whose counters moved.
+    """
 
+    batch: ReadBatch
+    events: EventColumns
+    outcomes: list[Outcome]
+    trouble: dict[int, RecordResult] = field(default_factory=dict)
+    accounts: Sequence[str] = ()
 
-@dataclass(frozen=True, slots=True)
-class ReadBatch:
-    """Entries with what was read from each."""
+    def results(self) -> list[RecordResult]:
+        """One result per record, in order."""
+        columns = self.batch.columns
+        rows = {record: row for row, record in reversed(list(enumerate(self.events.record)))}
+        index_of = {place: index for index, place in enumerate(columns.places)}
+        return [
+            self.trouble.get(place) or self._plain(place, outcome, index_of[place], rows.get(index_of[place]))
+            for place, outcome in enumerate(self.outcomes)
+        ]
 
-    entries: Sequence[Entry]
-    records: Sequence[UsageRecord | Malformed]
-
-    @property
-    def readable(self) -> list[UsageRecord]:
-        return [record for record in self.records if isinstance(record, UsageRecord)]
-
-
-def read_batch(entries: Sequence[Entry], now: datetime | None) -> ReadBatch:
-    """Check every entry on its own; one bad record never spoils the others."""
-    return ReadBatch(entries, [_read_entry(entry, now) for entry in entries])
-
-
-def _read_entry(entry: Entry, now: datetime | None) -> UsageRecord | Malformed:
-    if entry.event is None:
-        return Malformed(entry.field, "", entry.reason)
-    return read_record(entry.event, now)
+    def _plain(self, place: int, outcome: Outcome, index: int, row: int | None) -> RecordResult:
+        event = None if row is None else guided_event(self.events, row)
+        return RecordResult(place, outcome, self.batch.columns.record_id[index], event=event)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guided:
-    """What guiding found, by place in the batch, and the locked cycles."""
-
-    by_place: Mapping[int, StoredEvent | Waiting]
-    cycles: Sequence[CycleSpan] = ()
-
-    def events(self) -> dict[EventKey, tuple[int, StoredEvent]]:
-        """The first event of each key, with its place."""
-        first: dict[EventKey, tuple[int, StoredEvent]] = {}
-        for place, event in self.by_place.items():
-            if isinstance(event, StoredEvent):
-                first.setdefault(event.key, (place, event))
-        return first
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Places whose event is new, and the content stored under each key."""
-
-    places: set[int]
-    contents: Mapping[tuple[datetime, UUID], UUID]
+def guided_event(events: EventColumns, row: int) -> GuidedEvent:
+    """One row as it is answered."""
+    return GuidedEvent(
+        identity.show(identity.ACCOUNT, events.account_id[row]),
+        identity.show(identity.SERVICE, events.service_id[row]),
+        events.cycle_number[row],
+        events.plan_code[row],
+        events.plan_version[row],
+        events.price_code[row],
+        events.band[row],
+        events.billable_quantity[row],
+        events.late[row],
+    )
 
 
 class UsageIntake:
@@ -122,8 +113,9 @@ class UsageIntake:
     async def prepare(self, batch: ReadBatch, now: datetime) -> None:
         """Make the partitions a batch needs, in a transaction of their own."""
         # Days beyond the retention may have been dropped by another process since.
-        self._known_days = {day for day in self._known_days if day >= (now - RETENTION).date()}
-        days = {record.started_at.astimezone(UTC).date() for record in batch.readable} - self._known_days
+        oldest = (now - RETENTION).date()
+        self._known_days = {day for day in self._known_days if day >= oldest}
+        days = {started_at.astimezone(UTC).date() for started_at in batch.columns.started_at} - self._known_days
         if days:
             async with self._make_work() as work:
                 await work.usage.ensure_days(sorted(days))
@@ -131,90 +123,128 @@ class UsageIntake:
             self._known_days |= days
 
     async def store(self, work: UnitOfWork, batch: ReadBatch, now: datetime, file_id: str | None = None) -> Taken:
-        """Guide, deduplicate, store and count; the caller commits."""
-        guided = await self._guide(work, batch)
-        stored = await self._store_new(work, guided, now, file_id)
-        results = [
-            _result(place, record, guided.by_place.get(place), stored) for place, record in enumerate(batch.records)
-        ]
-        fresh = [result.event for result in results if result.event and result.outcome in _COUNTED]
-        return Taken(results, await self._count(work, fresh, guided.cycles, now))
+        """Guide, deduplicate, store and count; the caller commits, and folds the counts."""
+        records = batch.columns
+        await work.usage.begin_intake()
+        guiding = await self._guiding(work, records)
+        guided = guiding.guide(records)
+        repeats = _repeats_within(records, guided.events)
+        events = guided.events.without_records(repeats) if repeats else guided.events
+        known = dict(await work.usage.add_events(records, events, file_id, now))
+        fresh = events.without_records(known) if known else events
+        late = late_counts_of(fresh, records.started_at) if any(fresh.late) else {}
+        await work.usage.add_pending(counts_of(fresh), now)
+        await self._add_late(work, late, now)
+        contents = known | {place: _content(records, first) for place, first in repeats.items()}
+        return _taken(batch, guided.events, guided.waiting, contents, fresh)
 
-    async def _guide(self, work: UnitOfWork, batch: ReadBatch) -> _Guided:
-        readable = batch.readable
-        identifiers = {spelling for record in readable for spelling in spellings(record.identifier)}
-        owners = await work.usage.owners(sorted(identifiers)) if identifiers else ()
-        cycles = await self._lock_cycles(work, owners, readable) if owners else ()
-        plans = await self.shelf.get(work, {(owner.plan_code, owner.plan_version) for owner in owners})
-        guiding = Guiding(Directory(owners), cycles, plans)
-        records = enumerate(batch.records)
-        guided = {place: guiding.guide(record) for place, record in records if isinstance(record, UsageRecord)}
-        return _Guided(guided, cycles)
+    async def _guiding(self, work: UnitOfWork, records: RecordColumns) -> Guiding:
+        if not records.places:
+            return Guiding((), {})
+        wanted = sorted({directory_spelling(identifier) for identifier in records.identifier})
+        owned = await work.usage.owned_cycles(wanted, min(records.started_at), max(records.started_at))
+        plans = await self.shelf.get(work, {(each.plan_code, each.plan_version) for each in owned})
+        return Guiding(owned, plans)
 
-    async def _lock_cycles(
-        self, work: UnitOfWork, owners: Sequence[NumberOwner], records: Sequence[UsageRecord]
-    ) -> Sequence[CycleSpan]:
-        starts = [record.started_at for record in records]
-        return await work.usage.lock_cycles(sorted({owner.account_id for owner in owners}), min(starts), max(starts))
-
-    async def _store_new(self, work: UnitOfWork, guided: _Guided, now: datetime, file_id: str | None) -> _Stored:
-        """Insert each key once; what was there already is looked up to tell a repeat from a conflict."""
-        candidates = list(guided.events().values())
-        added = await work.usage.add_events([event for _, event in candidates], file_id, now)
-        known = [event.key for number, (_, event) in enumerate(candidates) if number not in added]
-        contents = dict(await work.usage.stored_contents(known))
-        for number in added:
-            event = candidates[number][1]
-            contents[event.started_at, event.key_hash] = event.content_hash
-        return _Stored({candidates[number][0] for number in added}, contents)
-
-    async def _count(
-        self, work: UnitOfWork, events: Sequence[StoredEvent], cycles: Sequence[CycleSpan], now: datetime
-    ) -> list[str]:
-        on_time = deltas(event for event in events if not event.late)
-        late = deltas(event for event in events if event.late)
-        await work.usage.add_counts(on_time, now)
-        await work.usage.add_late(late, now)
-        touched = {(delta.account_id, delta.cycle_number) for delta in on_time}
-        spans = [cycle for cycle in cycles if (cycle.account_id, cycle.cycle_number) in touched]
-        crossings = await write_crossings(work, self.shelf, spans, now)
-        for delta in late:
-            await work.timeline.add(_late_entry(delta, now))
-        return sorted({crossing.account_id for crossing in crossings})
+    async def _add_late(self, work: UnitOfWork, late: Mapping[CounterKey, LateCounts], now: datetime) -> None:
+        if late:
+            await work.usage.add_late(late, now)
+            await work.timeline.add_all([_late_entry(key, late[key], now) for key in sorted(late)])
 
 
-_COUNTED = (Outcome.ACCEPTED, Outcome.LATE)
+def _repeats_within(records: RecordColumns, events: EventColumns) -> dict[int, int]:
+    """Records whose key an earlier one of the same batch has, with the index of that one."""
+    first: dict[tuple[datetime, str, int], int] = {}
+    repeats: dict[int, int] = {}
+    for row, record in enumerate(events.record):
+        if not events.part[row]:
+            key = (records.started_at[record], records.key_hash[record], events.account_id[row])
+            earlier = first.setdefault(key, record)
+            if earlier != record:
+                repeats[record] = earlier
+    return repeats
 
 
-def _result(
-    place: int, record: UsageRecord | Malformed, guided: StoredEvent | Waiting | None, stored: _Stored
-) -> RecordResult:
-    if isinstance(record, Malformed):
-        return RecordResult(place, Outcome.REJECTED, "", record.field, record.value, record.reason)
-    if not isinstance(guided, StoredEvent):
-        waiting = guided or Waiting("", "", "")
-        return RecordResult(place, Outcome.RECYCLED, record.record_id, waiting.field, waiting.value, waiting.reason)
-    if place in stored.places:
-        outcome = Outcome.LATE if guided.late else Outcome.ACCEPTED
-        return RecordResult(place, outcome, record.record_id, event=guided)
-    if stored.contents.get((guided.started_at, guided.key_hash)) == guided.content_hash:
-        return RecordResult(place, Outcome.DUPLICATE, record.record_id, event=guided)
-    reason = f"{record.source} sent another record under this record_id and start before."
-    return RecordResult(place, Outcome.CONFLICT, record.record_id, "record_id", record.record_id, reason, guided)
+def _content(records: RecordColumns, index: int) -> RecordContent:
+    return RecordContent(
+        records.identifier[index],
+        records.meter[index],
+        records.quantity[index],
+        records.destination[index],
+        records.visited[index],
+        records.traffic_class[index],
+        records.amount[index],
+        json.loads(records.attributes[index]),
+    )
 
 
-def _late_entry(delta: CounterDelta, now: datetime) -> TimelineEntry:
+def _taken(
+    batch: ReadBatch,
+    events: EventColumns,
+    waiting: Mapping[int, Waiting],
+    known: Mapping[int, RecordContent],
+    fresh: EventColumns,
+) -> Taken:
+    outcomes = [Outcome.ACCEPTED] * batch.size
+    taken = Taken(batch, events, outcomes)
+    places = batch.columns.places
+    for row, late in enumerate(fresh.late):
+        if late:
+            outcomes[places[fresh.record[row]]] = Outcome.LATE
+    _note_trouble(taken, _malformed(batch))
+    _note_trouble(taken, _waiting(batch, waiting))
+    _note_known(taken, known)
+    taken.accounts = [identity.show(identity.ACCOUNT, each) for each in sorted(set(fresh.account_id))]
+    return taken
+
+
+def _note_trouble(taken: Taken, results: Iterable[RecordResult]) -> None:
+    for result in results:
+        taken.outcomes[result.place] = result.outcome
+        taken.trouble[result.place] = result
+
+
+def _malformed(batch: ReadBatch) -> Iterable[RecordResult]:
+    for place, each in batch.malformed.items():
+        yield RecordResult(place, Outcome.REJECTED, "", each.field, each.value, each.reason)
+
+
+def _waiting(batch: ReadBatch, waiting: Mapping[int, Waiting]) -> Iterable[RecordResult]:
+    records = batch.columns
+    for index, each in waiting.items():
+        place, record_id = records.places[index], records.record_id[index]
+        yield RecordResult(place, Outcome.RECYCLED, record_id, each.field, each.value, each.reason)
+
+
+def _note_known(taken: Taken, known: Mapping[int, RecordContent]) -> None:
+    records = taken.batch.columns
+    rows = {
+        record: row for row, record in enumerate(taken.events.record) if record in known and not taken.events.part[row]
+    }
+    for index, stored in known.items():
+        place, record_id = records.places[index], records.record_id[index]
+        if stored == _content(records, index):
+            taken.outcomes[place] = Outcome.DUPLICATE
+            continue
+        reason = f"{records.source[index]} sent another record under this record_id and start before."
+        event = guided_event(taken.events, rows[index])
+        result = RecordResult(place, Outcome.CONFLICT, record_id, "record_id", record_id, reason, event)
+        _note_trouble(taken, [result])
+
+
+def _late_entry(key: CounterKey, counts: LateCounts, now: datetime) -> TimelineEntry:
+    account_id, cycle_number, service_id, _, _, price_code, _ = key
     return TimelineEntry(
-        account_id=delta.account_id,
+        account_id=identity.show(identity.ACCOUNT, account_id),
         at=now,
         kind="usage.late",
-        summary=f"Usage of cycle {delta.cycle_number} came after its invoice; it goes on the next one",
+        summary=f"Usage of cycle {cycle_number} came after its invoice; it goes on the next one",
         reason={
             "rule": "a cycle takes usage until it is issued",
-            "cycle_number": delta.cycle_number,
-            "service_id": delta.service_id,
-            "price_code": delta.price_code,
-            "events": delta.events,
-            "quantity": delta.quantity,
+            "cycle_number": cycle_number,
+            "service_id": identity.show(identity.SERVICE, service_id),
+            "price_code": price_code,
+            "events": counts.events,
+            "quantity": counts.quantity,
         },
     )

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
 from typing import Any
 
 from billing.ports.usage import NewIssue
-from billing.services.usage_intake import LONGEST_RAW, Entry, Outcome, ReadBatch, RecordResult
-from billing.services.usage_records import Malformed, UsageRecord, hash_of, storable
+from billing.services.usage_batch import Entry
+from billing.services.usage_intake import RecordResult, Taken
+from billing.services.usage_records import UsageRecord, hash_of, storable
+
+LONGEST_RAW = 4000
 
 
-def issues_of(
-    batch: ReadBatch, results: Sequence[RecordResult], now: datetime, file_id: str | None = None
-) -> list[NewIssue]:
-    """What has to be kept of a batch: rejected, recycled and conflicting records."""
-    kept = (Outcome.REJECTED, Outcome.RECYCLED, Outcome.CONFLICT)
+def issues_of(taken: Taken, now: datetime, file_id: str | None = None) -> list[NewIssue]:
+    """What has to be kept of a batch: rejected, recycled and conflicting records, by place."""
+    batch = taken.batch
+    index_of = {place: index for index, place in enumerate(batch.columns.places)} if taken.trouble else {}
+    known = {place: batch.record(index_of[place]) for place in taken.trouble if place in index_of}
     return [
-        _issue(batch.entries[result.place], batch.records[result.place], result, now, file_id)
-        for result in results
-        if result.outcome in kept
+        _issue(batch.entry(place), known.get(place), taken.trouble[place], now, file_id)
+        for place in sorted(taken.trouble)
     ]
 
 
 def _issue(
-    entry: Entry, record: UsageRecord | Malformed, result: RecordResult, now: datetime, file_id: str | None
+    entry: Entry, known: UsageRecord | None, result: RecordResult, now: datetime, file_id: str | None
 ) -> NewIssue:
-    known = record if isinstance(record, UsageRecord) else None
     event = known.as_dict() if known else _plain(entry.event or {})
     raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
     where = (file_id or "", str(entry.line_number or ""))

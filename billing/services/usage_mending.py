@@ -12,8 +12,10 @@ from billing.domain.errors import InvalidValue, UnableTo
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import UsageIssue
+from billing.services.usage_batch import Entry, ReadBatch, read_batch
+from billing.services.usage_counting import UsageCounting
 from billing.services.usage_files import COUNT_OF, UsageFiles
-from billing.services.usage_intake import Entry, Outcome, ReadBatch, RecordResult, Taken, UsageIntake, read_batch
+from billing.services.usage_intake import Outcome, RecordResult, Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_thresholds import ThresholdDispatch
 
@@ -37,12 +39,14 @@ class UsageMending:
         make_work: UnitOfWorkFactory,
         clock: BusinessClock,
         intake: UsageIntake,
+        counting: UsageCounting,
         thresholds: ThresholdDispatch,
         files: UsageFiles,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._intake = intake
+        self._counting = counting
         self._thresholds = thresholds
         self._files = files
 
@@ -54,10 +58,8 @@ class UsageMending:
             if not page:
                 return report
             after = page[-1].issue_id
-            resolved = sum(result.outcome in _SETTLED for result in taken.results)
+            resolved = sum(outcome in _SETTLED for outcome in taken.outcomes)
             report = ReguideReport(report.tried + len(page), report.resolved + resolved)
-            if taken.crossed_accounts:
-                await self._thresholds.send_pending(taken.crossed_accounts)
 
     async def _reguide_page(self, identifier: str, after: str) -> tuple[Sequence[UsageIssue], Taken]:
         async with self._make_work() as work:
@@ -68,8 +70,11 @@ class UsageMending:
             page = await work.usage.lock_recycled(identifier, after, _PAGE)
             batch = _as_batch(page)
             taken = await self._intake.store(work, batch, now)
-            await self._settle(work, page, batch, taken.results, now, "guided again")
+            crossed = await self._counting.count_few(work, taken.accounts, now)
+            await self._settle(work, page, taken, now, "guided again")
             await work.commit()
+        if crossed:
+            await self._thresholds.send_pending(crossed)
         return page, taken
 
     async def resubmit(
@@ -93,11 +98,12 @@ class UsageMending:
                 remedy = "GET /v1/usage/issues?status=open lists those that wait."
                 raise UnableTo("This record is resolved.", field="issue_id", value=issue_id, remedy=remedy)
             taken = await self._intake.store(work, batch, now, issue.file_id)
-            await self._settle(work, [issue], batch, taken.results, now, f"sent again by {author}")
+            crossed = await self._counting.count_few(work, taken.accounts, now)
+            await self._settle(work, [issue], taken, now, f"sent again by {author}")
             await work.commit()
-        if taken.crossed_accounts:
-            await self._thresholds.send_pending(taken.crossed_accounts)
-        return taken.results[0]
+        if crossed:
+            await self._thresholds.send_pending(crossed)
+        return taken.results()[0]
 
     async def _corrected(self, issue: UsageIssue, changes: Mapping[str, Any] | None, raw: str | None) -> Entry:
         if raw is None:
@@ -112,25 +118,23 @@ class UsageMending:
         self,
         work: UnitOfWork,
         issues: Sequence[UsageIssue],
-        batch: ReadBatch,
-        results: Sequence[RecordResult],
+        taken: Taken,
         now: datetime,
         how: str,
     ) -> None:
         """Resolve what was taken, say what is wrong now with the rest, and move the counts of their files."""
-        still = {result.place: result for result in results if result.outcome not in _SETTLED}
-        kept = dict(zip(still, issues_of(batch, results, now), strict=True))
+        kept = dict(zip(sorted(taken.trouble), issues_of(taken, now), strict=True))
         moved: dict[str, Counter[str]] = {}
-        for issue, result in zip(issues, results, strict=True):
-            if issue.file_id and issue.kind != result.outcome:
+        for place, (issue, outcome) in enumerate(zip(issues, taken.outcomes, strict=True)):
+            if issue.file_id and issue.kind != outcome:
                 counts = moved.setdefault(issue.file_id, Counter())
                 counts[COUNT_OF[issue.kind]] -= 1
-                counts[COUNT_OF[result.outcome.value]] += 1
-            if result.outcome in _SETTLED:
-                resolution = f"{result.outcome.value}: {how}"
+                counts[COUNT_OF[outcome.value]] += 1
+            if outcome in _SETTLED:
+                resolution = f"{outcome.value}: {how}"
                 changes = {"status": "resolved", "resolved_at": now, "resolution": resolution}
                 await work.usage.change_issue(issue.issue_id, changes)
-            elif (again := kept[result.place]) and (again.kind, again.reason, again.raw) != _now(issue):
+            elif (again := kept[place]) and (again.kind, again.reason, again.raw) != _now(issue):
                 await work.usage.change_issue(issue.issue_id, _described(again))
         for file_id in sorted(moved):
             await self._files.move_counts(work, file_id, moved[file_id])

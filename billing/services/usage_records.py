@@ -100,6 +100,23 @@ def hash_of(*parts: str) -> UUID:
     return UUID(bytes=digest.digest())
 
 
+def key_digits(source: str, record_id: str) -> str:
+    """The 32 hexadecimal digits of a record's key: ``hash_of(source, record_id)``."""
+    from_source, from_record = source.encode(), record_id.encode()
+    digest = hashlib.blake2b(len(from_source).to_bytes(4, "big") + from_source, digest_size=16)
+    digest.update(len(from_record).to_bytes(4, "big") + from_record)
+    return digest.hexdigest()
+
+
+def outside_retention(started_at: datetime, now: datetime) -> Malformed | None:
+    """Why a start is too old or too far ahead to be taken now; None when it is neither."""
+    earliest, latest = now - RETENTION, now + AHEAD
+    if earliest <= started_at <= latest:
+        return None
+    reason = f"A start lies between {earliest:%Y-%m-%dT%H:%M:%SZ} and {latest:%Y-%m-%dT%H:%M:%SZ}."
+    return Malformed("started_at", started_at.isoformat(), reason)
+
+
 def storable(text: str, longest: int = 200) -> str:
     """A text as the database and JSON can hold it: NUL and half characters in escaped form, cut at ``longest``."""
     return text[:longest].replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
@@ -121,11 +138,8 @@ def read_record(data: Mapping[str, Any], now: datetime | None) -> UsageRecord | 
         return unusable.malformed
     except InvalidValue as refused:
         return Malformed(storable(refused.field), storable(str(refused.value)), refused.remedy)
-    if now is not None and not now - RETENTION <= record.started_at <= now + AHEAD:
-        earliest, latest = now - RETENTION, now + AHEAD
-        reason = f"A start lies between {earliest:%Y-%m-%dT%H:%M:%SZ} and {latest:%Y-%m-%dT%H:%M:%SZ}."
-        return Malformed("started_at", record.started_at.isoformat(), reason)
-    return record
+    too_far = None if now is None else outside_retention(record.started_at, now)
+    return too_far or record
 
 
 class _Unusable(Exception):

@@ -20,6 +20,7 @@ from billing.ports.usage_intake import Crossing, CycleSpan, PendingThreshold, Se
 from billing.ports.usage_records import CounterRow
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
+from billing.services.usage_watch import CounterOfCycle, watch_quantities
 
 THRESHOLD_PERCENTS = (80, 100)
 SIGNAL = "usage_threshold_crossed"
@@ -96,32 +97,32 @@ async def write_crossings(
     for service in services:
         of_account.setdefault(service.account_id, []).append(service)
     crossings: list[Crossing] = []
+    watched: dict[tuple[str, int], dict[CounterOfCycle, int]] = {}
     for cycle in touched:
-        own = of_account.get(cycle.account_id, [])
-        crossings += crossings_of(cycle, own, counters.get((cycle.account_id, cycle.cycle_number), ()), plans, at)
+        own, key = of_account.get(cycle.account_id, []), (cycle.account_id, cycle.cycle_number)
+        states = _states_of(cycle, own, counters.get(key, ()), plans)
+        crossings += [each for service_id, found in states for each in _crossings(cycle, service_id, found, at)]
+        every = [state for _, found in states for state in found]
+        watched[key] = watch_quantities(counters.get(key, ()), plans, every, THRESHOLD_PERCENTS)
+    await work.usage.watch(watched)
     new = await work.usage.add_crossings(crossings)
     for crossing in new:
         await work.timeline.add(_entry(crossing))
     return new
 
 
-def crossings_of(
+def _states_of(
     cycle: CycleSpan,
     services: Sequence[ServicePlan],
     rows: Sequence[CounterRow],
     plans: Mapping[PlanKey, PlanDefinition],
-    at: datetime,
-) -> list[Crossing]:
-    """Every threshold an account's counters have reached in a cycle; an account without allowances costs nothing."""
+) -> list[tuple[str, Sequence[AllowanceState]]]:
+    """Every service's allowances in a cycle; an account without allowances costs nothing."""
     counted = _counted(cycle, services, rows, plans)
     if not any(plan.allowances for plan, _ in counted.values()):
         return []
     states = allowance_states(list(counted.values()))
-    return [
-        crossing
-        for (service_id, _, _), own in zip(counted, states, strict=True)
-        for crossing in _crossings(cycle, service_id, own, at)
-    ]
+    return [(service_id, own) for (service_id, _, _), own in zip(counted, states, strict=True)]
 
 
 def _crossings(cycle: CycleSpan, service_id: str, states: Iterable[AllowanceState], at: datetime) -> list[Crossing]:

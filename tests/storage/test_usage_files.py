@@ -89,6 +89,7 @@ async def test_the_same_file_again_has_no_effect(world: UsageWorld, tmp_path: Pa
 async def test_an_import_that_dies_resumes_after_its_last_committed_batch(world: UsageWorld, tmp_path: Path) -> None:
     lines = [f"r-{number},{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567" for number in range(2500)]
     file, _ = await world.register(a_csv(tmp_path, *lines), "csv")
+    world.service.files.batch_size = 1000
     seen: list[int] = []
 
     def dies_in_the_second_batch(report: ImportReport) -> None:

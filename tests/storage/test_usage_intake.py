@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from billing.domain.errors import UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage_columns import Counts
 from tests.builders import a_service, an_account
 from tests.builders_usage import NOW, UsageWorld, a_customer, a_cycle, a_usage_world, an_event
 
@@ -141,16 +143,55 @@ async def test_usage_of_an_issued_cycle_is_late_and_kept_for_the_next_invoice(wo
     assert [(detail.record_id, detail.late) for detail in details] == [("r-1", False), ("r-2", True)]
 
 
-async def test_an_event_that_meets_the_issuing_of_its_cycle_waits_and_is_late(world: UsageWorld) -> None:
-    async with world.work() as issuing:
-        await issuing.accounts.lock_cycle(world.account_id, 1)
-        taking = asyncio.create_task(world.service.take([an_event()]))
-        await asyncio.sleep(0.2)
-        assert not taking.done()
-        await issuing.accounts.change_cycle(world.account_id, 1, {"status": "issued"})
-        await issuing.commit()
-    (result,) = await taking
+async def test_usage_is_late_as_soon_as_its_cycle_is_fenced(world: UsageWorld) -> None:
+    async with world.work() as work:
+        await work.accounts.change_cycle(world.account_id, 1, {"fenced_at": NOW})
+        await work.commit()
+    (result,) = await world.service.take([an_event()])
     assert result.outcome == "late"
+
+
+async def test_issuing_waits_for_usage_that_is_being_taken_in_and_not_for_what_comes_after(world: UsageWorld) -> None:
+    async def wait() -> None:
+        async with world.work() as issuing:
+            await issuing.usage.wait_for_intake()
+
+    async with world.work() as under_way, world.work() as later:
+        await under_way.usage.begin_intake()
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        await later.usage.begin_intake()
+        await under_way.commit()
+        await asyncio.wait_for(waiting, 10)
+
+
+async def test_what_is_pending_is_in_every_balance_and_is_added_up_once(world: UsageWorld) -> None:
+    async def read() -> list[tuple[int, int]]:
+        async with world.work() as work:
+            return [(row.events, row.quantity) for row in await work.usage.counters_of(world.account_id, 1)]
+
+    key = (int(world.account_id[4:]), 1, int(world.service_id[4:]), "vonk-basis", 1, "voice", "")
+    async with world.work() as work:
+        for _ in range(2):
+            await work.usage.add_pending({key: Counts(1, 60, Decimal(0))}, NOW)
+        await work.commit()
+    assert await read() == [(2, 120)]
+    moved = await asyncio.gather(*[world.service.counting.count_all() for _ in range(3)])
+    assert sum(moved) == 2
+    assert await read() == [(2, 120)]
+
+
+async def test_a_threshold_of_a_large_batch_is_told_when_it_is_counted(world: UsageWorld) -> None:
+    async with world.work() as work:
+        for number in range(200):
+            await a_customer(work, number=f"B{number}", identifier=f"+3162{number:07}")
+        await work.commit()
+    calls = [an_event(identifier=f"+3162{number:07}", quantity=5400, record_id=f"b-{number}") for number in range(200)]
+    await world.service.take([*calls, an_event(quantity=5400)])
+    assert world.process.signals == []
+    await world.service.counting.count_all()
+    assert len({workflow for workflow, _, _ in world.process.signals}) == 201
 
 
 async def test_an_event_joins_the_next_cycle_by_its_start(world: UsageWorld) -> None:

@@ -119,6 +119,7 @@ cycles = Table(
     Column("debit_on", Date, nullable=False),
     document("plan"),
     Column("status", Text, nullable=False),  # open | issued
+    Column("fenced_at", Instant),  # from here on usage of the cycle is late: its invoice is being computed
     reference("invoice_id", identity.INVOICE, nullable=True),
     CheckConstraint("opens_at < closes_at", name="period"),
 )

@@ -10,6 +10,8 @@ from sqlalchemy import (
     Integer,
     Numeric,
     PrimaryKeyConstraint,
+    Sequence,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -30,6 +32,7 @@ usage_events = Table(
     Column("started_at", Instant, nullable=False),
     Column("key_hash", Uuid, nullable=False),  # 128 bit of (source, record_id)
     reference("account_id", identity.ACCOUNT),
+    Column("part", SmallInteger, nullable=False),  # 0, then one row more for each time band a call ran through
     reference("service_id", identity.SERVICE),
     Column("cycle_number", Integer, nullable=False),
     Column("late", Boolean, nullable=False),
@@ -39,9 +42,10 @@ usage_events = Table(
     Column("meter", Text, nullable=False),
     Column("quantity", BigInteger, nullable=False),
     Column("destination", Text, nullable=False),
+    Column("visited", Text, nullable=False),
+    Column("traffic_class", Text, nullable=False),
     Column("amount", Numeric),
     document("attributes"),
-    Column("content_hash", Uuid, nullable=False),
     Column("plan_code", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
     Column("price_code", Text, nullable=False),
@@ -51,8 +55,7 @@ usage_events = Table(
     Column("counted_amount", Numeric, nullable=False),
     Column("received_at", Instant, nullable=False),
     reference("file_id", identity.FILE, nullable=True),
-    PrimaryKeyConstraint("started_at", "key_hash", "account_id"),
-    Index("ix_usage_events_service", "account_id", "service_id", "started_at"),
+    PrimaryKeyConstraint("started_at", "key_hash", "account_id", "part"),
     postgresql_partition_by="RANGE (started_at)",
 )
 
@@ -70,9 +73,32 @@ usage_counters = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("amount", Numeric, nullable=False),
     Column("counted_at", Instant, nullable=False),
+    # Below this quantity no threshold can have been passed since the last look; 0: look at the next count.
+    Column("watch_quantity", BigInteger, nullable=False, server_default="0"),
     # Counters are rewritten all day: room on the page keeps the rewrite beside the row.
     postgresql_with={"fillfactor": "70"},
 )
+
+# What was acknowledged and not yet added to its counter: appended, never updated. Readers add both.
+usage_pending = Table(
+    "usage_pending",
+    metadata,
+    account_key(),
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("cycle_number", Integer, nullable=False),
+    reference("service_id", identity.SERVICE),
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+    Column("price_code", Text, nullable=False),
+    Column("band", Text, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+)
+
+usage_batches = Sequence("usage_batches", metadata=metadata)
 
 usage_late = Table(
     "usage_late",

@@ -1,0 +1,132 @@
+"""A batch as it was read: checked records in columns, and what could not be read, each by its place in the batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from billing.domain.rating import UsageEvent
+from billing.ports.usage import DecodedChunk
+from billing.ports.usage_columns import RecordColumns
+from billing.services.usage_records import Malformed, UsageRecord, key_digits, outside_retention, read_record
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as it came: ``event`` in the HTTP shape, or None with the decoder's ``field`` and ``reason``."""
+
+    event: Mapping[str, Any] | None
+    raw: str = ""
+    line_number: int | None = None
+    field: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class ReadBatch:
+    """``size`` places, each either in ``columns`` or in ``malformed``; ``came`` has the entry of a place that was not
+    plain, ``raw`` and ``first_line`` what a plain line of a file was."""
+
+    size: int
+    columns: RecordColumns = field(default_factory=RecordColumns)
+    malformed: dict[int, Malformed] = field(default_factory=dict)
+    came: dict[int, Entry] = field(default_factory=dict)
+    raw: Sequence[str] = ()
+    line_numbers: Sequence[int] = ()
+
+    def entry(self, place: int) -> Entry:
+        """The record of a place as it came."""
+        if place in self.came:
+            return self.came[place]
+        return Entry(None, self.raw[place], self.line_numbers[place])
+
+    def record(self, index: int) -> UsageRecord:
+        """One checked record, by its index in the columns."""
+        columns = self.columns
+        event = UsageEvent(
+            columns.meter[index],
+            columns.quantity[index],
+            columns.destination[index],
+            columns.amount[index],
+            columns.started_at[index],
+            columns.visited[index],
+            columns.traffic_class[index],
+        )
+        attributes = json.loads(columns.attributes[index])
+        return UsageRecord(
+            columns.source[index],
+            columns.record_id[index],
+            columns.identifier[index],
+            event,
+            columns.started_at[index],
+            attributes,
+        )
+
+
+def read_batch(entries: Sequence[Entry], now: datetime | None) -> ReadBatch:
+    """Check every entry on its own; one bad record never spoils the others.
+
+    ``now`` bounds the starts; None reads records that were taken before.
+    """
+    batch = ReadBatch(len(entries), came=dict(enumerate(entries)))
+    _read_entries(batch, batch.came, now)
+    return batch
+
+
+def read_chunk(chunk: DecodedChunk, now: datetime) -> ReadBatch:
+    """The lines of a file: plain ones are columns already, the others are read one by one."""
+    batch = ReadBatch(chunk.size, raw=chunk.raw, line_numbers=chunk.line_numbers)
+    batch.came = {
+        place: Entry(line.event, line.raw, line.line_number, line.field, line.reason)
+        for place, line in chunk.unusual.items()
+    }
+    _take_plain(batch, chunk.plain, now)
+    _read_entries(batch, batch.came, now)
+    return batch
+
+
+def _take_plain(batch: ReadBatch, plain: RecordColumns, now: datetime) -> None:
+    """Plain lines are checked but for their age, which depends on the moment."""
+    if not plain.places:
+        return
+    if not (outside_retention(min(plain.started_at), now) or outside_retention(max(plain.started_at), now)):
+        batch.columns = plain
+        return
+    for index, place in enumerate(plain.places):
+        too_far = outside_retention(plain.started_at[index], now)
+        if too_far:
+            batch.malformed[place] = too_far
+    kept = [index for index, place in enumerate(plain.places) if place not in batch.malformed]
+    batch.columns = plain.at(kept)
+
+
+def _read_entries(batch: ReadBatch, entries: Mapping[int, Entry], now: datetime | None) -> None:
+    for place, entry in entries.items():
+        if entry.event is None:
+            batch.malformed[place] = Malformed(entry.field, "", entry.reason)
+            continue
+        record = read_record(entry.event, now)
+        if isinstance(record, Malformed):
+            batch.malformed[place] = record
+        else:
+            _append(batch.columns, place, record)
+
+
+def _append(columns: RecordColumns, place: int, record: UsageRecord) -> None:
+    event = record.event
+    columns.places.append(place)
+    columns.source.append(record.source)
+    columns.record_id.append(record.record_id)
+    columns.identifier.append(record.identifier)
+    columns.meter.append(event.meter)
+    columns.quantity.append(event.quantity)
+    columns.started_at.append(record.started_at)
+    columns.destination.append(event.destination)
+    columns.visited.append(event.visited)
+    columns.traffic_class.append(event.traffic_class)
+    columns.amount.append(event.amount)
+    columns.attributes.append(json.dumps(record.attributes, sort_keys=True) if record.attributes else "{}")
+    columns.key_hash.append(key_digits(record.source, record.record_id))
