@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from billing.adapters.usage_formats.binary_profiles import binary_formats
 from billing.adapters.usage_formats.delimited import Answered, CsvFormat, CsvProfile
 from billing.adapters.usage_formats.ndjson import NdjsonFormat
 from billing.ports.usage import UsageFormat
@@ -48,5 +49,5 @@ NDJSON = NdjsonFormat("ndjson", "ndjson")
 def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Mapping[str, UsageFormat]:
     """The profiles every installation has, by name; ``zone`` and ``country`` are those of its switches."""
     switches = [asterisk(zone, country), BRITISH_ASTERISK]
-    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, *map(CsvFormat, switches)]
+    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, *map(CsvFormat, switches), *binary_formats()]
     return {each.name: each for each in formats}
