@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, desc, insert, or_, select, update
+from sqlalchemy import desc, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
-from billing.domain.numbers import directory_spelling
+from billing.persistence.service_repository import SqlServiceRepository
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import accounts as t
-from billing.ports.accounts import Account, Brand, Cycle, Plan, Service, TimelineEntry
+from billing.ports.accounts import Account, Brand, Cycle, Plan, TimelineEntry
 
 
 def _missing(what: str, field: str, value: object, remedy: str) -> NotFound:
@@ -58,7 +57,7 @@ class SqlCatalogueRepository:
         return await fetch_all(self._connection, Plan, query)
 
 
-class SqlAccountRepository(SqlCatalogueRepository):
+class SqlAccountRepository(SqlServiceRepository, SqlCatalogueRepository):
     """Accounts with their services and cycles."""
 
     async def add(self, values: Mapping[str, Any]) -> Account:
@@ -84,48 +83,6 @@ class SqlAccountRepository(SqlCatalogueRepository):
 
     async def change(self, account_id: str, values: Mapping[str, Any]) -> None:
         await self._connection.execute(update(t.accounts).where(t.accounts.c.account_id == account_id).values(**values))
-
-    async def add_service(self, values: Mapping[str, Any]) -> Service:
-        """Store a service and enter its number in the directory."""
-        service = await insert_returning(self._connection, Service, t.services, values)
-        await self._connection.execute(
-            insert(t.number_directory).values(
-                identifier=directory_spelling(service.identifier),
-                active_from=service.active_from,
-                active_to=service.active_to,
-                account_id=service.account_id,
-                service_id=service.service_id,
-            )
-        )
-        return service
-
-    async def services(self, account_id: str) -> Sequence[Service]:
-        query = select(t.services).where(t.services.c.account_id == account_id).order_by(t.services.c.service_id)
-        return await fetch_all(self._connection, Service, query)
-
-    async def change_service(self, account_id: str, service_id: str, values: Mapping[str, Any]) -> None:
-        """Change a service; its end is written to the number directory too."""
-        of_service = (t.services.c.account_id == account_id, t.services.c.service_id == service_id)
-        await self._connection.execute(update(t.services).where(*of_service).values(**values))
-        if "active_to" in values:
-            await self._connection.execute(
-                update(t.number_directory)
-                .where(t.number_directory.c.account_id == account_id, t.number_directory.c.service_id == service_id)
-                .values(active_to=values["active_to"])
-            )
-
-    async def owner_of(self, identifier: str, at: datetime) -> tuple[str, str] | None:
-        """Account and service that owned a number at an instant."""
-        directory = t.number_directory.c
-        query = select(directory.account_id, directory.service_id).where(
-            and_(
-                directory.identifier == directory_spelling(identifier),
-                directory.active_from <= at,
-                or_(directory.active_to.is_(None), directory.active_to > at),
-            )
-        )
-        row = (await self._connection.execute(query)).first()
-        return None if row is None else (row.account_id, row.service_id)
 
     async def add_cycle(self, cycle: Cycle) -> None:
         await self._connection.execute(insert(t.cycles).values(**asdict(cycle)))

@@ -34,10 +34,9 @@ _UNDER_WAY = text(
     "AND datname = current_database()"
 )
 _OWNED = (
-    "SELECT d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, s.plan_code, s.plan_version, "
+    "SELECT d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, d.plan_code, d.plan_version, "
     "c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
-    "FROM number_directory d JOIN services s USING (account_id, service_id) "
-    "LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s AND c.closes_at > %(first)s "
+    "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s AND c.closes_at > %(first)s "
     "AND c.status IN ('open', 'issued') WHERE d.identifier = ANY(%(identifiers)s) "
     "AND d.active_from <= %(last)s AND (d.active_to IS NULL OR d.active_to > %(first)s)"
 )

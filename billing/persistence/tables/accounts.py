@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from billing.domain import identity
-from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
+from billing.persistence.columns import Instant, PrefixedId, account_key, document, generated_key, metadata, reference
 
 brands = Table(
     "brands",
@@ -106,6 +106,20 @@ number_directory = Table(
     Column("active_to", Instant),
     reference("account_id", identity.ACCOUNT),
     reference("service_id", identity.SERVICE),
+    # The plan of the service then: a change of plan closes the row and opens another.
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
+)
+
+# From when on a service had which plan; each lasts until the next, the last one until the service ends.
+service_plans = Table(
+    "service_plans",
+    metadata,
+    account_key(),
+    Column("service_id", PrefixedId(identity.SERVICE), primary_key=True),
+    Column("active_from", Instant, primary_key=True),
+    Column("plan_code", Text, nullable=False),
+    Column("plan_version", Integer, nullable=False),
 )
 
 cycles = Table(
