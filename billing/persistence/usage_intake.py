@@ -36,8 +36,8 @@ _UNDER_WAY = text(
 _OWNED = (
     "SELECT d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, d.plan_code, d.plan_version, "
     "c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
-    "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s AND c.closes_at > %(first)s "
-    "AND c.status IN ('open', 'issued') WHERE d.identifier = ANY(%(identifiers)s) "
+    "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s "
+    "AND c.closes_at > %(first)s AND c.status IN ('open', 'issued') WHERE d.identifier = ANY(%(identifiers)s) "
     "AND d.active_from <= %(last)s AND (d.active_to IS NULL OR d.active_to > %(first)s)"
 )
 _STORED = (
