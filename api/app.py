@@ -32,6 +32,7 @@ from api.routers import (
     reference,
     services,
     usage,
+    usage_files,
 )
 from api.schemas.problems import with_problems
 from api.webhooks import network, sendgrid, stripe, twilio
@@ -58,6 +59,7 @@ ROUTERS = (
     actions.router,
     balance.router,
     usage.router,
+    usage_files.router,
     invoices.router,
     ledger.router,
     payments.router,

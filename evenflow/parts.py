@@ -140,6 +140,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices.send_waiting,
         partial(usage.forget_older_than, settings.usage.keep_days),
         Reconciler(make_work, inbox, {stripe.name: stripe}),
+        look_after_files=usage.arrivals.look_after,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

@@ -115,9 +115,13 @@ class TemporalProcess:
         )
 
     async def start_import(self, request: ImportFileRequest) -> None:
-        """Start the import of a registered file; nothing happens when it runs."""
+        """Start the import of a registered file; one that waits for a decision looks again."""
         await self._start(
-            "UsageImportWorkflow", request, usage_import_workflow_id(request.file_id), f"Import {request.file_id}"
+            "UsageImportWorkflow",
+            request,
+            usage_import_workflow_id(request.file_id),
+            f"Import {request.file_id}",
+            signal="look_again",
         )
 
     async def start_upkeep(self, state: UpkeepState) -> None:
@@ -125,7 +129,13 @@ class TemporalProcess:
         await self._start("UpkeepWorkflow", state, UPKEEP_WORKFLOW_ID, "Upkeep: finds and mends what was missed")
 
     async def _start(
-        self, workflow: str, state: Any, workflow_id: str, summary: str, attributes: Sequence[Any] = ()
+        self,
+        workflow: str,
+        state: Any,
+        workflow_id: str,
+        summary: str,
+        attributes: Sequence[Any] = (),
+        signal: str | None = None,
     ) -> None:
         try:
             await (await self.client()).start_workflow(
@@ -137,6 +147,7 @@ class TemporalProcess:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 search_attributes=TypedSearchAttributes(list(attributes)) if attributes else None,
                 static_summary=summary,
+                start_signal=signal,
             )
         except WorkflowAlreadyStartedError:
             return

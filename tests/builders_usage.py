@@ -17,7 +17,7 @@ from billing.messages.account import AccountState, AccountView, Command, Command
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Cycle
-from billing.ports.usage import IssueFilter, UsageFile, UsageIssue
+from billing.ports.usage import IssueFilter, UsageFile, UsageFormat, UsageIssue
 from billing.services.usage import UsageService
 from tests.builders import ACTIVATED_AT, a_brand, a_plan, a_service, an_account
 
@@ -169,13 +169,19 @@ async def a_customer(work: SqlUnitOfWork, **changes: Any) -> tuple[str, str]:
     return account.account_id, service.service_id
 
 
-async def a_usage_world(engine: AsyncEngine, spool: Path, plan: Mapping[str, Any] = PLAN) -> UsageWorld:
-    """The Dutch brand with one customer, committed."""
+async def a_usage_world(
+    engine: AsyncEngine,
+    spool: Path,
+    plan: Mapping[str, Any] = PLAN,
+    formats: Mapping[str, UsageFormat] | None = None,
+) -> UsageWorld:
+    """The Dutch brand with one customer, committed; ``formats`` are further profiles."""
     async with SqlUnitOfWork(engine) as work:
         await work.accounts.add_brand(a_brand())
         await work.accounts.add_plan(a_plan(plan))
         account_id, service_id = await a_customer(work)
         await work.commit()
     clock, process = StandingClock(), RecordingProcess()
-    service = UsageService(lambda: SqlUnitOfWork(engine), clock, process, standard_formats(), spool)
+    known = {**standard_formats(), **(formats or {})}
+    service = UsageService(lambda: SqlUnitOfWork(engine), clock, process, known, spool)
     return UsageWorld(engine, service, clock, process, account_id, service_id)

@@ -1,38 +1,33 @@
-"""Usage: events, files, kept records. 202 means committed and counted."""
+"""Usage: events and kept records. 202 means committed and counted."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, File, Query, UploadFile
+from fastapi import APIRouter, Body, Query
 
 from api.dependencies import Agent, ContainerDep, Viewer
-from api.parameters import FileId, IssueId
+from api.parameters import IssueId
 from api.schemas.base import identity_pattern
 from api.schemas.problems import problems
 from api.schemas.usage import (
     A_CALL,
-    A_FILE,
     A_SESSION,
     BatchResultOut,
     RecordResultOut,
     ReguideIn,
     ReguideOut,
     ResubmitIn,
-    UploadedFileOut,
     UsageEventIn,
-    UsageFileOut,
     UsageIssueOut,
 )
-from billing.messages.usage import ImportFileRequest
 from billing.ports.usage import IssueFilter
 from billing.services.usage import MOST_RECORDS
 from billing.services.usage_intake import RecordResult
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"])
-_CHUNK_BYTES = 2**20
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most answered.")]
 
 
@@ -55,32 +50,6 @@ async def take_events(
     return BatchResultOut(counts=dict(counts), results=[_result_out(result) for result in results])
 
 
-@router.post("/files", status_code=202, summary="Upload a usage file")
-async def upload_file(
-    file: Annotated[UploadFile, File(description="A usage file, as its profile says.", examples=[A_FILE])],
-    profile: Annotated[str, Query(description="How its lines are read.", examples=["csv"])],
-    container: ContainerDep,
-    _caller: Agent,
-) -> UploadedFileOut:
-    """Registers the file and starts its import; follow it at ``GET /v1/usage/files/{file_id}``."""
-    kept, is_new = await container.usage.files.register(file.filename or "", profile, _chunks(file))
-    if kept.status != "done":
-        await container.process.start_import(ImportFileRequest(kept.file_id))
-    return UploadedFileOut(file=UsageFileOut.model_validate(kept), already_known=not is_new)
-
-
-@router.get("/files", summary="List usage files, newest first")
-async def list_files(container: ContainerDep, _caller: Viewer, limit: Limit = 100) -> Sequence[UsageFileOut]:
-    """With counts of what became of their lines."""
-    return [UsageFileOut.model_validate(file) for file in await container.usage.files.list(limit)]
-
-
-@router.get("/files/{file_id}", summary="A usage file and how far it is", responses=problems(404))
-async def get_file(file_id: FileId, container: ContainerDep, _caller: Viewer) -> UsageFileOut:
-    """It grows while the file is imported; ``done`` at the end."""
-    return UsageFileOut.model_validate(await container.usage.files.get(file_id))
-
-
 @router.get("/issues", summary="List records that could not be taken")
 async def list_issues(
     container: ContainerDep,
@@ -94,10 +63,14 @@ async def list_issues(
         ),
     ] = "",
     identifier: Annotated[str, Query(description="Of this line only.", examples=["+31612345678"])] = "",
+    after: Annotated[
+        str,
+        Query(pattern=identity_pattern("rec", optional=True), description="The last record of the page before."),
+    ] = "",
     limit: Limit = 100,
 ) -> Sequence[UsageIssueOut]:
     """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since."""
-    wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, limit=limit)
+    wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, after=after, limit=limit)
     return [UsageIssueOut.model_validate(issue) for issue in await container.usage.issues(wanted)]
 
 
@@ -116,11 +89,6 @@ async def resubmit_issue(
 async def reguide(wanted: ReguideIn, container: ContainerDep, _caller: Agent) -> ReguideOut:
     """For a number that was just connected, or a price that was just published."""
     return ReguideOut.model_validate(await container.usage.reguide(wanted.identifier))
-
-
-async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(_CHUNK_BYTES):
-        yield chunk
 
 
 def _result_out(result: RecordResult) -> RecordResultOut:

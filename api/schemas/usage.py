@@ -31,7 +31,6 @@ A_SESSION: dict[str, Any] = {
     "started_at": "2027-02-01T10:05:00+01:00",
     "attributes": {"apn": "internet"},
 }
-A_FILE = "record_id,identifier,meter,quantity,started_at\nr-1,+31612345678,voice_seconds,75,2027-02-01T10:00:00+01:00\n"
 
 
 class UsageEventIn(BaseModel):
@@ -111,36 +110,6 @@ class BatchResultOut(BaseModel):
 
     counts: dict[str, int]
     results: Sequence[RecordResultOut]
-
-
-class UsageFileOut(BaseModel):
-    """A registered file and how far it is; the six counts add up to ``read``."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    file_id: str
-    name: str
-    sha256: str
-    profile: str
-    status: Literal["registered", "importing", "done"]
-    size_bytes: int
-    lines_done: int
-    read: int
-    accepted: int
-    duplicates: int
-    conflicts: int
-    recycled: int
-    rejected: int
-    late: int
-    registered_at: datetime
-    finished_at: datetime | None
-
-
-class UploadedFileOut(BaseModel):
-    """``already_known`` is true when the same content was uploaded before: then nothing more happens."""
-
-    file: UsageFileOut
-    already_known: bool
 
 
 class UsageIssueOut(BaseModel):

@@ -30,5 +30,6 @@ class UpkeepReport:
     payments_compared: int = 0
     usage_days_dropped: int = 0
     cases_found: int = 0
+    imports_started: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -14,7 +14,10 @@ class ImportFileRequest:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of a file: every line is counted in exactly one of the five outcomes."""
+    """What became of a file: every line is counted in exactly one of the six outcomes.
+
+    ``done`` says that all of it was taken; ``status`` and ``hold_reason`` why not.
+    """
 
     file_id: str
     file_name: str = ""
@@ -27,3 +30,11 @@ class ImportReport:
     rejected: int = 0
     late: int = 0
     done: bool = False
+    partial: int = 0
+    status: str = ""
+    hold_reason: str = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide first."""
+        return self.status == "held"

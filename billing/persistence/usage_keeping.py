@@ -1,4 +1,4 @@
-"""The file registry and the records that wait for somebody, on PostgreSQL."""
+"""The records that wait for somebody, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,59 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import desc, select, update
+from sqlalchemy import func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
-from billing.persistence.statements import as_record, fetch_all, fetch_one
+from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import usage as t
-from billing.ports.usage import IssueFilter, NewIssue, UsageFile, UsageIssue
+from billing.ports.usage import IssueFilter, NewIssue, UsageIssue
 
+_NONE: Any = literal_column("0")
 _NEW_ISSUE_FIELDS = [field.name for field in fields(NewIssue)]
 
 
 class SqlUsageKeeping:
-    """Files and issues."""
+    """Kept records."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-
-    async def register_file(self, values: Mapping[str, Any]) -> tuple[UsageFile, bool]:
-        files = t.usage_files
-        added = await self._connection.execute(
-            insert(files)
-            .values(**values)
-            .on_conflict_do_nothing(index_elements=["sha256", "profile"])
-            .returning(*files.c)
-        )
-        row = added.first()
-        if row is not None:
-            return as_record(UsageFile, row), True
-        query = select(files).where(files.c.sha256 == values["sha256"], files.c.profile == values["profile"])
-        return as_record(UsageFile, (await self._connection.execute(query)).one()), False
-
-    async def file(self, file_id: str) -> UsageFile:
-        return await self._file(file_id, lock=False)
-
-    async def lock_file(self, file_id: str) -> UsageFile:
-        return await self._file(file_id, lock=True)
-
-    async def _file(self, file_id: str, *, lock: bool) -> UsageFile:
-        query = select(t.usage_files).where(t.usage_files.c.file_id == file_id)
-        found = await fetch_one(self._connection, UsageFile, query.with_for_update() if lock else query)
-        if found is None:
-            remedy = "GET /v1/usage/files lists the files there are."
-            raise NotFound(f"There is no usage file {file_id}.", field="file_id", value=file_id, remedy=remedy)
-        return found
-
-    async def files(self, limit: int = 100) -> Sequence[UsageFile]:
-        return await fetch_all(
-            self._connection, UsageFile, select(t.usage_files).order_by(desc(t.usage_files.c.file_id)).limit(limit)
-        )
-
-    async def change_file(self, file_id: str, values: Mapping[str, Any]) -> None:
-        await self._connection.execute(update(t.usage_files).where(t.usage_files.c.file_id == file_id).values(**values))
 
     async def add_issues(self, issues: Sequence[NewIssue]) -> None:
         if issues:
@@ -75,8 +40,14 @@ class SqlUsageKeeping:
             issues.identifier: wanted.identifier,
         }
         query = select(t.usage_issues).where(*[column == value for column, value in given.items() if value])
-        order = (issues.created_at, issues.file_id, issues.line_number, issues.issue_id)
-        return await fetch_all(self._connection, UsageIssue, query.order_by(*order).limit(wanted.limit))
+        # Without a file and a line it is one row of its own: nulls would be equal to nothing in a comparison.
+        order = (issues.created_at, func.coalesce(issues.file_id, _NONE), func.coalesce(issues.line_number, _NONE))
+        if wanted.after:
+            last = select(*order, issues.issue_id).where(issues.issue_id == wanted.after)
+            query = query.where(tuple_(*order, issues.issue_id) > last.scalar_subquery())
+        return await fetch_all(
+            self._connection, UsageIssue, query.order_by(*order, issues.issue_id).limit(wanted.limit)
+        )
 
     async def lock_issue(self, issue_id: str) -> UsageIssue:
         query = select(t.usage_issues).where(t.usage_issues.c.issue_id == issue_id).with_for_update()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from billing.persistence.usage_counting import SqlUsageCounting
+from billing.persistence.usage_files import SqlUsageFiles
 from billing.persistence.usage_intake import SqlUsageIntake
 from billing.persistence.usage_keeping import SqlUsageKeeping
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
 
 
-class SqlUsageRepository(SqlUsageReading, SqlUsageIntake, SqlUsageCounting, SqlUsageOutbox, SqlUsageKeeping):
+class SqlUsageRepository(
+    SqlUsageReading, SqlUsageIntake, SqlUsageCounting, SqlUsageOutbox, SqlUsageFiles, SqlUsageKeeping
+):
     """Usage events, counters, the file registry and what could not be taken."""

@@ -9,7 +9,10 @@ from billing.messages.usage import ImportFileRequest
 
 
 class Process(Protocol):
-    """Starting is idempotent by workflow id. ``signal`` raises NotFound when no such workflow is open."""
+    """Starting is idempotent by workflow id; an import that waits for a decision looks again when it is started.
+
+    ``signal`` raises NotFound when no such workflow is open.
+    """
 
     async def start_account(self, state: AccountState) -> None: ...
     async def start_import(self, request: ImportFileRequest) -> None: ...

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from billing.ports.usage_columns import RecordColumns
+from billing.ports.usage_files import UsageFile, UsageFileRegistry
 from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
@@ -59,32 +60,6 @@ class UsageIssue:
     line_number: int | None = None
     resolved_at: datetime | None = None
     resolution: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UsageFile:
-    """A registered file: ``status`` is registered, importing or done; ``lines_done`` is where an import resumes.
-
-    ``stored_as`` is its name below the spool directory. The counts add up to ``read``.
-    """
-
-    file_id: str
-    name: str
-    sha256: str
-    profile: str
-    status: str
-    size_bytes: int
-    stored_as: str
-    lines_done: int
-    registered_at: datetime
-    read: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    recycled: int = 0
-    rejected: int = 0
-    late: int = 0
-    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +149,13 @@ class ChunkedFormat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IssueFilter:
-    """Which kept records to list; empty means all."""
+    """Which kept records to list, by their identity; empty means all. ``after`` is the last one of the page before."""
 
     kind: str = ""
     status: str = "open"
     file_id: str = ""
     identifier: str = ""
+    after: str = ""
     limit: int = 100
 
 
@@ -214,16 +190,8 @@ class UsageReading(Protocol):
 
 
 class UsageKeeping(Protocol):
-    """The file registry and the records that wait for somebody."""
+    """The records that wait for somebody."""
 
-    async def register_file(self, values: Mapping[str, Any]) -> tuple[UsageFile, bool]:
-        """The registered file, and False when the same content was registered under this profile before."""
-        ...
-
-    async def file(self, file_id: str) -> UsageFile: ...
-    async def lock_file(self, file_id: str) -> UsageFile: ...
-    async def files(self, limit: int = 100) -> Sequence[UsageFile]: ...
-    async def change_file(self, file_id: str, values: Mapping[str, Any]) -> None: ...
     async def add_issues(self, issues: Sequence[NewIssue]) -> None:
         """Keep them; one that is open already is not kept twice."""
         ...
@@ -237,7 +205,7 @@ class UsageKeeping(Protocol):
     async def change_issue(self, issue_id: str, values: Mapping[str, Any]) -> None: ...
 
 
-class UsageRepository(UsageReading, UsageIntakeStore, UsageCountingStore, UsageKeeping, Protocol):
+class UsageRepository(UsageReading, UsageIntakeStore, UsageCountingStore, UsageFileRegistry, UsageKeeping, Protocol):
     """Usage events, counters, the file registry and what could not be taken."""
 
 

@@ -62,6 +62,7 @@ class Repairs:
     send_waiting_notices: Callable[[], Awaitable[int]]
     forget_old_usage: Callable[[], Awaitable[int]] = nothing_to_mend
     reconciler: Reconciler | None = None
+    look_after_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -89,7 +90,10 @@ class UpkeepService:
         What failed is in the report, in words, and is tried again in the next round.
         """
         tried, repairs = Round(), self._repairs
-        started, found, delivered, settled, thresholds, reguided, notices, compared, dropped = await asyncio.gather(
+        (
+            *(started, found, delivered, settled, thresholds, reguided, notices, compared, dropped),
+            imports,
+        ) = await asyncio.gather(
             tried.attempt("missing workflows", self._start_missing_workflows),
             tried.attempt("lost dunning cases", self._find_lost_cases),
             self._listen(tried),
@@ -99,6 +103,7 @@ class UpkeepService:
             tried.attempt("waiting notices", repairs.send_waiting_notices),
             self._compare(tried),
             tried.attempt("old usage", repairs.forget_old_usage),
+            tried.attempt("usage files", repairs.look_after_files),
         )
         return UpkeepReport(
             workflows_started=started,
@@ -110,6 +115,7 @@ class UpkeepService:
             notices_sent=notices,
             payments_compared=compared,
             usage_days_dropped=dropped,
+            imports_started=imports,
             failures=tuple(sorted(tried.failures)),
             alarms=tuple(tried.alarms),
         )

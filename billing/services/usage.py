@@ -16,6 +16,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
+from billing.services.usage_arrivals import UsageArrivals
 from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
 from billing.services.usage_counting import UsageCounting
@@ -31,7 +32,8 @@ DAY_IS_OVER_AFTER = timedelta(days=1)
 
 
 class UsageService:
-    """The front of usage for doors, command line and process: ``files``, ``thresholds``, ``mending`` are its parts.
+    """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``thresholds``, ``mending`` are
+    its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files.
     """
@@ -50,6 +52,7 @@ class UsageService:
         self.thresholds = ThresholdDispatch(make_work, clock, process)
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, self.thresholds, formats, spool)
+        self.arrivals = UsageArrivals(make_work, clock, process, self.files)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.thresholds, self.files)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf)
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
 
 from billing.domain.errors import InvalidValue
 from billing.messages.usage import ImportReport
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFile, UsageFormat
+from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFormat
+from billing.ports.usage_files import DONE, HELD, IMPORTING, REGISTERED, FileFilter, UsageFile
+from billing.ports.usage_profiles import SourceProfile
 from billing.services.usage_batch import read_chunk
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_holds import as_texts, check_totals, free, hold_for_totals, place
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
+from billing.services.usage_reports import totals_with
+from billing.services.usage_spool import Spool
 from billing.services.usage_thresholds import ThresholdDispatch
 
-LARGEST_FILE_BYTES = 2**30
 COUNT_OF = {
     "accepted": "accepted",
     "duplicate": "duplicates",
@@ -38,10 +39,12 @@ Progress = Callable[[ImportReport], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Spooled:
-    path: Path
-    sha256: str
-    size_bytes: int
+class Entered:
+    """A registered file, whether it is new, and the files that had waited for it."""
+
+    file: UsageFile
+    is_new: bool
+    freed: Sequence[UsageFile] = ()
 
 
 class UsageFiles:
@@ -64,7 +67,7 @@ class UsageFiles:
         self._counting = counting
         self._thresholds = thresholds
         self._formats = formats
-        self._spool = spool
+        self._spool = Spool(spool)
         self.batch_size = batch_size
 
     @property
@@ -72,51 +75,87 @@ class UsageFiles:
         """The names of the declared source profiles."""
         return sorted(self._formats)
 
+    def profile(self, name: str) -> SourceProfile:
+        """A declared source. Raises InvalidValue for one there is not."""
+        return self._format(name).profile
+
     async def register(self, name: str, profile: str, chunks: AsyncIterator[bytes]) -> tuple[UsageFile, bool]:
         """Keep a file's content and register it; False when this content was registered under this profile before.
 
         Raises InvalidValue for an unknown profile and for a file above 1 GiB.
         """
-        self._format(profile)
-        spooled = await self._keep(chunks)
+        entered = await self.enter(name, profile, chunks)
+        return entered.file, entered.is_new
+
+    async def enter(self, name: str, profile: str, chunks: AsyncIterator[bytes]) -> Entered:
+        """Register a file in its place among the others of its profile; it is held where their order is broken."""
+        source = self._format(profile)
+        spooled = await self._spool.keep(chunks)
+        declared = await asyncio.to_thread(source.declared_totals, spooled.path)
+        values = {
+            "name": _UNPRINTABLE.sub("", Path(name).name)[:200] or "unnamed",
+            "sha256": spooled.sha256,
+            "profile": profile,
+            "status": REGISTERED,
+            "size_bytes": spooled.size_bytes,
+            "stored_as": spooled.path.name,
+            "registered_at": self._clock.now(),
+            "declared": as_texts(declared),
+        }
         async with self._make_work() as work:
-            file, is_new = await work.usage.register_file(
-                {
-                    "name": _UNPRINTABLE.sub("", Path(name).name)[:200] or "unnamed",
-                    "sha256": spooled.sha256,
-                    "profile": profile,
-                    "status": "registered",
-                    "size_bytes": spooled.size_bytes,
-                    "stored_as": spooled.path.name,
-                    "registered_at": self._clock.now(),
-                }
-            )
+            await work.usage.lock_sequence(profile)
+            file, is_new = await work.usage.register_file(values)
+            if is_new:
+                file = await place(work, source.profile, file, declared.sequence if declared else None)
+            freed = await free(work, source.profile) if is_new else ()
             await work.commit()
-        return file, is_new
+        return Entered(file, is_new, freed)
 
     async def get(self, file_id: str) -> UsageFile:
         """Raises NotFound."""
         async with self._make_work() as work:
             return await work.usage.file(file_id)
 
-    async def list(self, limit: int = 100) -> Sequence[UsageFile]:
+    async def list(self, wanted: FileFilter) -> Sequence[UsageFile]:
         """The newest files first."""
         async with self._make_work() as work:
-            return await work.usage.files(limit)
+            return await work.usage.files(wanted)
 
     async def import_file(self, file_id: str, on_progress: Progress | None = None) -> ImportReport:
-        """Take a registered file from where its last committed batch ended; a finished file has no effect."""
-        file = await self.get(file_id)
-        if file.status == "done":
+        """Take a registered file from where its last committed batch ended; a finished or held file has no effect.
+
+        Control totals are checked before the first record is counted.
+        """
+        file = await self._begin(file_id)
+        if file.is_settled or file.status == HELD:
             return report_of(file)
         decoder = self._format(file.profile)
-        chunks = chunks_of(decoder, self._spool / file.stored_as, file.lines_done, self.batch_size)
+        chunks = chunks_of(decoder, self._spool.path(file.stored_as), file.lines_done, self.batch_size)
         while chunk := await asyncio.to_thread(next, chunks, None):
             file = await self._import_batch(file, chunk)
+            if file.status != IMPORTING:
+                break
             if on_progress:
                 on_progress(report_of(file))
         await self._counting.count_all()
         return await self._finish(file_id)
+
+    async def _begin(self, file_id: str) -> UsageFile:
+        """The file as it may be imported; held when what it declares is not what it holds."""
+        file = await self.get(file_id)
+        if file.status != REGISTERED:
+            return file
+        checked, reason = await check_totals(self._format(file.profile), file, self._spool.path(file.stored_as))
+        async with self._make_work() as work:
+            file = await work.usage.lock_file(file_id)
+            if file.status == REGISTERED:
+                values = {"status": IMPORTING, "started_at": self._clock.now(), "checked": checked}
+                await work.usage.change_file(file_id, values)
+                if reason:
+                    await hold_for_totals(work, file, reason)
+            file = await work.usage.file(file_id)
+            await work.commit()
+        return file
 
     async def _import_batch(self, file: UsageFile, chunk: DecodedChunk) -> UsageFile:
         now = self._clock.now()
@@ -124,8 +163,8 @@ class UsageFiles:
         await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             locked = await work.usage.lock_file(file.file_id)
-            if locked.lines_done >= chunk.line_numbers[-1]:
-                return locked  # another importer of the same file was here
+            if locked.status != IMPORTING or locked.lines_done >= chunk.line_numbers[-1]:
+                return locked  # cancelled meanwhile, or another importer of the same file was here
             if locked.lines_done >= chunk.line_numbers[0]:
                 batch = read_chunk(chunk.after(locked.lines_done), now)
             taken = await self._intake.store(work, batch, now, file.file_id)
@@ -142,13 +181,14 @@ class UsageFiles:
         counts = Counter(COUNT_OF[outcome.value] for outcome in taken.outcomes)
         counts["read"] = len(taken.outcomes)
         values = {name: getattr(file, name) + added for name, added in counts.items()}
-        await work.usage.change_file(file.file_id, values | {"status": "importing", "lines_done": lines_done})
+        values |= totals_with(file, taken.batch.columns) | {"lines_done": lines_done}
+        await work.usage.change_file(file.file_id, values)
 
     async def _finish(self, file_id: str) -> ImportReport:
         async with self._make_work() as work:
             file = await work.usage.lock_file(file_id)
-            if file.status != "done":
-                await work.usage.change_file(file_id, {"status": "done", "finished_at": self._clock.now()})
+            if file.status == IMPORTING:
+                await work.usage.change_file(file_id, {"status": DONE, "finished_at": self._clock.now()})
             file = await work.usage.file(file_id)
             await work.commit()
         return report_of(file)
@@ -164,7 +204,7 @@ class UsageFiles:
         await work.usage.change_file(file_id, {name: getattr(file, name) + by for name, by in moved.items()})
 
     def _first_line(self, file: UsageFile) -> str:
-        with (self._spool / file.stored_as).open("rb") as opened:
+        with self._spool.path(file.stored_as).open("rb") as opened:
             return opened.readline(2**16).decode("utf-8", "replace").rstrip("\r\n")
 
     def _format(self, profile: str) -> UsageFormat:
@@ -172,31 +212,6 @@ class UsageFiles:
             remedy = f"Use one of: {', '.join(self.profiles)}."
             raise InvalidValue("There is no such profile.", field="profile", value=profile, remedy=remedy)
         return self._formats[profile]
-
-    async def _keep(self, chunks: AsyncIterator[bytes]) -> _Spooled:
-        """Write to the spool under a passing name, then under the content's own: a half file is never seen."""
-        await asyncio.to_thread(self._spool.mkdir, parents=True, exist_ok=True)
-        passing = self._spool / f"{uuid4().hex}.part"
-        try:
-            spooled = await _write(passing, chunks, self._spool)
-            await asyncio.to_thread(passing.replace, spooled.path)
-        finally:
-            await asyncio.to_thread(passing.unlink, missing_ok=True)
-        return spooled
-
-
-async def _write(passing: Path, chunks: AsyncIterator[bytes], spool: Path) -> _Spooled:
-    digest, size_bytes = hashlib.sha256(), 0
-    opened: BinaryIO = await asyncio.to_thread(passing.open, "wb")
-    with opened:
-        async for chunk in chunks:
-            size_bytes += len(chunk)
-            if size_bytes > LARGEST_FILE_BYTES:
-                remedy = f"Split it into files of at most {LARGEST_FILE_BYTES} bytes."
-                raise InvalidValue("The file is too large.", field="file", value=f"{size_bytes} bytes", remedy=remedy)
-            digest.update(chunk)
-            await asyncio.to_thread(opened.write, chunk)
-    return _Spooled(spool / digest.hexdigest(), digest.hexdigest(), size_bytes)
 
 
 def chunks_of(decoder: UsageFormat, path: Path, after_line: int, size: int) -> Iterator[DecodedChunk]:
@@ -227,5 +242,8 @@ def report_of(file: UsageFile) -> ImportReport:
         recycled=file.recycled,
         rejected=file.rejected,
         late=file.late,
-        done=file.status == "done",
+        done=file.status == DONE,
+        status=file.status,
+        hold_reason=file.hold_reason if file.status == HELD else "",
+        partial=file.partial,
     )

@@ -50,7 +50,7 @@ class ScriptedReconciler:
 
 def repairs(**scripted: Any) -> Repairs:
     """Every repair mends something, but for those that are scripted."""
-    well = Repairs(mends(1), mends(2), mends(3), mends(4), mends(6), _as_any(ScriptedReconciler()))
+    well = Repairs(mends(1), mends(2), mends(3), mends(4), mends(6), _as_any(ScriptedReconciler()), mends(7))
     return replace(well, **scripted)
 
 
@@ -121,6 +121,7 @@ WELL = UpkeepReport(
     notices_sent=4,
     payments_compared=5,
     usage_days_dropped=6,
+    imports_started=7,
     alarms=(ALARM,),
 )
 DEAF = _as_any(ScriptedReconciler(hear=fails(MerchantFault(f"Invalid API Key {SECRET}"))))
@@ -161,6 +162,7 @@ async def test_a_round_reports_what_it_mended_and_what_a_person_should_look_at(w
             "waiting notices: the message vendor refuses our key or sender",
         ),
         ({"forget_old_usage": fails(TimeoutError())}, {"usage_days_dropped": 0}, "old usage: TimeoutError;"),
+        ({"look_after_files": fails(OSError(SECRET))}, {"imports_started": 0}, "usage files: OSError;"),
     ],
 )
 async def test_a_repair_that_fails_starves_no_other_and_is_named_without_secrets(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from billing.domain.errors import InvalidValue, UnableTo
 from billing.messages.usage import ImportReport
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.services.usage_reports import as_text, report_on
 from evenflow.traffic import Line, TrafficFile, TrafficRequest, write_day
 from tests.builders_usage import LINE, OPEN_PLAN, UsageWorld, a_customer, a_usage_world
 
@@ -71,6 +75,7 @@ async def test_the_report_of_generated_traffic_finds_exactly_what_was_injected(
                 rejected=file.damaged,
                 late=file.late,
                 done=True,
+                status="done",
             )
         )
         assert file.late == file.unknown == file.damaged == 1
@@ -103,6 +108,7 @@ async def test_an_import_that_dies_resumes_after_its_last_committed_batch(world:
     report = await world.service.files.import_file(file.file_id, lambda progress: seen.append(progress.read))
     assert seen == [1000, 2000, 2500]
     assert (report.read, report.accepted, report.duplicates, report.done) == (2500, 2500, 0, True)
+    assert dict((await world.service.files.get(file.file_id)).totals) == {"voice": 2500 * 60}
     await nothing_is_miscounted(world)
 
 
@@ -153,7 +159,7 @@ async def test_recycled_lines_of_a_file_are_counted_for_it_when_the_number_appea
 
 async def test_an_unknown_profile_is_refused_with_the_known_ones(world: UsageWorld, tmp_path: Path) -> None:
     with pytest.raises(InvalidValue, match=r"Use one of: .*ndjson"):
-        await world.register(a_csv(tmp_path), "tap3")
+        await world.register(a_csv(tmp_path), "morse")
 
 
 async def test_an_empty_file_is_done_and_holds_nothing(world: UsageWorld, tmp_path: Path) -> None:
@@ -161,3 +167,42 @@ async def test_an_empty_file_is_done_and_holds_nothing(world: UsageWorld, tmp_pa
     path.touch()
     report = await imported(world, path, "ndjson")
     assert (report.read, report.done) == (0, True)
+
+
+async def test_the_report_says_what_the_file_held_by_meter_charge_and_time(world: UsageWorld, tmp_path: Path) -> None:
+    path = tmp_path / "usage.ndjson"
+    events = [
+        {"record_id": "a", "meter": "voice", "quantity": 60, "started_at": "2027-02-20T10:00:00Z"},
+        {"record_id": "b", "meter": "voice", "quantity": 30, "started_at": "2027-02-20T12:00:00Z"},
+        {"record_id": "c", "meter": "sms", "quantity": 1, "started_at": "2027-02-20T09:00:00Z", "amount": "0.10"},
+        {"record_id": "d", "meter": "sms", "quantity": 1, "started_at": "2027-02-20T09:30:00Z", "amount": "0.20"},
+    ]
+    path.write_text("".join(json.dumps({"identifier": LINE, **event}) + "\n" for event in [*events, events[0]]))
+    report = await imported(world, path, "ndjson")
+    file = await world.service.files.get(report.file_id)
+    assert dict(file.totals) == {"voice": 150, "sms": 2}
+    assert file.charge == Decimal("0.30")
+    assert (file.first_start, file.last_start) == (
+        datetime(2027, 2, 20, 9, tzinfo=UTC),
+        datetime(2027, 2, 20, 12, tzinfo=UTC),
+    )
+    page = as_text(report_on(file))
+    assert "voice                      150" in page
+    assert "duplicates                   1" in page
+
+
+async def test_two_importers_of_one_file_count_it_once(world: UsageWorld, tmp_path: Path) -> None:
+    world.service.files.batch_size = 100
+    lines = [f"r-{number},{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567" for number in range(950)]
+    file, _ = await world.register(a_csv(tmp_path, *lines), "csv")
+    await asyncio.gather(*(world.service.files.import_file(file.file_id) for _ in range(3)))
+    done = await world.service.files.get(file.file_id)
+    assert (done.read, done.accepted, done.duplicates, dict(done.totals)) == (950, 950, 0, {"voice": 950 * 60})
+    await nothing_is_miscounted(world)
+
+
+async def test_the_same_content_handed_in_at_the_same_time_is_one_file(world: UsageWorld, tmp_path: Path) -> None:
+    path = a_csv(tmp_path, f"r-1,{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567")
+    entered = await asyncio.gather(*(world.register(path, "csv") for _ in range(5)))
+    assert len({file.file_id for file, _ in entered}) == 1
+    assert sum(is_new for _, is_new in entered) == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.usage import UsageActivities
@@ -19,6 +20,8 @@ from billing.persistence.usage_invariants import counters_disagree
 from billing.ports.usage import DecodedLine, UsageFile
 from evenflow.temporal import TemporalProcess, plugin
 from tests.builders_usage import LINE, UsageWorld, a_usage_world
+from tests.builders_usage_files import NUMBERED, NumberedCsv, hand_in
+from workflows._board import NEEDS_OPERATOR
 from workflows.usage_import import UsageImportWorkflow
 
 
@@ -31,6 +34,13 @@ async def client(temporal_address: str) -> Client:
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[UsageWorld]:
     engine = make_engine(database_url)
     yield await a_usage_world(engine, tmp_path / "spool")
+    await engine.dispose()
+
+
+@pytest.fixture
+async def numbered(database_url: str, tmp_path: Path) -> AsyncIterator[UsageWorld]:
+    engine = make_engine(database_url)
+    yield await a_usage_world(engine, tmp_path / "spool", formats={NUMBERED: NumberedCsv()})
     await engine.dispose()
 
 
@@ -75,3 +85,52 @@ async def test_an_import_goes_on_with_another_worker_after_a_failure(
     assert (report.read, report.accepted, report.duplicates, report.done) == (3000, 3000, 0, True)
     async with world.work() as work:
         assert await counters_disagree(work.connection) == []
+
+
+async def test_a_held_file_waits_for_a_person_where_operators_see_it(
+    client: Client, numbered: UsageWorld, unique: str
+) -> None:
+    async def connected() -> Client:
+        return client
+
+    process = TemporalProcess(connected, unique)
+    await hand_in(numbered, 1)
+    held = await hand_in(numbered, 3)
+    handle = client.get_workflow_handle(usage_import_workflow_id(held.file_id), result_type=ImportReport)
+    async with working(client, numbered, unique):
+        await process.start_import(ImportFileRequest(held.file_id))
+        await eventually(lambda: needs_operator(handle))
+        await numbered.service.arrivals.release(held.file_id, "sanne", "2 was never sent")
+        await process.start_import(numbered.process.imports[-1])
+        report = await handle.result()
+    assert (report.file_id, report.accepted, report.done) == (held.file_id, 1, True)
+    assert not await needs_operator(handle)
+
+
+async def test_a_rejected_file_ends_its_workflow_uncounted(client: Client, numbered: UsageWorld, unique: str) -> None:
+    async def connected() -> Client:
+        return client
+
+    process = TemporalProcess(connected, unique)
+    await hand_in(numbered, 1)
+    held = await hand_in(numbered, 3)
+    handle = client.get_workflow_handle(usage_import_workflow_id(held.file_id), result_type=ImportReport)
+    async with working(client, numbered, unique):
+        await process.start_import(ImportFileRequest(held.file_id))
+        await eventually(lambda: needs_operator(handle))
+        await numbered.service.arrivals.reject(held.file_id, "sanne", "not ours")
+        await process.start_import(numbered.process.imports[-1])
+        report = await handle.result()
+    assert (report.status, report.read, report.done) == ("rejected", 0, False)
+
+
+async def needs_operator(handle: WorkflowHandle[Any, Any]) -> bool:
+    return bool((await handle.describe()).typed_search_attributes.get(NEEDS_OPERATOR))
+
+
+async def eventually(found: Callable[[], Awaitable[bool]]) -> None:
+    for _ in range(300):
+        if await found():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("this did not happen within half a minute")

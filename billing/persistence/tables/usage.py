@@ -18,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, PrefixedId, account_key, document, generated_key, metadata, reference
@@ -145,17 +146,33 @@ usage_files = Table(
     Column("name", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("profile", Text, nullable=False),
-    Column("status", Text, nullable=False),  # registered | importing | done
+    Column("status", Text, nullable=False),  # registered | held | importing | done | rejected | cancelled
     Column("size_bytes", BigInteger, nullable=False),
     Column("stored_as", Text, nullable=False),
     Column("lines_done", BigInteger, nullable=False, server_default="0"),
     Column("registered_at", Instant, nullable=False),
+    Column("started_at", Instant),
     Column("finished_at", Instant),
     *[
         Column(name, BigInteger, nullable=False, server_default="0")
-        for name in ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late")
+        for name in ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late", "partial")
     ],
+    Column("sequence", BigInteger),
+    Column("position", BigInteger),  # the sequence, counted on where the source began anew
+    Column("gap", JSONB, nullable=False, server_default="[]"),
+    Column("hold_kind", Text, nullable=False, server_default=""),
+    Column("hold_reason", Text, nullable=False, server_default=""),
+    Column("waived", JSONB, nullable=False, server_default="[]"),
+    Column("decided_at", Instant),
+    Column("decided_by", Text, nullable=False, server_default=""),
+    Column("decision_reason", Text, nullable=False, server_default=""),
+    *[Column(name, JSONB, nullable=False, server_default="{}") for name in ("declared", "checked", "totals")],
+    Column("charge", Numeric),
+    Column("first_start", Instant),
+    Column("last_start", Instant),
     UniqueConstraint("sha256", "profile"),
+    Index("ix_usage_files_position", "profile", "position"),
+    Index("ix_usage_files_waiting", "status", postgresql_where=text("status IN ('registered', 'held', 'importing')")),
 )
 
 usage_issues = Table(

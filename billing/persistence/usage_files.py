@@ -1,0 +1,102 @@
+"""The file registry on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, desc, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.domain.errors import NotFound
+from billing.persistence.statements import as_record, fetch_all, fetch_one
+from billing.persistence.tables import usage as t
+from billing.ports.usage_files import HELD, OUT_OF_SEQUENCE, REGISTERED, REJECTED, FileFilter, Neighbours, UsageFile
+
+# Any number no other advisory lock of ours uses; the second key is the profile.
+_SEQUENCE_LOCK = text("SELECT pg_advisory_xact_lock(7290002, hashtext(:profile))")
+_FILES = t.usage_files.c
+_WAITS = (_FILES.status == HELD) & (_FILES.hold_kind == "gap")
+# One that was put aside while it waited has proved nothing about those before it.
+_NEVER_PASSED = _FILES.status.in_((HELD, REJECTED)) & (_FILES.hold_kind == "gap")
+_REPEATS = (_FILES.status == HELD) & (_FILES.hold_kind == "repeated")
+
+
+class SqlUsageFiles:
+    """Files and their order."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def register_file(self, values: Mapping[str, Any]) -> tuple[UsageFile, bool]:
+        added = await self._connection.execute(
+            insert(t.usage_files)
+            .values(**values)
+            .on_conflict_do_nothing(index_elements=["sha256", "profile"])
+            .returning(*_FILES)
+        )
+        row = added.first()
+        if row is not None:
+            return as_record(UsageFile, row), True
+        query = select(t.usage_files).where(_FILES.sha256 == values["sha256"], _FILES.profile == values["profile"])
+        return as_record(UsageFile, (await self._connection.execute(query)).one()), False
+
+    async def file(self, file_id: str) -> UsageFile:
+        return await self._file(file_id, lock=False)
+
+    async def lock_file(self, file_id: str) -> UsageFile:
+        return await self._file(file_id, lock=True)
+
+    async def _file(self, file_id: str, *, lock: bool) -> UsageFile:
+        query = select(t.usage_files).where(_FILES.file_id == file_id)
+        found = await fetch_one(self._connection, UsageFile, query.with_for_update() if lock else query)
+        if found is None:
+            remedy = "GET /v1/usage/files lists the files there are."
+            raise NotFound(f"There is no usage file {file_id}.", field="file_id", value=file_id, remedy=remedy)
+        return found
+
+    async def files(self, wanted: FileFilter) -> Sequence[UsageFile]:
+        given = {_FILES.status: wanted.status, _FILES.profile: wanted.profile}
+        query = select(t.usage_files).where(*[column == value for column, value in given.items() if value])
+        if wanted.before:
+            query = query.where(_FILES.file_id < wanted.before)
+        return await fetch_all(self._connection, UsageFile, query.order_by(desc(_FILES.file_id)).limit(wanted.limit))
+
+    async def change_file(self, file_id: str, values: Mapping[str, Any]) -> None:
+        await self._connection.execute(update(t.usage_files).where(_FILES.file_id == file_id).values(**values))
+
+    async def lock_sequence(self, profile: str) -> None:
+        await self._connection.execute(_SEQUENCE_LOCK, {"profile": profile})
+
+    async def last_position(self, profile: str) -> int | None:
+        query = select(func.max(_FILES.position)).where(_FILES.profile == profile)
+        found: int | None = (await self._connection.execute(query)).scalar_one()
+        return found
+
+    async def neighbours(self, profile: str, position: int, file_id: str) -> Neighbours:
+        others = (_FILES.profile == profile) & (_FILES.file_id != file_id) & ~_REPEATS
+        # A file that was put aside leaves its own place empty, and still tells that the source had come so far.
+        reached = case((_FILES.status.in_(OUT_OF_SEQUENCE), _FILES.position - 1), else_=_FILES.position)
+        floor_query = select(func.max(reached)).where(others, ~_NEVER_PASSED)
+        floor: int | None = (await self._connection.execute(floor_query)).scalar_one()
+        there = others & _FILES.status.not_in(OUT_OF_SEQUENCE)
+        between: Sequence[int] = ()
+        if floor is not None:
+            query = select(_FILES.position).where(there, _FILES.position > floor, _FILES.position < position)
+            between = (await self._connection.execute(query)).scalars().all()
+        same = select(t.usage_files).where(there, _FILES.position == position).limit(1)
+        return Neighbours(floor, between, await fetch_one(self._connection, UsageFile, same))
+
+    async def waiting_for_others(self, profile: str) -> Sequence[UsageFile]:
+        query = select(t.usage_files).where(_FILES.profile == profile, _WAITS).order_by(_FILES.position)
+        return await fetch_all(self._connection, UsageFile, query.with_for_update())
+
+    async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
+        query = select(t.usage_files).where(_FILES.status == REGISTERED, _FILES.registered_at < before)
+        return await fetch_all(self._connection, UsageFile, query.order_by(_FILES.file_id).limit(1000))
+
+    async def held_files(self, before: datetime) -> Sequence[UsageFile]:
+        query = select(t.usage_files).where(_FILES.status == HELD, _FILES.registered_at < before)
+        return await fetch_all(self._connection, UsageFile, query.order_by(_FILES.file_id).limit(1000))

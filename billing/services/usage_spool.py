@@ -1,0 +1,71 @@
+"""The spool: a directory that keeps the content of every file under the hash of that content."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from billing.domain.errors import InvalidValue
+
+LARGEST_FILE_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A kept content: where, its SHA-256 in hexadecimal, and its size."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class Spool:
+    """Streams contents to disk in chunks; memory does not grow with the file."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, stored_as: str) -> Path:
+        """Where a kept content is."""
+        return self._directory / stored_as
+
+    async def keep(self, chunks: AsyncIterator[bytes]) -> Spooled:
+        """Write under a passing name, then under the content's own: a half file is never seen.
+
+        Raises InvalidValue for more than 1 GiB. Whatever ``chunks`` raises passes through, and nothing is kept.
+        """
+        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+        passing = self._directory / f"{uuid4().hex}.part"
+        try:
+            spooled = await _write(passing, chunks, self._directory)
+            await asyncio.to_thread(passing.replace, spooled.path)
+        finally:
+            await asyncio.to_thread(passing.unlink, missing_ok=True)
+        return spooled
+
+
+async def _write(passing: Path, chunks: AsyncIterator[bytes], directory: Path) -> Spooled:
+    digest, size_bytes = hashlib.sha256(), 0
+    opened: BinaryIO = await asyncio.to_thread(passing.open, "wb")
+    with opened:
+        async for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > LARGEST_FILE_BYTES:
+                remedy = f"Split it into files of at most {LARGEST_FILE_BYTES} bytes."
+                raise InvalidValue("The file is too large.", field="file", value=f"{size_bytes} bytes", remedy=remedy)
+            digest.update(chunk)
+            await asyncio.to_thread(opened.write, chunk)
+        await asyncio.to_thread(_to_disk, opened)
+    return Spooled(directory / digest.hexdigest(), digest.hexdigest(), size_bytes)
+
+
+def _to_disk(opened: BinaryIO) -> None:
+    """What is registered must still be there after a power cut."""
+    opened.flush()
+    os.fsync(opened.fileno())
