@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from billing.adapters.usage_formats.charging import ChargingFormat, ChargingProfile, charging_gateway
+from billing.adapters.usage_formats.charging_records import ChargingRules
 from billing.adapters.usage_formats.tap3 import Tap3Format, roaming
 from billing.adapters.usage_formats.tap3_calls import RoamingRules
 from billing.adapters.usage_formats.tap3_charges import Money
@@ -13,7 +15,24 @@ from billing.ports.usage import UsageFormat
 ROAMING_IN_EUROS = roaming()
 ROAMING_IN_POUNDS = roaming("tap3-gb", "tap3-gb", RoamingRules(money=Money("GBP")))
 
+# A session passes several nodes and each writes records: only the packet gateway's are billed.
+_PACKET_METERS: Mapping[str, str] = {"pGWRecord": "data", "sgsnSMORecord": "sms"}
+_CIRCUIT_METERS: Mapping[str, str] = {"moCallRecord": "voice", "moSMSRecord": "sms"}
 
-def binary_formats() -> Sequence[UsageFormat]:
-    """One reader for each declared source."""
-    return [Tap3Format(ROAMING_IN_EUROS), Tap3Format(ROAMING_IN_POUNDS)]
+
+def charging_profiles(country: str) -> Sequence[ChargingProfile]:
+    """Packet and circuit records, in files with the headers of TS 32.297 and in bare ones (which tell no totals)."""
+    packet = ChargingRules("packet", _PACKET_METERS, country=country)
+    circuit = ChargingRules("circuit", _CIRCUIT_METERS, country=country)
+    return [
+        charging_gateway("3gpp-packet", "packet-gateway", packet),
+        charging_gateway("3gpp-packet-bare", "packet-gateway", packet, has_headers=False),
+        charging_gateway("3gpp-circuit", "mobile-switch", circuit),
+        charging_gateway("3gpp-circuit-bare", "mobile-switch", circuit, has_headers=False),
+    ]
+
+
+def binary_formats(country: str = "NL") -> Sequence[UsageFormat]:
+    """One reader for each declared source; ``country`` is that of our own network."""
+    roaming_formats = [Tap3Format(ROAMING_IN_EUROS), Tap3Format(ROAMING_IN_POUNDS)]
+    return [*roaming_formats, *map(ChargingFormat, charging_profiles(country))]

@@ -49,5 +49,5 @@ NDJSON = NdjsonFormat("ndjson", "ndjson")
 def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Mapping[str, UsageFormat]:
     """The profiles every installation has, by name; ``zone`` and ``country`` are those of its switches."""
     switches = [asterisk(zone, country), BRITISH_ASTERISK]
-    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, *map(CsvFormat, switches), *binary_formats()]
+    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, *map(CsvFormat, switches), *binary_formats(country)]
     return {each.name: each for each in formats}
