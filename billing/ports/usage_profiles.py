@@ -83,14 +83,15 @@ class SourceProfile:
 class FileTotals:
     """What a file declares or what it was counted to hold; None where nothing is said.
 
-    ``records`` without headers and trailers; ``quantity`` in the unit in which the source declares it; ``charge`` in
-    the source's currency. ``sequence`` is the number that the file itself carries.
+    ``records`` without headers and trailers; ``quantity`` in the unit in which the source declares it; ``charge`` and
+    ``tax`` in the source's currency. ``sequence`` is the number that the file itself carries.
     """
 
     records: int | None = None
     quantity: int | None = None
     charge: Decimal | None = None
     sequence: int | None = None
+    tax: Decimal | None = None
 
 
 DeclaredTotals = FileTotals

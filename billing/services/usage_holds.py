@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ GAP, REPEATED, UNNUMBERED, TOTALS = "gap", "repeated", "unnumbered", "totals"
 
 
 def as_texts(totals: FileTotals | None) -> dict[str, str]:
-    """What totals say, by name: records, quantity, charge."""
+    """What totals say, by name: records, quantity, charge, tax."""
     if totals is None:
         return {}
     named = {each.name: getattr(totals, each.name) for each in fields(totals) if each.name != "sequence"}
     return {
-        name: f"{value:f}" if name == "charge" else str(value) for name, value in named.items() if value is not None
+        name: f"{value:f}" if isinstance(value, Decimal) else str(value)
+        for name, value in named.items()
+        if value is not None
     }
 
 

@@ -22,16 +22,23 @@ _PARTIAL = "partial"
 
 @dataclass(frozen=True, slots=True)
 class ChargingProfile:
-    """A charging gateway: its declaration and the rules for its records."""
+    """A charging gateway: its declaration and the rules for its records.
+
+    ``is_one_node``: all files are from one node, and are taken in the order of the numbers in their headers.
+    """
 
     declaration: SourceProfile
     rules: ChargingRules
+    is_one_node: bool = False
 
 
-def charging_gateway(name: str, source: str, rules: ChargingRules, *, has_headers: bool = True) -> ChargingProfile:
+def charging_gateway(
+    name: str, source: str, rules: ChargingRules, *, has_headers: bool = True, is_one_node: bool = False
+) -> ChargingProfile:
     """Files with the headers of TS 32.297 must carry their number of records; bare ones say nothing."""
     control = Control(in_format=has_headers)
-    return ChargingProfile(SourceProfile(name, source, "3gpp", 2, control=control, country=rules.country), rules)
+    declaration = SourceProfile(name, source, "3gpp", 2, control=control, country=rules.country)
+    return ChargingProfile(declaration, rules, is_one_node)
 
 
 class ChargingFormat(DeclaredFormat):
@@ -43,6 +50,7 @@ class ChargingFormat(DeclaredFormat):
     def __init__(self, profile: ChargingProfile) -> None:
         super().__init__(profile.declaration)
         self._rules = profile.rules
+        self._is_one_node = profile.is_one_node
         self._step = _LINES_OF_A_RECORD if profile.rules.traffic_classes else 1
         if len(set(profile.rules.traffic_classes.values())) >= _LINES_OF_A_RECORD - 1:
             raise ValueError(f"A profile tells at most {_LINES_OF_A_RECORD - 2} traffic classes apart.")
@@ -75,7 +83,7 @@ class ChargingFormat(DeclaredFormat):
             header = read_file_header(opened)
         if header is None or header.records is None:
             return None
-        return FileTotals(records=header.records, sequence=header.sequence)
+        return FileTotals(records=header.records, sequence=header.sequence if self._is_one_node else None)
 
     def counted_totals(self, path: Path) -> FileTotals:
         """All records of the file, billed or not."""

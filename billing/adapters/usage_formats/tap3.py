@@ -15,8 +15,8 @@ from typing import Any
 from billing.adapters.usage_formats.base import DeclaredFormat
 from billing.adapters.usage_formats.ber import LONGEST_RECORD_BYTES, BerFile, BrokenFraming, Element, read_tree
 from billing.adapters.usage_formats.tap3_calls import RoamingRules, charge_in, event_of
-from billing.adapters.usage_formats.tap3_charges import in_units
-from billing.adapters.usage_formats.tap3_file import BatchContext, NotTap, TapFile, definitions, layouts, survey
+from billing.adapters.usage_formats.tap3_charges import Charge, charge_of, in_units
+from billing.adapters.usage_formats.tap3_file import Audit, BatchContext, NotTap, TapFile, definitions, layouts, survey
 from billing.adapters.usage_formats.values import Damaged
 from billing.ports.usage import DecodedLine
 from billing.ports.usage_profiles import Control, DeclaredTotals, FileTotals, SourceProfile
@@ -28,29 +28,23 @@ _WORD = re.compile(r"([a-z]+)=(\S*)")
 
 @dataclass(frozen=True, slots=True)
 class TapProfile:
-    """A roaming partner or clearing house: its declaration and the rules for its calls."""
+    """Where the files come from, and the rules for their calls.
+
+    With a ``partner`` (its TADIG code) only its files are read, and they are taken in the order of their numbers.
+    """
 
     declaration: SourceProfile
     rules: RoamingRules = field(default_factory=RoamingRules)
+    partner: str = ""
 
 
 def roaming(
-    name: str = "tap3",
-    source: str = "tap3",
-    rules: RoamingRules | None = None,
-    file_name_pattern: str = r"C[DT][A-Z0-9]{10}(?P<sequence>\d{5})(\..+)?",
+    name: str = "tap3", source: str = "tap3", rules: RoamingRules | None = None, partner: str = ""
 ) -> TapProfile:
-    """TAP files named CD, sender, recipient and a sequence number from 00001 to 99999; totals are in every file."""
-    declaration = SourceProfile(
-        name,
-        source,
-        "tap3",
-        delay_days=30,
-        file_name_pattern=file_name_pattern,
-        last_sequence=99_999,
-        control=Control(in_format=True),
-    )
-    return TapProfile(declaration, rules or RoamingRules())
+    """Files numbered from 00001 to 99999 by each partner; totals are in every file."""
+    control = Control(in_format=True)
+    declaration = SourceProfile(name, source, "tap3", delay_days=30, last_sequence=99_999, control=control)
+    return TapProfile(declaration, rules or RoamingRules(), partner)
 
 
 class Tap3Format(DeclaredFormat):
@@ -59,11 +53,12 @@ class Tap3Format(DeclaredFormat):
     def __init__(self, profile: TapProfile) -> None:
         super().__init__(profile.declaration)
         self._rules = profile.rules
+        self._partner = profile.partner
 
     def decode(self, path: Path, after_line: int = 0) -> Iterator[DecodedLine]:
         with BerFile(path) as opened:
             try:
-                file = survey(opened)
+                file = self._survey(opened)
             except (NotTap, BrokenFraming, Damaged) as refused:
                 if after_line == 0:
                     yield DecodedLine(1, opened.read(0, _SHOWN_BYTES).hex(), None, "file", str(refused))
@@ -118,42 +113,56 @@ class Tap3Format(DeclaredFormat):
         """The audit control information; a notification declares no calls. None for a file that is not TAP."""
         try:
             with BerFile(path) as opened:
-                file = survey(opened)
+                file = self._survey(opened)
         except (NotTap, BrokenFraming, Damaged):
             return None
-        sequence = int(file.context.sequence) if file.context.sequence.isdecimal() else None
+        written = file.context.sequence if self._partner else ""
+        sequence = int(written) if written.isdecimal() else None
         if file.is_notification:
             return FileTotals(records=0, sequence=sequence)
         if file.audit is None or file.audit.count is None:
             return None
-        charge = None if file.audit.charge is None else in_units(file.audit.charge, file.context)
-        return FileTotals(records=file.audit.count, charge=charge, sequence=sequence)
+        charge, tax = (_units(total, file.context) for total in (file.audit.charge, file.audit.tax))
+        return FileTotals(records=file.audit.count, charge=charge, sequence=sequence, tax=tax)
 
     def counted_totals(self, path: Path) -> FileTotals:
-        """All calls of the file, billed or not, and the sum of their charges."""
-        records, charge, context = 0, 0, BatchContext()
+        """All calls of the file, billed or not, the sum of their charges and of their taxes."""
+        records = charge = tax = 0
         with BerFile(path) as opened:
             try:
-                file = survey(opened)
-                context = file.context
+                file = self._survey(opened)
                 for element in opened.children(file.calls) if file.calls else ():
                     records += 1
-                    charge += _charge_at(opened, element)
+                    costs = _charge_at(opened, element)
+                    charge, tax = charge + costs.charge, tax + costs.tax
             except (NotTap, BrokenFraming, Damaged):
                 return FileTotals(records=records)
-        if file.is_notification:
-            return FileTotals(records=0)
-        is_declared = file.audit is not None and file.audit.charge is not None
-        return FileTotals(records=records, charge=in_units(charge, context) if is_declared else None)
+        audit = file.audit or Audit()
+        return FileTotals(
+            records=records,
+            charge=None if audit.charge is None else in_units(charge, file.context),
+            tax=None if audit.tax is None else in_units(tax, file.context),
+        )
+
+    def _survey(self, opened: BerFile) -> TapFile:
+        file = survey(opened)
+        if self._partner and file.context.sender != self._partner:
+            raise NotTap(f"This file is from {file.context.sender}; the profile {self.name} is for {self._partner}.")
+        return file
 
 
-def _charge_at(opened: BerFile, element: Element) -> int:
+def _units(total: int | None, context: BatchContext) -> Decimal | None:
+    return None if total is None else in_units(total, context)
+
+
+def _charge_at(opened: BerFile, element: Element) -> Charge:
+    """What a call costs; nothing when it cannot be read."""
     if element.next - element.at > LONGEST_RECORD_BYTES:
-        return 0
+        return charge_of(())
     try:
         return charge_in(*_read_call(opened.whole(element)))
     except (Damaged, BrokenFraming):
-        return 0
+        return charge_of(())
 
 
 def _read_call(data: bytes) -> tuple[str, Any]:

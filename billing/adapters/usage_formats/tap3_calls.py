@@ -92,6 +92,6 @@ def _digits_of(started: Mapping[str, Any]) -> str:
     return text_of(started, "localTimeStamp")
 
 
-def charge_in(kind: str, call: Mapping[str, Any]) -> int:
-    """The charge of a call of any kind, billed or not, in units of the last decimal. Raises Damaged."""
-    return charge_of(KINDS[kind](call, RoamingMeters()).charges).charge if kind in KINDS else 0
+def charge_in(kind: str, call: Mapping[str, Any]) -> Charge:
+    """The charge of a call of any kind, billed or not. Raises Damaged."""
+    return charge_of(KINDS[kind](call, RoamingMeters()).charges if kind in KINDS else ())

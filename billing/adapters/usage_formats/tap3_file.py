@@ -55,7 +55,7 @@ class Audit:
 
     count: int | None = None
     charge: int | None = None
-    refund: int = 0
+    tax: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,7 @@ def _rates(accounting: Mapping[str, Any]) -> Iterator[tuple[int, Decimal]]:
 def _audit(values: Mapping[str, Any] | None) -> Audit | None:
     if values is None:
         return None
-    refund = values.get("totalChargeRefund", 0)
-    return Audit(values.get("callEventDetailsCount"), values.get("totalCharge"), refund)
+    return Audit(values.get("callEventDetailsCount"), values.get("totalCharge"), values.get("totalTaxValue"))
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
