@@ -174,6 +174,7 @@ async def a_usage_world(
     spool: Path,
     plan: Mapping[str, Any] = PLAN,
     formats: Mapping[str, UsageFormat] | None = None,
+    process: RecordingProcess | None = None,
 ) -> UsageWorld:
     """The Dutch brand with one customer, committed; ``formats`` are further profiles."""
     async with SqlUnitOfWork(engine) as work:
@@ -181,7 +182,7 @@ async def a_usage_world(
         await work.accounts.add_plan(a_plan(plan))
         account_id, service_id = await a_customer(work)
         await work.commit()
-    clock, process = StandingClock(), RecordingProcess()
+    clock, process = StandingClock(), process or RecordingProcess()
     known = {**standard_formats(), **(formats or {})}
     service = UsageService(lambda: SqlUnitOfWork(engine), clock, process, known, spool)
     return UsageWorld(engine, service, clock, process, account_id, service_id)

@@ -19,7 +19,7 @@ from billing.ports.usage_files import DONE, HELD, IMPORTING, REGISTERED, FileFil
 from billing.ports.usage_profiles import SourceProfile
 from billing.services.usage_batch import read_chunk
 from billing.services.usage_counting import UsageCounting
-from billing.services.usage_holds import as_texts, check_totals, free, hold_for_totals, place
+from billing.services.usage_holds import as_texts, free, hold_for_totals, place, totals_trouble
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_reports import totals_with
@@ -145,7 +145,8 @@ class UsageFiles:
         file = await self.get(file_id)
         if file.status != REGISTERED:
             return file
-        checked, reason = await check_totals(self._format(file.profile), file, self._spool.path(file.stored_as))
+        decoder, path = self._format(file.profile), self._spool.path(file.stored_as)
+        checked, reason = await asyncio.to_thread(totals_trouble, decoder, file.declared, path)
         async with self._make_work() as work:
             file = await work.usage.lock_file(file_id)
             if file.status == REGISTERED:

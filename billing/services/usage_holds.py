@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
@@ -70,22 +69,27 @@ async def free(work: UnitOfWork, profile: SourceProfile) -> list[UsageFile]:
     return freed
 
 
-async def check_totals(declared: UsageFormat, file: UsageFile, path: Path) -> tuple[Mapping[str, str], str]:
-    """Count what a file holds and hold it against what it declares: the counted totals, and every difference in words.
+def totals_trouble(declared: UsageFormat, said: Mapping[str, str], path: Path) -> tuple[Mapping[str, str], str]:
+    """Count what a file holds and hold it against what it says: the counted totals, and every difference in words.
 
-    The reason is empty where all is well, or where the source declares nothing.
+    Reads the whole file where it says something. The reason is empty where all is well, or the source declares nothing.
     """
-    if not file.declared:
+    if not said:
         if not declared.profile.control.is_declared:
             return {}, ""
         return {}, "The file does not say what it holds, as every file of this source must: it may be cut off."
-    counted = as_texts(await asyncio.to_thread(declared.counted_totals, path))
+    counted = as_texts(declared.counted_totals(path))
     differences = [
-        f"{name}: declared {said}, counted {counted.get(name, 'none')}"
-        for name, said in file.declared.items()
-        if counted.get(name) != said
+        f"{name}: declared {value}, counted {counted.get(name, 'none')}"
+        for name, value in said.items()
+        if not _same(value, counted.get(name))
     ]
     return counted, f"The control totals differ. {'; '.join(differences)}." if differences else ""
+
+
+def _same(said: str, counted: str | None) -> bool:
+    """1.50 is 1.5."""
+    return counted is not None and Decimal(said) == Decimal(counted)
 
 
 async def hold_for_totals(work: UnitOfWork, file: UsageFile, reason: str) -> None:

@@ -24,7 +24,7 @@ class ControlTotal:
     @property
     def agrees(self) -> bool:
         """Whether both say the same; a total that is not counted yet does not."""
-        return self.declared == self.counted
+        return bool(self.counted) and Decimal(self.declared) == Decimal(self.counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli import keys
+from evenflow.cli import keys, usage, usage_door
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys.app, name="key")
+app.add_typer(usage.app, name="usage")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")
@@ -128,6 +130,38 @@ def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     run_check = optional("evenflow.cli.check", "run_check")
     with one_sentence_errors():
         raise typer.Exit(run_check(settings_beside(data_dir)))
+
+
+@app.command(name="import")
+def import_(
+    profile: Annotated[str, typer.Argument(help="How the files are read, like csv or cdr-csv.")],
+    files: Annotated[list[str], typer.Argument(help="Files or patterns; taken in the order of their numbers.")],
+    as_json: usage.AsJson = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the imports to their end.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only decode and check, without any server; nothing is stored.")
+    ] = False,
+    at: Annotated[
+        datetime | None, typer.Option("--at", help="Check as of this UTC instant instead of now (with --dry-run).")
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    api: usage.Api = "",
+    key: usage.Key = "",
+) -> None:
+    """Import usage files and print what became of every record.
+
+    Exit code 0: nothing was held or rejected; 1: it could not be done; 3: records were rejected or in conflict; 4: a
+    file is held for a person, was rejected or cancelled.
+    """
+    importing, trying = import_module("evenflow.cli.importing"), import_module("evenflow.cli.trying")
+    with one_sentence_errors():
+        paths = importing.in_order(profile, files)
+        if dry_run:
+            now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+            code = trying.try_files(importing.format_of(profile), paths, now, as_json=as_json)
+            raise typer.Exit(code)
+        with usage_door.open_door(usage_door.Address.of(settings_beside(data_dir), api, key)) as door:
+            raise typer.Exit(importing.import_files(door, profile, paths, wait=wait, as_json=as_json))
 
 
 @app.command()
