@@ -12,6 +12,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _INTERNATIONAL = 1
 _TADIG_COUNTRY_LETTERS = 3
 _LONGEST_NUMBER_BYTES = 20
+YEARS = range(1990, 2150)
 
 
 def packed_digits(name: str, value: bytes) -> str:
@@ -59,7 +60,10 @@ def local_instant(name: str, written: str, offset: str) -> datetime:
     try:
         if len(written) != len("YYYYMMDDhhmmss") or not _DIGITS.fullmatch(written):
             raise ValueError
-        return datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=zone)
+        at = datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=zone)
+        if at.year not in YEARS:
+            raise ValueError
+        return at
     except ValueError:
         raise Damaged(name, f"{written!r} is not a time like 20270131235959.") from None
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from billing.adapters.usage_formats.broadworks import BroadWorksFormat, BroadWorksProfile
 from billing.adapters.usage_formats.charging import ChargingFormat, ChargingProfile, charging_gateway
 from billing.adapters.usage_formats.charging_records import ChargingRules
 from billing.adapters.usage_formats.tap3 import Tap3Format, roaming
 from billing.adapters.usage_formats.tap3_calls import RoamingRules
 from billing.adapters.usage_formats.tap3_charges import Money
 from billing.ports.usage import UsageFormat
+from billing.ports.usage_profiles import SourceProfile
 
 # Partners charge in their own currency or in SDR; the amount of an event is in the currency of the bill.
 ROAMING_IN_EUROS = roaming()
@@ -32,7 +34,12 @@ def charging_profiles(country: str) -> Sequence[ChargingProfile]:
     ]
 
 
+def broadworks(country: str, name: str = "broadworks", source: str = "broadworks") -> BroadWorksProfile:
+    """A hosted telephony switch: calls made to other networks, in UTC."""
+    return BroadWorksProfile(SourceProfile(name, source, "broadworks", country=country))
+
+
 def binary_formats(country: str = "NL") -> Sequence[UsageFormat]:
     """One reader for each declared source; ``country`` is that of our own network."""
     roaming_formats = [Tap3Format(ROAMING_IN_EUROS), Tap3Format(ROAMING_IN_POUNDS)]
-    return [*roaming_formats, *map(ChargingFormat, charging_profiles(country))]
+    return [*roaming_formats, *map(ChargingFormat, charging_profiles(country)), BroadWorksFormat(broadworks(country))]
