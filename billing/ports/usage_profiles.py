@@ -88,7 +88,7 @@ class FileTotals:
     """
 
     records: int | None = None
-    quantity: int | None = None
+    quantity: Decimal | int | None = None
     charge: Decimal | None = None
     sequence: int | None = None
     tax: Decimal | None = None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from billing.adapters.usage_formats.lines import Line
+from billing.adapters.usage_formats.values import Damaged
+from billing.ports.usage import DecodedLine
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
+
+T = TypeVar("T")
 
 
 class DeclaredFormat:
@@ -38,3 +43,22 @@ class DeclaredFormat:
     def describe_open(self, parts: Sequence[SessionPart]) -> OpenSession:
         """No record of this format is a part."""
         return OpenSession({}, "This format has no sessions.")
+
+
+def decoded_from(line: Line, read: Callable[[Line], Mapping[str, Any] | SessionPart]) -> DecodedLine:
+    """A line with its event or its part, or with the field and reason why it has none."""
+    try:
+        found = read(line)
+    except Damaged as damaged:
+        return DecodedLine(line.number, line.text, None, damaged.field, damaged.reason)
+    if isinstance(found, SessionPart):
+        return DecodedLine(line.number, line.text, part=found)
+    return DecodedLine(line.number, line.text, found)
+
+
+def or_none(read: Callable[[], T]) -> T | None:
+    """A value, or None when it is damaged."""
+    try:
+        return read()
+    except Damaged:
+        return None

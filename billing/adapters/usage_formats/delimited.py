@@ -3,77 +3,98 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from billing.adapters.usage_formats.base import DeclaredFormat
+from billing.adapters.usage_formats.base import DeclaredFormat, decoded_from, or_none
 from billing.adapters.usage_formats.lines import Line, as_line, read_lines
-from billing.adapters.usage_formats.values import Damaged, instant, international, whole
+from billing.adapters.usage_formats.records import Answered, RecordProfile, RecordReader
+from billing.adapters.usage_formats.values import Damaged, decimal, whole
 from billing.ports.usage import DecodedLine
-from billing.ports.usage_profiles import SourceProfile
+from billing.ports.usage_profiles import DeclaredTotals, FileTotals
 
 _MOST_COLUMNS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Which calls are billable: the value of ``column`` that means answered; the others count nothing."""
-
-    column: str
-    value: str
-
-
 @dataclass(frozen=True)
-class CsvProfile:
-    """A source's declaration.
+class CsvProfile(RecordProfile):
+    """A source of delimited lines.
 
-    ``columns`` in order when the file has no header line (empty: the first line is the header). ``record_id`` names the
-    columns that identify a row in this source; ``take`` maps our fields to the source's columns; ``constants`` are
-    fields that every row has; ``unit_sizes`` multiplies a quantity into the meter's own units; ``zone`` and
-    ``country`` complete local times and national numbers; ``attributes`` are columns kept for the itemised bill.
-    ``no_longer_than`` names the column that the quantity never exceeds by more than a second.
+    ``columns`` in order when the file has no header line (empty: the first line is the header). ``quote`` is the
+    quoting character, empty for sources that quote nothing. ``comment`` begins lines that are left out.
+    ``blank_after_delimiter`` is for sources that write a blank between delimiter and quote; ``all_quoted`` for sources
+    that quote every value and do not double the quotes inside: such a line is then split where quotes meet a delimiter.
     """
 
-    name: str
-    source: str
-    take: Mapping[str, str]
-    record_id: Sequence[str] = ("record_id",)
     columns: Sequence[str] = ()
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    unit_size: int = 1
-    zone: str = "UTC"
-    country: str = ""
     delimiter: str = ","
+    quote: str = '"'
     comment: str = ""
-    attributes: Sequence[str] = ()
-    answered: Answered | None = None
-    no_longer_than: str = ""
+    blank_after_delimiter: bool = False
+    all_quoted: bool = False
 
 
 class CsvFormat(DeclaredFormat):
     """Decodes by a profile. Each line is read on its own, so one unclosed quote cannot swallow the rest."""
 
-    def __init__(self, profile: CsvProfile) -> None:
-        super().__init__(SourceProfile(profile.name, profile.source, "csv", zone=profile.zone, country=profile.country))
+    def __init__(self, profile: CsvProfile, format_name: str = "csv") -> None:
+        super().__init__(profile.source_profile(format_name))
         self._profile = profile
+        self._reader = RecordReader(profile)
+        quote, delimiter = re.escape(profile.quote), re.escape(profile.delimiter)
+        self._between = re.compile(f"{quote} ?{delimiter} ?{quote}")
+        self._left_out = {*profile.skip, *([profile.control.marker] if profile.control.marker else [])}
 
     def decode(self, path: Path, after_line: int = 0) -> Iterator[DecodedLine]:
-        columns = list(self._profile.columns)
-        for line in read_lines(path):
-            if not columns:
-                columns = self._header(line)
-            elif line.number > after_line and self._is_row(line):
+        for line, columns in self._rows(path):
+            if line.number > after_line:
                 yield self._decode(line, columns)
 
     def decode_line(self, raw: str, header: str = "") -> DecodedLine:
         columns = list(self._profile.columns) or self._header(Line(1, header.removeprefix("\ufeff")))
         return self._decode(as_line(0, raw.encode("utf-8", "replace")), columns)
 
+    def declared_totals(self, path: Path) -> DeclaredTotals | None:
+        """The last control record of the file; an unreadable number in it is not declared."""
+        control, found = self._profile.control, None
+        if not control.marker:
+            return None
+        for line in read_lines(path, self._profile.encoding):
+            if control.marker in line.text and self._first(line) == control.marker:
+                found = self._totals(line)
+        return found
+
+    def counted_totals(self, path: Path) -> FileTotals:
+        """The records of the file and the sums of their quantities and amounts as written."""
+        counted = FileTotals(0, 0, Decimal(0))
+        for line, columns in self._rows(path):
+            counted = self._count(counted, line, columns)
+        return counted
+
+    def _rows(self, path: Path) -> Iterator[tuple[Line, Sequence[str]]]:
+        columns: Sequence[str] = self._profile.columns
+        for line in read_lines(path, self._profile.encoding):
+            if not self._is_row(line):
+                continue
+            if columns:
+                yield line, columns
+            else:
+                columns = self._header(line)
+
     def _is_row(self, line: Line) -> bool:
         comment = self._profile.comment
-        return bool(line.text.strip()) and not (comment and line.text.startswith(comment))
+        if not line.text.strip() or (comment and line.text.startswith(comment)):
+            return False
+        return not self._left_out or self._first(line) not in self._left_out
+
+    def _first(self, line: Line) -> str:
+        try:
+            return next(iter(self._split(line)), "").strip()
+        except Damaged:
+            return ""
 
     def _header(self, line: Line) -> list[str]:
         """The column names; an unreadable header gives none, and then every row says which column it misses."""
@@ -85,55 +106,61 @@ class CsvFormat(DeclaredFormat):
     def _split(self, line: Line) -> list[str]:
         if line.damage:
             raise Damaged("line", line.damage)
+        profile = self._profile
+        if not profile.quote:
+            return line.text.split(profile.delimiter, _MOST_COLUMNS)[:_MOST_COLUMNS]
         try:
-            rows = list(csv.reader([line.text], delimiter=self._profile.delimiter, strict=True))
+            rows = list(
+                csv.reader(
+                    [line.text],
+                    delimiter=profile.delimiter,
+                    quotechar=profile.quote,
+                    skipinitialspace=profile.blank_after_delimiter,
+                    strict=True,
+                )
+            )
         except csv.Error as error:
             raise Damaged("line", f"The quotes of this line do not match: {error}.") from None
         return rows[0][:_MOST_COLUMNS] if rows else []
 
+    def _row(self, line: Line, columns: Sequence[str]) -> dict[str, str]:
+        values = self._all_quoted(line, len(columns)) or self._split(line)
+        if len(values) != len(columns):
+            raise Damaged("line", f"The line has {len(values)} columns instead of {len(columns)}.")
+        return dict(zip(columns, values, strict=True))
+
+    def _all_quoted(self, line: Line, count: int) -> list[str]:
+        """The values between quotes that meet a delimiter; empty when that gives another number of columns."""
+        quote, text = self._profile.quote, line.text.strip()
+        if not self._profile.all_quoted or line.damage or not (text.startswith(quote) and text.endswith(quote)):
+            return []
+        values = self._between.split(text[1:-1], count)
+        return [value.replace(quote * 2, quote) for value in values] if len(values) == count else []
+
     def _decode(self, line: Line, columns: Sequence[str]) -> DecodedLine:
+        return decoded_from(line, lambda each: self._reader.event(self._row(each, columns)))
+
+    def _count(self, counted: FileTotals, line: Line, columns: Sequence[str]) -> FileTotals:
+        counted = replace(counted, records=(counted.records or 0) + 1)
         try:
-            values = self._split(line)
-            if len(values) != len(columns):
-                raise Damaged("line", f"The line has {len(values)} columns instead of {len(columns)}.")
-            return DecodedLine(line.number, line.text, self._event(dict(zip(columns, values, strict=True))))
-        except Damaged as damaged:
-            return DecodedLine(line.number, line.text, None, damaged.field, damaged.reason)
+            row = self._row(line, columns)
+            quantity, charge = self._reader.measured(row), self._reader.charge(row)
+        except Damaged:
+            return counted
+        total = (counted.quantity or Decimal(0)) + quantity
+        return replace(counted, quantity=total, charge=(counted.charge or Decimal(0)) + charge)
 
-    def _event(self, row: Mapping[str, str]) -> dict[str, Any]:
-        profile = self._profile
-        event: dict[str, Any] = {"source": profile.source} | dict(profile.constants)
-        event |= {ours: row[theirs] for ours, theirs in profile.take.items() if row.get(theirs)}
-        event["record_id"] = self._record_id(row)
-        event["identifier"] = international(_needed(row, profile.take["identifier"]), profile.country)
-        event["destination"] = international(event.get("destination", ""), profile.country)
-        started = profile.take["started_at"]
-        event["started_at"] = instant(started, _needed(row, started), profile.zone)
-        event["quantity"] = self._quantity(row)
-        kept = {name: row[name] for name in profile.attributes if row.get(name)}
-        return event | ({"attributes": kept} if kept else {})
+    def _totals(self, line: Line) -> DeclaredTotals:
+        values, control, mark = self._split(line), self._profile.control, self._profile.decimal_mark
 
-    def _record_id(self, row: Mapping[str, str]) -> str:
-        """The first column is always there; the others may be empty (a call that reached no channel)."""
-        first, *others = self._profile.record_id
-        return "/".join([_needed(row, first), *(row.get(name, "").strip() for name in others)])
+        def written(column: int) -> str:
+            return values[column - 1] if 0 < column <= len(values) else ""
 
-    def _quantity(self, row: Mapping[str, str]) -> int:
-        profile = self._profile
-        column = profile.take["quantity"]
-        quantity = whole(column, _needed(row, column))
-        longest = profile.no_longer_than
-        if longest and quantity > whole(longest, _needed(row, longest)) + 1:
-            raise Damaged(column, f"{column} {quantity} is more than {longest} {row[longest]}.")
-        if profile.answered and row.get(profile.answered.column) != profile.answered.value:
-            return 0
-        return quantity * profile.unit_size
+        return DeclaredTotals(
+            records=or_none(lambda: whole("records", written(control.records))),
+            quantity=or_none(lambda: decimal("quantity", written(control.quantity), mark)),
+            charge=or_none(lambda: decimal("charge", written(control.charge), mark)),
+        )
 
 
-def _needed(row: Mapping[str, str], column: str) -> str:
-    value = row.get(column)
-    if value is None:
-        raise Damaged(column, f"The file has no column {column}.")
-    if not value.strip():
-        raise Damaged(column, f"The column {column} is empty.")
-    return value.strip()
+__all__ = ["Answered", "CsvFormat", "CsvProfile"]

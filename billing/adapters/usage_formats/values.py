@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
+
+from billing.ports.usage_profiles import ClockRule
+
+EPOCH = "epoch"
+EPOCH_MILLISECONDS = "epoch-ms"
+EPOCH_MICROSECONDS = "epoch-us"
+_EPOCH_PARTS = {EPOCH: 1, EPOCH_MILLISECONDS: 1_000, EPOCH_MICROSECONDS: 1_000_000}
+_NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,12})?|\.\d{1,12})")
+_CLOCK = re.compile(r"(?:(\d{1,5}):)?(\d{1,6}):([0-5]\d)")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d*)?")
+# Naive on purpose: the caller places the time in the source's zone.
+_by_pattern = datetime.strptime
 
 
 class Damaged(Exception):
@@ -16,6 +31,22 @@ class Damaged(Exception):
         super().__init__(reason)
         self.field = field
         self.reason = reason
+
+
+class Rounding(StrEnum):
+    """How a quantity that is not whole in the meter's unit becomes whole."""
+
+    REFUSE = "refuse"  # it is damaged
+    UP = "up"
+    DOWN = "down"
+    NEAREST = "nearest"
+
+
+_ROUNDINGS = {
+    Rounding.UP: ROUND_CEILING,
+    Rounding.DOWN: ROUND_FLOOR,
+    Rounding.NEAREST: ROUND_HALF_UP,
+}
 
 
 @lru_cache(maxsize=100_000)
@@ -38,22 +69,85 @@ def international(number: str, country: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-def instant(field: str, written: str, zone: str) -> datetime:
+def instant(field: str, written: str, zone: str, rule: ClockRule = ClockRule.FIRST, form: str = "") -> datetime:
     """A clock time of the source; without an offset it is local time in ``zone``.
 
-    In the hour that occurs twice in autumn the first one is meant; a time that spring skipped is read with the offset
-    before the change. Both are within an hour of the truth, and the same on every import.
+    ``form`` is empty for ISO times, epoch, epoch-ms, epoch-us, or a strptime pattern. ``rule`` says what a time means
+    that autumn repeats or spring skips. Either way it is the same on every import.
     """
+    if form in _EPOCH_PARTS:
+        return _since_epoch(field, written, _EPOCH_PARTS[form])
+    at = _clock_time(field, written.strip(), form)
+    return at if at.tzinfo else in_zone(field, at, zone, rule)
+
+
+def in_zone(field: str, at: datetime, zone: str, rule: ClockRule) -> datetime:
+    """A naive local time as an aware one."""
+    first = at.replace(tzinfo=ZoneInfo(zone), fold=0)
+    if rule is ClockRule.FIRST:
+        return first
+    second = at.replace(tzinfo=ZoneInfo(zone), fold=1)
+    if rule is ClockRule.SECOND:
+        return second
+    if first.utcoffset() != second.utcoffset():
+        raise Damaged(field, f"{at} occurs twice or never in {zone}, where the clocks change; add the offset.")
+    return first
+
+
+def _clock_time(field: str, written: str, form: str) -> datetime:
     try:
-        at = datetime.fromisoformat(written.strip())
+        return _by_pattern(written, form) if form else datetime.fromisoformat(written)
     except ValueError:
-        raise Damaged(field, f"{written!r} is not a time like 2026-01-31 23:59:59.") from None
-    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))
+        like = f"by the pattern {form}" if form else "like 2026-01-31 23:59:59"
+        raise Damaged(field, f"{written[:60]!r} is not a time {like}.") from None
+
+
+def _since_epoch(field: str, written: str, parts: int) -> datetime:
+    count = decimal(field, written)
+    try:
+        return datetime.fromtimestamp(float(count / parts), UTC)
+    except (OverflowError, ValueError, OSError):
+        raise Damaged(field, f"{written[:60]!r} is beyond the calendar.") from None
 
 
 def whole(field: str, written: str) -> int:
     """A non-negative whole number."""
     digits = written.strip()
     if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        raise Damaged(field, f"{written!r} is not a whole number from 0.")
+        raise Damaged(field, f"{written[:60]!r} is not a whole number from 0.")
     return int(digits)
+
+
+def decimal(field: str, written: str, mark: str = ".") -> Decimal:
+    """A decimal number with its declared decimal mark; thousands may be grouped by the other one, blanks or '."""
+    number = written.strip()
+    if _GROUPED.fullmatch(number):
+        number = re.sub(f"[{'.' if mark == ',' else ','}' ]", "", number)
+    if mark == ",":
+        number = "x" if "." in number else number.replace(",", ".")
+    try:
+        if not number.isascii() or not _NUMBER.fullmatch(number):
+            raise InvalidOperation
+        return Decimal(number)
+    except InvalidOperation:
+        raise Damaged(field, f"{written[:60]!r} is not a number with {mark!r} as its decimal mark.") from None
+
+
+def clock_seconds(field: str, written: str) -> int:
+    """A duration written as [hours:]minutes:seconds."""
+    found = _CLOCK.fullmatch(written.strip())
+    if found is None:
+        raise Damaged(field, f"{written[:60]!r} is not a duration like 00:01:05.")
+    hours, minutes, seconds = found.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+
+
+def rounded(field: str, quantity: Decimal, rounding: Rounding) -> int:
+    """A quantity in the meter's own units, whole and not negative."""
+    if quantity < 0:
+        raise Damaged(field, f"{quantity} is negative.")
+    if quantity == quantity.to_integral_value():
+        return int(quantity)
+    if rounding is Rounding.REFUSE:
+        raise Damaged(field, f"{quantity} is not whole in the meter's own unit, and the profile declares no rounding.")
+    return int(quantity.to_integral_value(_ROUNDINGS[rounding]))
