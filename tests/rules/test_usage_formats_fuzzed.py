@@ -87,11 +87,11 @@ def test_an_import_that_stopped_goes_on_with_exactly_the_rest(profile: str, shar
 @pytest.mark.parametrize(
     "content",
     [
-        b"x" * 8_000_000,
-        b"[" * 8_000_000,
-        b'{"a":' * 1_000_000,
-        b'"' * 8_000_000,
-        b'["' + b"\\" * 8_000_000,
+        b"x" * 3_000_000,
+        b"[" * 3_000_000,
+        b'{"a":' * 400_000,
+        b'"' * 3_000_000,
+        b'["' + b"\\" * 3_000_000,
         b"\tA = B\n" * 20_000,
         b"1" * 100_000 + b"\n" + b'{"quantity": ' + b"9" * 100_000 + b"}\n",
     ],

@@ -31,7 +31,11 @@ def read_documents(path: Path, encoding: str = "utf-8") -> Iterator[Line]:
 
 
 class _Documents:
-    """``text`` is what was read and not yet used; ``number`` counts documents."""
+    """``text`` is what was read and not yet used; ``number`` counts documents.
+
+    ``depth`` and ``scanned`` remember how far the document at its beginning was looked through, so that one that comes
+    in many pieces is not looked through again with each.
+    """
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path = path
@@ -39,12 +43,16 @@ class _Documents:
         self._text = ""
         self._number = 0
         self._in_array = False
+        self._depth = 0
+        self._scanned = 0
 
     def read(self) -> Iterator[Line]:
         for is_last in self._chunks():
             yield from self._take_whole_ones()
             if len(self._text) > LONGEST_DOCUMENT:
-                yield self._document(self._text, f"The document is longer than {LONGEST_DOCUMENT} characters.")
+                yield self._document(
+                    self._text, f"A document is longer than {LONGEST_DOCUMENT} characters; the rest is unread."
+                )
                 return
             if is_last and self._text.strip(" \t\r\n,]\ufeff"):
                 yield self._document(self._text, "This is no whole JSON document; the rest of the file is unread.")
@@ -68,8 +76,8 @@ class _Documents:
             if end is None:
                 break
             yield self._document(self._text[begin:end])
-            at = end
-        self._text = self._text[at:]
+            at, self._depth, self._scanned = end, 0, 0
+        self._text = self._text[begin:]
 
     def _begin(self, at: int) -> int:
         """Where the next document begins; the bracket of the outer array is stepped over."""
@@ -82,16 +90,17 @@ class _Documents:
 
     def _end(self, begin: int) -> int | None:
         """The place after the document that begins there; None when it is not wholly read."""
-        depth = 0
         if not self._text.startswith(("{", "["), begin):
             return self._end_of_scalar(begin)
-        for token in _TOKEN.finditer(self._text, begin):
+        for token in _TOKEN.finditer(self._text, begin + self._scanned):
             mark = token.group()
             if mark == '"':
+                self._scanned = token.start() - begin
                 return None
-            depth += (mark in "{[") - (mark in "}]") if len(mark) == 1 else 0
-            if depth == 0:
+            self._depth += (mark in "{[") - (mark in "}]") if len(mark) == 1 else 0
+            if self._depth == 0:
                 return token.end()
+        self._scanned = len(self._text) - begin
         return None
 
     def _end_of_scalar(self, begin: int) -> int | None:

@@ -55,7 +55,13 @@ JSON = own_json("json", "json", one_per_line=False)
 def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Mapping[str, UsageFormat]:
     """The profiles every installation has, by name; ``zone`` and ``country`` are those of its switches."""
     switches = [asterisk(zone, country), BRITISH_ASTERISK]
-    formats: list[UsageFormat] = [CsvFormat(GENERIC_CSV), NDJSON, JSON, *map(CsvFormat, switches), *binary_formats(country)]
+    formats: list[UsageFormat] = [
+        CsvFormat(GENERIC_CSV),
+        NDJSON,
+        JSON,
+        *map(CsvFormat, switches),
+        *binary_formats(country),
+    ]
     formats += [cel(zone, country), flatstore(zone, country), radius(zone, country)]
     formats += [CsvFormat(freeswitch_csv_profile(zone, country), "freeswitch-csv")]
     formats += [freeswitch_json(freeswitch_json_profile(zone, country)), CsvFormat(uk_standard(), "uk-standard")]
