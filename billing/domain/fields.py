@@ -125,6 +125,10 @@ class Fields:
         """As ``amount``, or None when absent."""
         return self.amount(name, most=most) if self.has(name) else None
 
+    def optional_whole(self, name: str, least: int = 0) -> int | None:
+        """As ``whole``, or None when absent."""
+        return self.whole(name, least=least) if self.has(name) else None
+
     def optional_date(self, name: str) -> date | None:
         """A calendar date (2026-06-30), or None when absent."""
         if not self.has(name):
@@ -152,6 +156,32 @@ class Fields:
                     field=f"{self.where(name)}[{place}]",
                     value=item,
                     remedy="Write 1 to 15 digits in international form, without + or 00.",
+                )
+        return tuple(items)
+
+    def words(self, name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of known words, each once; empty when absent."""
+        items = self._items(name, len(choices))
+        if len(set(map(str, items))) != len(items) or any(item not in choices for item in items):
+            raise self.refusal(
+                name, "This list holds what is not known, or a word twice.", f"Use {', '.join(choices)}."
+            )
+        return tuple(items)
+
+    def codes(self, name: str, most: int = 100) -> tuple[str, ...]:
+        """A list of codes; empty when absent."""
+        return self.matching(name, _CODE, most, "Use letters, digits and _ . : - (at most 64).")
+
+    def matching(self, name: str, pattern: re.Pattern[str], most: int, remedy: str) -> tuple[str, ...]:
+        """A list of texts of one form, each once; empty when absent."""
+        items = self._items(name, most)
+        for place, item in enumerate(items):
+            if not isinstance(item, str) or not pattern.fullmatch(item) or item in items[:place]:
+                raise InvalidValue(
+                    "This is not of the form needed, or stands here twice.",
+                    field=f"{self.where(name)}[{place}]",
+                    value=item,
+                    remedy=remedy,
                 )
         return tuple(items)
 

@@ -174,6 +174,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "volume": {"tiers": TIERS, "draws_allowances": False},
     "package": {"rate": "3", "prefixes": ["32"]},
     "percentage": {"percent": "12.5", "maximum": "50"},
+    "zero_rated": {"traffic_classes": ["music"], "increments": "1024/1024"},
     "per_event": {"rate": "0.09", "round_each_event": True, "tax_code": "reduced"},
 }
 

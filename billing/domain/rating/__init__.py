@@ -7,14 +7,16 @@ previews. Does not own: which account and service an event belongs to, storing c
 (seconds, bytes, messages).
 """
 
-from billing.domain.rating.allowance import Allowance
+from billing.domain.rating.allowance import Allowance, Rollover
+from billing.domain.rating.bands import NoPrice, since
 from billing.domain.rating.counters import Counter, count, merge
 from billing.domain.rating.destinations import Destination
 from billing.domain.rating.drawing import AllowanceState
 from billing.domain.rating.events import UsageEvent
 from billing.domain.rating.flat import Flat
 from billing.domain.rating.graduated import Graduated
-from billing.domain.rating.guiding import Guided, NoPrice, guide
+from billing.domain.rating.grants import Grant, Origin, ServiceGrants
+from billing.domain.rating.guiding import Guided, guide
 from billing.domain.rating.increments import Increments
 from billing.domain.rating.lines import LineKind, RatedLine, RatedUsage
 from billing.domain.rating.model import PriceModel
@@ -27,10 +29,14 @@ from billing.domain.rating.preview import PricePreview, UnpricedEvent, preview_p
 from billing.domain.rating.price import PRICE_MODELS, PriceDefinition
 from billing.domain.rating.recurring import Recurring
 from billing.domain.rating.tiers import Tier
+from billing.domain.rating.time_bands import TimeBand, TimeBands
 from billing.domain.rating.totals import allowance_states, rate_services, rate_totals, recurring_lines
 from billing.domain.rating.volume import Volume
+from billing.domain.rating.zero_rated import ZeroRated
+from billing.domain.rating.zones import HOME, Zone
 
 __all__ = [
+    "HOME",
     "PRICE_MODELS",
     "Allowance",
     "AllowanceState",
@@ -38,11 +44,13 @@ __all__ = [
     "Destination",
     "Flat",
     "Graduated",
+    "Grant",
     "Guided",
     "Increments",
     "LineDiscount",
     "LineKind",
     "NoPrice",
+    "Origin",
     "Package",
     "PerEvent",
     "PerUnit",
@@ -54,10 +62,16 @@ __all__ = [
     "RatedLine",
     "RatedUsage",
     "Recurring",
+    "Rollover",
+    "ServiceGrants",
     "Tier",
+    "TimeBand",
+    "TimeBands",
     "UnpricedEvent",
     "UsageEvent",
     "Volume",
+    "ZeroRated",
+    "Zone",
     "allowance_states",
     "count",
     "guide",
@@ -66,4 +80,5 @@ __all__ = [
     "rate_services",
     "rate_totals",
     "recurring_lines",
+    "since",
 ]

@@ -1,35 +1,73 @@
-"""Bands: how a meter's numbers are split into counters, compiled once per plan into longest-prefix tables.
+"""Bands: how a meter's usage is split into counters, compiled once per plan into tables by longest prefix.
 
-A band is a set of destinations that share a price, a rate and the allowances that may cover them: whatever rating by
-totals must be able to tell apart. The base rate's band is the empty text; a destination group's is its first prefix.
-An allowance for some prefixes only splits the bands it cuts through.
+A band is usage that shares a price, a rate and the allowances that may cover it: whatever rating by totals must be
+able to tell apart. Its code is written for people too: the destination group's first prefix (empty for the base rate),
+then ``/zone`` away from home, ``!class`` for special traffic, ``~time-band`` where the time matters. An allowance that
+covers only a part of a group splits the bands it cuts through. A counter adds ``@instant`` where what may be drawn
+changes within a cycle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from billing.domain.rating.allowance import Allowance
 from billing.domain.rating.destinations import Destination
 from billing.domain.rating.price import PriceDefinition
+from billing.domain.rating.zones import HOME, Zone, ZoneTable
+
+_MOST_ANSWERS = 65_536
+_SINCE = "@"
 
 
 @dataclass(frozen=True, slots=True)
+class NoPrice:
+    """The plan has no price for the event; it waits to be guided again, it is never free."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Band:
     """``code`` within its price, its destination group (None: base rate), and the places of the plan's allowances that
-    cover it.
+    cover it. ``time_band`` is empty where the time does not matter. ``group`` is the band of the whole group: bands
+    that only an allowance or a zone splits are priced together, on one line.
     """
 
     price: PriceDefinition
     code: str
+    group: str
     destination: Destination | None
+    zone: str
+    traffic_class: str
+    time_band: str
+    prefixes: tuple[str, ...]
     allowances: tuple[int, ...]
 
-    @property
-    def group(self) -> str:
-        """The band of the whole group: bands that only an allowance splits are priced together, on one line."""
-        return _home(self.destination)
+    def is_within(self, allowance: Allowance) -> bool:
+        """True when an allowance that is not the plan's own covers all of this band."""
+        return (
+            self.price.can_draw
+            and allowance.meter == self.price.meter
+            and allowance.covers_use(self.zone, self.traffic_class, self.time_band)
+            and (not allowance.prefixes or all(map(allowance.covers, self.prefixes)))
+        )
+
+
+class Place(NamedTuple):
+    """Where a prefix leads: the band that holds at any time, or where the time matters, outside the bands
+    ``by_time``."""
+
+    prefix: str
+    band: Band
+    by_time: Mapping[str, Band]
+
+    def at(self, time_band: str) -> Band:
+        """The band while this time band holds."""
+        return self.by_time.get(time_band, self.band)
 
 
 class PrefixTable:
@@ -37,66 +75,177 @@ class PrefixTable:
 
     __slots__ = ("_entries", "_lengths")
 
-    def __init__(self, entries: dict[str, Band]) -> None:
+    def __init__(self, entries: dict[str, Place]) -> None:
         self._entries = entries
         self._lengths = sorted({len(prefix) for prefix in entries}, reverse=True)
 
-    def find(self, number: str) -> tuple[str, Band] | None:
-        """The longest known prefix of a number and its band; None when there is none."""
+    def find(self, number: str) -> Place | None:
+        """Where the longest known prefix of a number leads; None when there is none."""
         for length in self._lengths:
-            prefix = number[:length]
-            band = self._entries.get(prefix)
-            if band is not None:
-                return prefix, band
+            place = self._entries.get(number[:length])
+            if place is not None:
+                return place
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class CompiledBands:
-    """``tables`` by meter for guiding, ``by_code`` by (price code, band) for rating."""
+    """The tables of a plan; ``by_code`` holds its bands by (price code, band)."""
 
-    tables: dict[str, PrefixTable]
-    by_code: dict[tuple[str, str], Band]
+    def __init__(
+        self, plan_code: str, prices: Sequence[PriceDefinition], allowances: Sequence[Allowance], zones: Iterable[Zone]
+    ) -> None:
+        self._plan_code = plan_code
+        self._zone_table = ZoneTable(zones)
+        self._tables: dict[tuple[str, str, str], tuple[PrefixTable, ...]] = {}
+        self._classes: dict[str, frozenset[str]] = {}
+        self._answers: dict[tuple[str, str, str, str], Place | NoPrice] = {}
+        self.by_code: dict[tuple[str, str], Band] = {}
+        for meter in dict.fromkeys(price.meter for price in prices):
+            self._compile(meter, [price for price in prices if price.meter == meter], allowances)
+
+    def _compile(self, meter: str, prices: Sequence[PriceDefinition], allowances: Sequence[Allowance]) -> None:
+        named = {name for price in prices for name in price.traffic_classes}
+        named |= {name for each in allowances if each.meter == meter for name in each.traffic_classes}
+        self._classes[meter] = frozenset(named)
+        for zone in dict.fromkeys(zone for price in prices for zone in price.zones):
+            usual = [price for price in prices if zone in price.zones and not price.traffic_classes]
+            for traffic_class in ("", *sorted(named)):
+                special = [price for price in prices if zone in price.zones and traffic_class in price.traffic_classes]
+                drafts = [_Drafts(zone, traffic_class, each, allowances) for each in (special, usual) if each]
+                self._tables[meter, zone, traffic_class] = tuple(PrefixTable(each.entries()) for each in drafts)
+                for each in drafts:
+                    self.by_code |= {(band.price.code, band.code): band for band in each.bands()}
+
+    def find(self, meter: str, destination: str, visited: str, traffic_class: str) -> Place | NoPrice:
+        """Where usage belongs, whatever its time; remembered, because sources repeat themselves."""
+        asked = meter, destination, visited, traffic_class
+        answer = self._answers.get(asked)
+        if answer is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            answer = self._answers[asked] = self._look_up(*asked)
+        return answer
+
+    def _look_up(self, meter: str, destination: str, visited: str, traffic_class: str) -> Place | NoPrice:
+        if meter not in self._classes:
+            return NoPrice(f"Plan {self._plan_code} has no price for the meter {meter}.")
+        zone = self._zone_table.find(visited)
+        if zone is None:
+            return NoPrice(f"No zone of plan {self._plan_code} has the visited place {visited}.")
+        known_class = traffic_class if traffic_class in self._classes[meter] else ""
+        for table in self._tables.get((meter, zone, known_class), ()):
+            place = table.find(destination.removeprefix("+"))
+            if place is not None:
+                return place
+        towards = f"destination {destination}" if destination else "an event without destination"
+        used = "" if zone == HOME else f" in the zone {zone}"
+        return NoPrice(f"Plan {self._plan_code} has no price for {meter}{used} towards {towards}.")
+
+    def band_of(self, price_code: str, counted_band: str) -> Band | None:
+        """The band of a counter; None when the plan has no such price and band."""
+        return self.by_code.get((price_code, counted_band.partition(_SINCE)[0]))
+
+
+def since(band: str, drawing_from: datetime | None) -> str:
+    """The counter's band for usage from an instant on at which an allowance began or ended; None: of all time."""
+    return band if drawing_from is None else f"{band}{_SINCE}{drawing_from.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def drawing_from_of(counted_band: str) -> datetime | None:
+    """The instant that ``since`` put into a counter's band."""
+    written = counted_band.partition(_SINCE)[2]
+    return datetime.fromisoformat(written) if written else None
 
 
 _Owner = tuple[PriceDefinition, Destination | None]
+_Covering = tuple[tuple[str, tuple[int, ...]], ...]  # (time band, places of allowances), the empty time band first
 
 
-def compile_bands(prices: Sequence[PriceDefinition], allowances: Sequence[Allowance]) -> CompiledBands:
-    """Build the tables of a checked plan; cost is linear in the number of prefixes."""
-    tables: dict[str, PrefixTable] = {}
-    by_code: dict[tuple[str, str], Band] = {}
-    for meter in dict.fromkeys(price.meter for price in prices):
-        entries = _entries([price for price in prices if price.meter == meter], meter, allowances)
-        tables[meter] = PrefixTable(entries)
-        by_code |= {(band.price.code, band.code): band for band in entries.values()}
-    return CompiledBands(tables, by_code)
+class _Drafts:
+    """The bands of one meter, zone and traffic class while they are drawn up; cost is linear in the prefixes."""
 
+    def __init__(
+        self, zone: str, traffic_class: str, prices: Sequence[PriceDefinition], allowances: Sequence[Allowance]
+    ) -> None:
+        self._zone, self._class = zone, traffic_class
+        self._owners = _owners(prices)
+        self._allowances = {place: each for place, each in enumerate(allowances) if each.meter == prices[0].meter}
+        is_told_apart = traffic_class and (
+            prices[0].traffic_classes or any(each.traffic_classes for each in self._allowances.values())
+        )
+        self._marks = ("" if zone == HOME else f"/{zone}") + (f"!{traffic_class}" if is_told_apart else "")
+        self._groups: dict[tuple[str, str, _Covering], list[str]] = {}
+        self._sort_prefixes()
+        self._drawn = {key: self._draw(key, code, prefixes) for key, (code, *prefixes) in self._groups.items()}
 
-def _entries(prices: Sequence[PriceDefinition], meter: str, allowances: Sequence[Allowance]) -> dict[str, Band]:
-    owners = _owners(prices)
-    places = [place for place, allowance in enumerate(allowances) if allowance.meter == meter]
-    cuts = {prefix for place in places for prefix in allowances[place].prefixes}
-    # A group's own first prefix comes before all others, so that it names the group's main band.
-    homes = {_home(destination) for _, destination in owners.values()}
-    entries: dict[str, Band] = {}
-    named: dict[tuple[str, str, tuple[int, ...]], Band] = {}
-    groups: set[tuple[str, str]] = set()
-    for prefix in sorted(
-        cuts | owners.keys(), key=lambda each: (each not in homes, each not in owners, len(each), each)
-    ):
-        owner = _longest(owners, prefix)
-        if owner is None:
-            continue
+    def entries(self) -> dict[str, Place]:
+        return {
+            prefix: Place(prefix, bands[""], {time: band for time, band in bands.items() if time})
+            for key, bands in self._drawn.items()
+            for prefix in self._groups[key][1:]
+        }
+
+    def bands(self) -> Iterable[Band]:
+        return (band for bands in self._drawn.values() for band in bands.values())
+
+    def _sort_prefixes(self) -> None:
+        """Give every prefix to its group; a list holds the band's code, then its prefixes."""
+        cuts = {prefix for each in self._allowances.values() for prefix in each.prefixes}
+        # A group's own first prefix comes before all others, so that it names the group's main band.
+        homes = {_home(destination) for _, destination in self._owners.values()}
+        seen: set[tuple[str, str]] = set()
+        for prefix in sorted(
+            cuts | self._owners.keys(), key=lambda each: (each not in homes, each not in self._owners, len(each), each)
+        ):
+            owner = _longest(self._owners, prefix)
+            if owner is None:
+                continue
+            group = owner[0].code, _home(owner[1])
+            key = (*group, self._covering(owner, prefix))
+            if key not in self._groups:
+                self._groups[key] = [prefix if group in seen else group[1]]
+                seen.add(group)
+            self._groups[key].append(prefix)
+
+    def _covering(self, owner: _Owner, prefix: str) -> _Covering:
         price, destination = owner
-        covering = tuple(place for place in places if price.can_draw and allowances[place].covers(prefix))
-        group = (price.code, _home(destination))
-        if (*group, covering) not in named:
-            code = prefix if group in groups else group[1]
-            named[(*group, covering)] = Band(price, code, destination, covering)
-            groups.add(group)
-        entries[prefix] = named[(*group, covering)]
-    return entries
+        places = [place for place, each in self._allowances.items() if price.can_draw and each.covers(prefix)]
+        times = {"", *price.time_rates_for(destination).codes}
+        times |= {time for place in places for time in self._allowances[place].time_bands}
+        return tuple(
+            (
+                time,
+                tuple(place for place in places if self._allowances[place].covers_use(self._zone, self._class, time)),
+            )
+            for time in sorted(times)
+        )
+
+    def _draw(self, key: tuple[str, str, _Covering], code: str, prefixes: Sequence[str]) -> dict[str, Band]:
+        price, destination = self._owner_of(prefixes[0])
+        rates = price.time_rates_for(destination).codes
+        return {
+            time: Band(
+                price=price,
+                code=f"{code}{self._marks}{_marked(time)}",
+                group=f"{key[1]}{_marked(time) if time in rates else ''}",
+                destination=destination,
+                zone=self._zone,
+                traffic_class=self._class,
+                time_band=time,
+                prefixes=tuple(prefixes),
+                allowances=covering,
+            )
+            for time, covering in key[2]
+        }
+
+    def _owner_of(self, prefix: str) -> _Owner:
+        owner = _longest(self._owners, prefix)
+        assert owner is not None, "only prefixes with an owner are sorted into groups"
+        return owner
+
+
+def _marked(time_band: str) -> str:
+    return f"~{time_band}" if time_band else ""
 
 
 def _home(destination: Destination | None) -> str:

@@ -1,16 +1,20 @@
-"""Guiding: which price and band of a plan an event belongs to, and what it adds to their counter."""
+"""Guiding: which price and bands of a plan an event belongs to, and what it adds to their counters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from billing.domain.money import Money
-from billing.domain.rating.bands import Band
+from billing.domain.rating.bands import Band, NoPrice, Place
 from billing.domain.rating.events import UsageEvent
 from billing.domain.rating.model import ChargedUsage
 from billing.domain.rating.percentage import Percentage
 from billing.domain.rating.plan import PlanDefinition
+
+# A longer use is no call: it waits for a person instead of being laid out over years of time bands.
+_LONGEST_SPLIT_SECONDS = 31 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,43 +35,93 @@ class Guided:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NoPrice:
-    """The plan has no price for the event; it waits to be guided again, it is never free."""
-
-    reason: str
-
-
 def guide(plan: PlanDefinition, event: UsageEvent) -> tuple[Guided, ...] | NoPrice:
-    """Find the event's price and band by its longest prefix: one ``Guided`` for each part of the event, in order of
-    time. An outcome, not an error, when there is no price.
+    """Find the event's price and band by place, class, longest prefix and time: one ``Guided`` for each part, in order
+    of time. An outcome, not an error, when there is no price.
     """
-    table = plan.bands.tables.get(event.meter)
-    if table is None:
-        return NoPrice(f"Plan {plan.code} has no price for the meter {event.meter}.")
-    found = table.find(event.destination.removeprefix("+"))
-    if found is None:
-        towards = f"destination {event.destination}" if event.destination else "an event without destination"
-        return NoPrice(f"Plan {plan.code} has no price for {event.meter} towards {towards}.")
-    prefix, band = found
+    place = plan.bands.find(event.meter, event.destination, event.visited, event.traffic_class)
+    if isinstance(place, NoPrice):
+        return place
+    band = place.band
     price = band.price
     if event.amount is None and isinstance(price.model, Percentage):
         return NoPrice(f"The price {price.code} is a percentage, and the event carries no amount.")
+    if place.by_time:
+        parts = _timed_parts(plan, place, event)
+        return parts if isinstance(parts, NoPrice) else _guided(plan, place.prefix, event, parts)
     billable_quantity = price.increments.billable(event.quantity)
+    if price.is_priced_per_event:
+        return _guided(plan, place.prefix, event, [(band, billable_quantity)])
     events = 1 if event.quantity or event.amount is not None else 0
-    amount = _amount(plan, band, event, billable_quantity, events) if price.is_priced_per_event else None
-    return (Guided(price.code, band.code, billable_quantity, events, amount, prefix),)
+    return (Guided(price.code, band.code, billable_quantity, events, None, place.prefix),)
 
 
-def _amount(plan: PlanDefinition, band: Band, event: UsageEvent, billable_quantity: int, events: int) -> Decimal:
-    """One event's own amount; with ``round_each_event`` it includes the connection fee and is rounded half up."""
-    price, model = band.price, band.price.model_for(band.destination)
-    if isinstance(model, Percentage):
-        amount = model.of_event(event.amount or Decimal(0))
-    else:
-        usage = ChargedUsage(events, billable_quantity, Decimal(0), price.unit, plan.currency)
-        amount = model.charge(usage).amount
+def is_split_by_time(band: Band) -> bool:
+    """True when the quantity of an event is time that passes: a call may run from one time band into another. Anything
+    else belongs to the time band in which it starts.
+    """
+    return band.price.meter.endswith("seconds") and band.price.model.draws_allowance
+
+
+def _timed_parts(plan: PlanDefinition, place: Place, event: UsageEvent) -> list[tuple[Band, int]] | NoPrice:
+    """Bands with their billable quantities, in order of time.
+
+    The increments run through the whole call: each belongs to the band in which it begins. So the initial one counts
+    once, and the parts add up to what the call bills without bands.
+    """
+    price = place.band.price
+    if event.started_at is None:
+        return NoPrice(f"The price {price.code} depends on the time, and the event has no start.")
+    used = event.quantity if is_split_by_time(place.band) else 1
+    if used > _LONGEST_SPLIT_SECONDS:
+        return NoPrice(f"A use of {used} seconds is too long to be split by the time bands of the price {price.code}.")
+    changes = plan.timetable.split(int(event.started_at.timestamp()), used)
+    edges = [price.increments.billable(offset) for offset, _ in changes] + [price.increments.billable(event.quantity)]
+    joined: list[tuple[Band, int]] = []
+    for (_, time_band), (begin, end) in zip(changes, pairwise(edges), strict=True):
+        band = place.at(time_band)
+        if joined and joined[-1][0] is band:
+            joined[-1] = band, joined[-1][1] + end - begin
+        elif end > begin or not joined:
+            joined.append((band, end - begin))
+    return joined
+
+
+def _guided(plan: PlanDefinition, prefix: str, event: UsageEvent, parts: list[tuple[Band, int]]) -> tuple[Guided, ...]:
+    events = 1 if event.quantity or event.amount is not None else 0
+    amounts = _amounts(plan, event, parts, events)
+    return tuple(
+        Guided(band.price.code, band.code, quantity, 0 if place else events, amounts[place], prefix)
+        for place, (band, quantity) in enumerate(parts)
+    )
+
+
+def _amounts(
+    plan: PlanDefinition, event: UsageEvent, parts: list[tuple[Band, int]], events: int
+) -> list[Decimal] | list[None]:
+    """Each part's own amount where the price is per event. With ``round_each_event`` the first includes the connection
+    fee, and they add up to the event's amount rounded half up once.
+    """
+    price = parts[0][0].price
+    if not price.is_priced_per_event:
+        return [None] * len(parts)
+    exact = [
+        _amount(plan, band, event, quantity, 0 if place else events) for place, (band, quantity) in enumerate(parts)
+    ]
     if not price.round_each_event:
-        return amount
-    with_fee = amount + price.connection_fee_for(band.destination) * events
-    return Money.from_decimal(with_fee, plan.currency).decimal
+        return exact
+    exact[0] += price.connection_fee_for(parts[0][0].destination, parts[0][0].time_band) * events
+    rounded, so_far, earlier = [], Decimal(0), Decimal(0)
+    for amount in exact:
+        so_far += amount
+        until = Money.from_decimal(so_far, plan.currency).decimal
+        rounded.append(until - earlier)
+        earlier = until
+    return rounded
+
+
+def _amount(plan: PlanDefinition, band: Band, event: UsageEvent, quantity: int, events: int) -> Decimal:
+    model = band.price.model_for(band.destination, band.time_band)
+    if isinstance(model, Percentage):
+        return model.of_event(event.amount or Decimal(0))
+    return model.charge(ChargedUsage(events, quantity, Decimal(0), band.price.unit, plan.currency)).amount

@@ -15,6 +15,7 @@ from billing.domain.rating.drawing import AllowanceState, Draw
 from billing.domain.rating.model import ChargedUsage, events_text, money_text
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
+from billing.domain.rating.zones import HOME
 
 
 class LineKind(StrEnum):
@@ -66,7 +67,7 @@ class RatedUsage:
 
 def usage_line(plan: PlanDefinition, band: Band, counter: Counter, draws: Sequence[Draw]) -> RatedLine:
     """Price the counter of one group of destinations after its draws."""
-    price, model = band.price, band.price.model_for(band.destination)
+    price, model = band.price, band.price.model_for(band.destination, band.time_band)
     drawn = sum(draw.quantity for draw in draws)
     usage = ChargedUsage(counter.events, counter.quantity - drawn, counter.amount, price.unit, plan.currency)
     counted = f"{events_text(counter.events)}, {price.unit.quantity(counter.quantity)}"
@@ -83,7 +84,7 @@ def usage_line(plan: PlanDefinition, band: Band, counter: Counter, draws: Sequen
         kind=LineKind.USAGE,
         price_code=price.code,
         band=band.group,
-        description=_description(band),
+        description=_description(plan, band),
         tax_code=price.tax_code,
         events=counter.events,
         quantity=counter.quantity,
@@ -103,8 +104,8 @@ def _draw_steps(usage: ChargedUsage, draws: Sequence[Draw]) -> list[str]:
 
 
 def _by_totals(band: Band, usage: ChargedUsage) -> tuple[Decimal, tuple[str, ...]]:
-    charge = band.price.model_for(band.destination).charge(usage)
-    fee = band.price.connection_fee_for(band.destination)
+    charge = band.price.model_for(band.destination, band.time_band).charge(usage)
+    fee = band.price.connection_fee_for(band.destination, band.time_band)
     if not fee:
         return charge.amount, charge.steps
     fees = fee * usage.events
@@ -121,10 +122,16 @@ def _rounding_step(exact: Decimal, amount: Money) -> str:
     )
 
 
-def _description(band: Band) -> str:
+def _description(plan: PlanDefinition, band: Band) -> str:
+    """The price, and in words where to, where and when."""
+    price, words = band.price, [band.price.name]
     if band.destination is not None:
-        return f"{band.price.name}, {band.destination.name}"
-    return band.price.name
+        words.append(band.destination.name)
+    if price.zones != (HOME,):
+        words.append(" and ".join(plan.zone_name(zone) for zone in price.zones))
+    if "~" in band.group:
+        words.append(plan.time_bands.name_of(band.time_band))
+    return ", ".join(words)
 
 
 def limit_line(price: PriceDefinition, lines: Sequence[RatedLine], currency: str) -> RatedLine | None:

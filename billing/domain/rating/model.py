@@ -77,6 +77,7 @@ class PriceModel(ABC):
     draws_allowance: ClassVar[bool] = False
     takes_destinations: ClassVar[bool] = False
     may_round_each_event: ClassVar[bool] = False
+    is_free: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

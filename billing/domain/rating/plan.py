@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from billing.domain.discount import Discount
-from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields
 from billing.domain.rating.allowance import Allowance
-from billing.domain.rating.bands import CompiledBands, compile_bands
+from billing.domain.rating.bands import CompiledBands
+from billing.domain.rating.plan_checks import check_plan
 from billing.domain.rating.price import PriceDefinition
+from billing.domain.rating.time_bands import TimeBands, read_time_bands
+from billing.domain.rating.timetable import Timetable
+from billing.domain.rating.zones import Zone, read_zones
 
 _MOST_PRICES = 200
 _MOST_ALLOWANCES = 50
@@ -31,7 +34,11 @@ class LineDiscount:
 
 @dataclass(frozen=True)
 class PlanDefinition:
-    """What a service costs. ``prices`` holds recurring fees and usage prices; both lists are in order of drawing."""
+    """What a service costs. ``prices`` holds recurring fees and usage prices; both lists are in order of drawing.
+
+    ``add_ons`` are allowances that can be bought for a service; ``time_bands`` and ``zones`` are what its prices and
+    allowances call times and places.
+    """
 
     code: str
     name: str
@@ -40,6 +47,9 @@ class PlanDefinition:
     allowances: tuple[Allowance, ...] = ()
     line_discounts: tuple[LineDiscount, ...] = ()
     version: int = 1
+    time_bands: TimeBands = field(default_factory=TimeBands)
+    zones: tuple[Zone, ...] = ()
+    add_ons: tuple[Allowance, ...] = ()
 
     @property
     def recurring_prices(self) -> tuple[PriceDefinition, ...]:
@@ -53,11 +63,24 @@ class PlanDefinition:
 
     @cached_property
     def bands(self) -> CompiledBands:
-        """The compiled prefix tables; built once per plan object."""
-        return compile_bands(self.usage_prices, self.allowances)
+        """The compiled prefix tables; built once per plan object. Add-ons that may be bought cut them too."""
+        return CompiledBands(self.code, self.usage_prices, (*self.allowances, *self.add_ons), self.zones)
+
+    @cached_property
+    def timetable(self) -> Timetable:
+        """The compiled time bands; built once per plan object. Raises InvalidValue when they have no time zone."""
+        return Timetable(self.time_bands)
+
+    def zone_name(self, code: str) -> str:
+        """What a zone is called."""
+        return next((zone.name for zone in self.zones if zone.code == code), code)
+
+    def in_time_zone(self, time_zone: str) -> PlanDefinition:
+        """The plan with its time bands in this zone, unless they have one."""
+        return replace(self, time_bands=self.time_bands.in_zone(time_zone))
 
     def with_add_ons(self, allowances: Iterable[Allowance]) -> PlanDefinition:
-        """The plan with add-on allowances, which are drawn after its own."""
+        """The plan with more allowances of its own, which are drawn after the others."""
         return replace(self, allowances=(*self.allowances, *allowances))
 
     @classmethod
@@ -78,9 +101,14 @@ class PlanDefinition:
                 _read_line_discount(item) for item in fields.objects("line_discounts", _MOST_DISCOUNTS)
             ),
             version=fields.whole("version", 1, least=1),
+            time_bands=read_time_bands(fields),
+            zones=read_zones(fields),
+            add_ons=tuple(
+                Allowance.from_dict(item.rest(), item.path) for item in fields.objects("add_ons", _MOST_ALLOWANCES)
+            ),
         )
         fields.finish()
-        _check(plan, fields)
+        check_plan(plan, fields)
         return plan
 
     def to_dict(self) -> dict[str, object]:
@@ -92,10 +120,15 @@ class PlanDefinition:
             "currency": self.currency,
             "prices": [price.to_dict() for price in self.prices],
         }
-        if self.allowances:
-            written["allowances"] = [allowance.to_dict() for allowance in self.allowances]
-        if self.line_discounts:
-            written["line_discounts"] = [each.to_dict() for each in self.line_discounts]
+        lists: dict[str, Sequence[Allowance | LineDiscount | Zone]] = {
+            "allowances": self.allowances,
+            "line_discounts": self.line_discounts,
+            "zones": self.zones,
+            "add_ons": self.add_ons,
+        }
+        written |= {name: [each.to_dict() for each in items] for name, items in lists.items() if items}
+        if self.time_bands.bands:
+            written["time_bands"] = self.time_bands.to_dict()
         return written
 
     def validate(self) -> None:
@@ -107,104 +140,3 @@ def _read_line_discount(fields: Fields) -> LineDiscount:
     line_discount = LineDiscount(price_code=fields.code("price_code"), discount=Discount.read(fields))
     fields.finish()
     return line_discount
-
-
-def _check(plan: PlanDefinition, fields: Fields) -> None:
-    if not plan.prices:
-        raise fields.refusal("prices", "A plan has at least one price.", "Add a recurring fee or a usage price.")
-    _check_unique("prices", [price.code for price in plan.prices], fields)
-    _check_unique("allowances", [allowance.code for allowance in plan.allowances], fields)
-    _check_unique("line_discounts", [each.discount.code for each in plan.line_discounts], fields)
-    _check_one_price_per_prefix(plan, fields)
-    _check_allowances_meet_prices(plan, fields)
-    _check_line_discounts(plan, fields)
-
-
-def _check_unique(name: str, codes: list[str], fields: Fields) -> None:
-    for place, code in enumerate(codes):
-        if code in codes[:place]:
-            raise InvalidValue(
-                "This code is used twice.",
-                field=f"{fields.where(name)}[{place}].code",
-                value=code,
-                remedy="Give each its own code.",
-            )
-
-
-def _check_one_price_per_prefix(plan: PlanDefinition, fields: Fields) -> None:
-    """An event has one price: no prefix of a meter may be claimed twice."""
-    claimed: dict[tuple[str, str], str] = {}
-    for place, price in enumerate(plan.prices):
-        for where, prefix in _claims(price):
-            field = f"{fields.where('prices')}[{place}].{where}"
-            earlier = claimed.setdefault((price.meter, prefix), field)
-            if earlier != field:
-                raise InvalidValue(
-                    f"An event would have two prices: {earlier} claims the same {'prefix' if prefix else 'meter'}.",
-                    field=field,
-                    value=prefix or price.meter,
-                    remedy="Keep it in one place, or tell the prices apart by prefixes.",
-                )
-
-
-def _claims(price: PriceDefinition) -> Iterable[tuple[str, str]]:
-    if price.is_recurring:
-        return
-    if price.model.has_base_rate and not price.prefixes:
-        yield "meter", ""
-    for place, prefix in enumerate(price.prefixes):
-        yield f"prefixes[{place}]", prefix
-    for group, destination in enumerate(price.destinations):
-        for place, prefix in enumerate(destination.prefixes):
-            yield f"destinations[{group}].prefixes[{place}]", prefix
-
-
-def _check_allowances_meet_prices(plan: PlanDefinition, fields: Fields) -> None:
-    meters = {allowance.meter for allowance in plan.allowances}
-    for place, price in enumerate(plan.prices):
-        would_draw = price.draws_allowances and price.model.draws_allowance and price.meter in meters
-        if price.round_each_event and would_draw:
-            raise InvalidValue(
-                "An allowance draws from totals and cannot know which rounded events it covers.",
-                field=f"{fields.where('prices')}[{place}].round_each_event",
-                value=True,
-                remedy="Round per line, or set draws_allowances to false on this price.",
-            )
-    drawing = {price.meter for price in plan.usage_prices if price.can_draw}
-    for place, allowance in enumerate(plan.allowances):
-        if allowance.meter not in drawing:
-            raise InvalidValue(
-                "No price of this plan can draw from the allowance.",
-                field=f"{fields.where('allowances')}[{place}].meter",
-                value=allowance.meter,
-                remedy=f"Use a meter with a price by quantity: {', '.join(sorted(drawing)) or 'there is none yet'}.",
-            )
-
-
-def _check_line_discounts(plan: PlanDefinition, fields: Fields) -> None:
-    codes = {price.code for price in plan.prices}
-    named: set[tuple[str, str]] = set()
-    for place, each in enumerate(plan.line_discounts):
-        where = f"{fields.where('line_discounts')}[{place}]"
-        if each.price_code not in codes:
-            raise InvalidValue(
-                "The plan has no such price.",
-                field=f"{where}.price_code",
-                value=each.price_code,
-                remedy=f"Use one of: {', '.join(sorted(codes))}.",
-            )
-        if each.discount.currency not in ("", plan.currency):
-            raise InvalidValue(
-                "A line discount is in the plan's currency.",
-                field=f"{where}.currency",
-                value=each.discount.currency,
-                remedy=f"Leave it out, or use {plan.currency}.",
-            )
-        if (each.price_code, each.discount.name) in named:
-            raise InvalidValue(
-                "Two discounts on one price have the same name, and their lines could not be told apart.",
-                field=f"{where}.name",
-                value=each.discount.name,
-                remedy="Give each its own name.",
-            )
-        named.add((each.price_code, each.discount.name))

@@ -10,9 +10,10 @@ from billing.domain.discount import Discount
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money, total
 from billing.domain.rating.allowance import Allowance
+from billing.domain.rating.bands import NoPrice
 from billing.domain.rating.counters import Counter, count
 from billing.domain.rating.events import UsageEvent
-from billing.domain.rating.guiding import NoPrice, guide
+from billing.domain.rating.guiding import guide
 from billing.domain.rating.lines import RatedLine
 from billing.domain.rating.per_event import PerEvent
 from billing.domain.rating.plan import LineDiscount, PlanDefinition

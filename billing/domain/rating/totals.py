@@ -8,7 +8,8 @@ from datetime import date
 from billing.domain.errors import InvalidValue
 from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter, merge
-from billing.domain.rating.drawing import AllowanceState, Draw, DrawBook, draw_own, draw_shared
+from billing.domain.rating.drawing import AllowanceState, Draw, DrawBook, draw_all
+from billing.domain.rating.grants import ServiceGrants
 from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
@@ -20,27 +21,32 @@ def rate_totals(plan: PlanDefinition, counters: Iterable[Counter], *, on: date |
     ``on`` is the local date for which dated line discounts are judged (the invoice date). Raises InvalidValue when a
     counter belongs to no band of this plan version.
     """
-    return _rated(draw_own(plan, _in_drawing_order(plan, counters)), on)
+    return rate_services([(plan, tuple(counters))], on=on)[0]
 
 
 def rate_services(
-    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]], *, on: date | None = None
+    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]],
+    *,
+    on: date | None = None,
+    grants: Sequence[ServiceGrants] = (),
 ) -> tuple[RatedUsage, ...]:
-    """Price all services of one account, in order: own allowances first, then what others left of shared ones."""
-    return tuple(_rated(book, on) for book in _drawn(services))
+    """Price all services of one account, in order: own allowances first, then grants, then what others left of shared
+    ones.
+    """
+    return tuple(_rated(book, on) for book in _drawn(services, grants))
 
 
 def allowance_states(
-    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]],
+    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]], grants: Sequence[ServiceGrants] = ()
 ) -> tuple[tuple[AllowanceState, ...], ...]:
     """Only the allowances of ``rate_services``, for finding crossed thresholds many times a second."""
-    return tuple(book.states() for book in _drawn(services))
+    return tuple(book.states() for book in _drawn(services, grants))
 
 
-def _drawn(services: Sequence[tuple[PlanDefinition, Sequence[Counter]]]) -> list[DrawBook]:
-    books = [draw_own(plan, _in_drawing_order(plan, counters)) for plan, counters in services]
-    draw_shared(books)
-    return books
+def _drawn(
+    services: Sequence[tuple[PlanDefinition, Sequence[Counter]]], grants: Sequence[ServiceGrants]
+) -> list[DrawBook]:
+    return draw_all([(plan, _in_drawing_order(plan, counters)) for plan, counters in services], grants)
 
 
 def recurring_lines(plan: PlanDefinition, *, on: date | None = None) -> tuple[RatedLine, ...]:
@@ -70,7 +76,7 @@ def _groups(book: DrawBook, price: PriceDefinition) -> Iterator[tuple[Band, Coun
     bands: dict[str, Band] = {}
     for counter in book.counters:
         if counter.price_code == price.code:
-            band = book.plan.bands.by_code[counter.key]
+            band = book.band_of(counter)
             bands.setdefault(band.group, band)
             so_far = counters.get(band.group, Counter(price.code, band.group, 0, 0))
             counters[band.group] = so_far.plus(counter)
@@ -83,7 +89,7 @@ def _in_drawing_order(plan: PlanDefinition, counters: Iterable[Counter]) -> list
     order = {price.code: place for place, price in enumerate(plan.prices)}
     merged = merge(counters)
     for counter in merged:
-        if counter.key not in plan.bands.by_code:
+        if plan.bands.band_of(*counter.key) is None:
             raise InvalidValue(
                 f"Plan {plan.code} version {plan.version} has no such price and band.",
                 field="counter",
