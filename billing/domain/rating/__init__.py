@@ -13,6 +13,7 @@ from billing.domain.rating.counters import Counter, count, merge
 from billing.domain.rating.destinations import Destination
 from billing.domain.rating.drawing import AllowanceState
 from billing.domain.rating.events import UsageEvent
+from billing.domain.rating.explaining import explain_event
 from billing.domain.rating.flat import Flat
 from billing.domain.rating.graduated import Graduated
 from billing.domain.rating.grants import Grant, Origin, ServiceGrants
@@ -25,9 +26,17 @@ from billing.domain.rating.per_event import PerEvent
 from billing.domain.rating.per_unit import PerUnit
 from billing.domain.rating.percentage import Percentage
 from billing.domain.rating.plan import LineDiscount, PlanDefinition
-from billing.domain.rating.preview import PricePreview, UnpricedEvent, preview_price
+from billing.domain.rating.preview import (
+    PreviewedService,
+    PricePreview,
+    UnpricedEvent,
+    events_of,
+    preview_price,
+    preview_services,
+)
 from billing.domain.rating.price import PRICE_MODELS, PriceDefinition
 from billing.domain.rating.recurring import Recurring
+from billing.domain.rating.rollover import RolledOver, left_of, roll_over
 from billing.domain.rating.tiers import Tier
 from billing.domain.rating.time_bands import TimeBand, TimeBands
 from billing.domain.rating.totals import allowance_states, rate_services, rate_totals, recurring_lines
@@ -56,12 +65,14 @@ __all__ = [
     "PerUnit",
     "Percentage",
     "PlanDefinition",
+    "PreviewedService",
     "PriceDefinition",
     "PriceModel",
     "PricePreview",
     "RatedLine",
     "RatedUsage",
     "Recurring",
+    "RolledOver",
     "Rollover",
     "ServiceGrants",
     "Tier",
@@ -74,11 +85,16 @@ __all__ = [
     "Zone",
     "allowance_states",
     "count",
+    "events_of",
+    "explain_event",
     "guide",
+    "left_of",
     "merge",
     "preview_price",
+    "preview_services",
     "rate_services",
     "rate_totals",
     "recurring_lines",
+    "roll_over",
     "since",
 ]

@@ -26,7 +26,8 @@ class Grant:
     """``quantity`` that may be drawn in one cycle under the limits of ``allowance`` (whose own quantity is not used).
 
     ``valid_from`` and ``valid_to`` are instants within the cycle, half-open; None: as long as the cycle. ``expires_at``
-    is when the grant itself ends, which decides the order of drawing: soonest first, None last.
+    is when the grant itself ends, which decides the order of drawing: soonest first, None last. ``rolls_from`` is the
+    plan's allowance it is left from, if any; ``lives_on`` when what this cycle leaves may be drawn in the next one.
     """
 
     code: str
@@ -36,6 +37,13 @@ class Grant:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     expires_at: datetime | None = None
+    rolls_from: str = ""
+    lives_on: bool = False
+
+    @property
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The instants at which counters split: what may be drawn changes there."""
+        return tuple(at for at in (self.valid_from, self.valid_to) if at is not None)
 
     def covers(self, band: Band, drawing_from: datetime | None) -> bool:
         """True when usage of a band may draw that started from ``drawing_from`` on (None: from the cycle's begin)."""
