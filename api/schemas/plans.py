@@ -49,6 +49,14 @@ EVERY_PRICE_MODEL: dict[str, dict[str, Any]] = {
         "round_each_event": True,
     },
     "per_event": {"code": "service", "name": "Service calls", "model": "per_event", "meter": "service", "rate": "0.60"},
+    "zero_rated": {
+        "code": "music",
+        "name": "Music",
+        "model": "zero_rated",
+        "meter": "data_bytes",
+        "unit_size": 1_000_000,
+        "traffic_classes": ["music"],
+    },
 }
 A_PLAN: dict[str, Any] = {
     "code": "vonk-basis",

@@ -190,7 +190,11 @@ class MeterOut(BaseModel):
 
 
 class AllowanceOut(BaseModel):
-    """An included quantity: used and left, in the meter's own units."""
+    """An included quantity: used and left, in the meter's own units.
+
+    ``origin`` says whether the plan includes it, an earlier cycle left it, or it was bought; without ``expires_at`` it
+    ends with the cycle.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -200,6 +204,8 @@ class AllowanceOut(BaseModel):
     included: int
     used: int
     left: int
+    origin: Literal["plan", "rollover", "add_on"]
+    expires_at: datetime | None = None
 
 
 class ChargeLineOut(BaseModel):

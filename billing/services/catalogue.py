@@ -73,6 +73,7 @@ class CatalogueService:
                     remedy=f"Publish the plan in {owner.currency}.",
                 )
             _check_tax_codes(read, owner)
+            read = read.in_time_zone(owner.zone)
             versions = [plan for plan in await work.accounts.plans(brand) if plan.plan_code == read.code]
             number = 1 + max((plan.plan_version for plan in versions), default=0)
             kept = {**read.to_dict(), "version": number}

@@ -15,6 +15,7 @@ import pytest
 from api.schemas.accounts import AN_ACCOUNT
 from api.schemas.cycles import EXAMPLES as CYCLE_EXAMPLES
 from api.schemas.cycles import CyclePlanOut, PreviewQuery
+from api.schemas.pricing import PricePreviewIn
 from api.schemas.pricing_examples import EXAMPLES, MODEL_EXAMPLES
 from api.schemas.usage import A_CALL, A_SESSION
 from billing.domain.cycle_dates import CyclePlan
@@ -116,8 +117,10 @@ def test_every_price_model_has_an_example_and_every_option_of_a_price_is_shown()
     assert {name: example["price"]["model"] for name, example in MODEL_EXAMPLES.items()} == {
         name: name for name in PRICE_MODELS
     }
-    shown = {option for example in EXAMPLES.values() for option in example["price"]}
+    shown = {option for example in EXAMPLES.values() for option in example.get("price", {})}
+    shown |= {option for example in EXAMPLES.values() for option in example}
     assert {field.name for field in fields(PriceDefinition)} <= shown
+    assert set(PricePreviewIn.model_fields) <= shown
     assert all(f"`{name}`" in PRICING["description"] for name in PRICE_MODELS)
 
 
@@ -132,6 +135,7 @@ def test_the_documented_amounts_are_those_of_a_clerk() -> None:
         "package": 600,
         "percentage": 133,
         "per_event": 63,
+        "zero_rated": 0,
         "increments_30_6": 13,
         "destinations_by_longest_prefix": 75,
         "allowance_used_up": 600,
@@ -142,7 +146,30 @@ def test_the_documented_amounts_are_those_of_a_clerk() -> None:
         "connection_fee_per_event": 20,
         "discount_with_dates": 1200,
         "two_discounts_on_usage": 800,
+        "time_bands_with_a_holiday": 26,
+        "roaming_zones": 750,
+        "allowance_at_home_and_in_a_zone": 150,
+        "rollover_with_a_cap": 0,
+        "add_on_bought_within_the_cycle": 100,
+        "allowance_shared_by_two_services": 0,
+        "discounts_on_the_invoice": 1500,
+        "whole_plan": 2409,
     }
+
+
+def test_the_examples_show_what_is_left_shared_and_carried_as_a_clerk_would() -> None:
+    examples = {
+        name: example["value"] for name, example in PRICING["responses"]["200"]["content"][JSON]["examples"].items()
+    }
+    rolled = examples["rollover_with_a_cap"]["rolls_over"]
+    # 100 minutes, 50 used, 50 left; 90 from before live on, so that ten more reach the cap of one allowance.
+    assert [(each["quantity"], each["cycles"]) for each in rolled] == [(600, 2)]
+    # 80 of 100 minutes are used by the first line, 20 by the second, whose other 30 cost 0.10 each.
+    assert [other["amount"]["amount_minor"] for other in examples["allowance_shared_by_two_services"]["others"]] == [
+        300
+    ]
+    invoice = examples["discounts_on_the_invoice"]["invoice"]
+    assert (invoice["net"]["amount_minor"], [each["code"] for each in invoice["skipped"]]) == (1170, ["big"])
 
 
 @pytest.mark.parametrize("name", CYCLE_EXAMPLES)
