@@ -192,8 +192,8 @@ class MeterOut(BaseModel):
 class AllowanceOut(BaseModel):
     """An included quantity: used and left, in the meter's own units.
 
-    ``origin`` says whether the plan includes it, an earlier cycle left it, or it was bought; without ``expires_at`` it
-    ends with the cycle.
+    ``origin`` says whether the plan includes it, an earlier cycle left it, or it was bought. ``expires_at`` is when
+    what is left ends.
     """
 
     model_config = ConfigDict(from_attributes=True)

@@ -114,14 +114,16 @@ def _lines(
     open_cycle = OpenCycle(now, cycle.opens_at, cycle.closes_at)
     projected = rate_account(span, own, [_grown(row, open_cycle) for row in rows], plans, on)
     by_id = {service.service_id: service for service in services}
-    return [_line(by_id[each.service_id], each, then, on) for each, then in zip(rated, projected, strict=True)]
+    return [_line(by_id[each.service_id], each, then, cycle, on) for each, then in zip(rated, projected, strict=True)]
 
 
-def _line(service: Service, rated: RatedService, projected: RatedService, on: date) -> LineBalance:
+def _line(service: Service, rated: RatedService, projected: RatedService, cycle: Cycle, on: date) -> LineBalance:
     plan = rated.plan
     is_current = (rated.plan_code, rated.plan_version) == (service.plan_code, service.plan_version)
     fees = recurring_lines(plan, on=on) if is_current else ()
     balance = balance_of(plan, rated.counters, rated.rated, fees, projected=projected.rated)
+    states = (replace(each, expires_at=each.expires_at or cycle.closes_at) for each in balance.allowances)
+    balance = replace(balance, allowances=tuple(states))
     return LineBalance(service.service_id, service.identifier, rated.plan_code, rated.plan_version, balance)
 
 

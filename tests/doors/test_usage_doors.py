@@ -82,6 +82,8 @@ async def test_an_accepted_event_is_in_the_balance_when_it_is_answered(doors: Do
         "included": 6000,
         "used": 120,
         "left": 5880,
+        "origin": "plan",
+        "expires_at": balance_now["closes_at"],
     }
     assert balance_now["charges"] == {"amount_minor": 1000, "currency": "EUR"}
     assert datetime.fromisoformat(balance_now["last_update_at"]) == doors.world.clock.at
