@@ -58,12 +58,10 @@ def local_instant(name: str, written: str, offset: str) -> datetime:
     if zone is None:
         raise Damaged(name, f"{offset!r} is not a time offset like +0100.")
     try:
-        if len(written) != len("YYYYMMDDhhmmss") or not _DIGITS.fullmatch(written):
+        if len(written) != len("YYYYMMDDhhmmss") or not _DIGITS.fullmatch(written) or int(written[:4]) not in YEARS:
             raise ValueError
-        at = datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=zone)
-        if at.year not in YEARS:
-            raise ValueError
-        return at
+        month, day, hour, minute, second = (int(written[at : at + 2]) for at in range(4, 14, 2))
+        return datetime(int(written[:4]), month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         raise Damaged(name, f"{written!r} is not a time like 20270131235959.") from None
 
