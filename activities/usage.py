@@ -26,7 +26,9 @@ class UsageActivities:
         # Counting totals and finding the place where to go on tell nothing; the process must see that they live.
         beating = asyncio.create_task(told.beat())
         try:
-            return await self._service.files.import_file(request.file_id, on_progress=told.note)
+            report = await self._service.files.import_file(request.file_id, on_progress=told.note)
+            await self._service.counting.count_all()
+            return report
         finally:
             beating.cancel()
 

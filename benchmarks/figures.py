@@ -48,7 +48,7 @@ def table_of(figures: Sequence[Figure]) -> Table:
 
 
 def _ratio(ratios: Sequence[float]) -> str:
-    return f"{median(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f})" if ratios else ""
+    return f"{median(ratios):.3g} ({min(ratios):.3g}-{max(ratios):.3g})" if ratios else ""
 
 
 def _shown(value: float) -> str:

@@ -33,12 +33,19 @@ _UNDER_WAY = text(
     "WHERE locktype = 'advisory' AND classid = 0 AND objid = :lock AND objsubid = 1 AND granted "
     "AND datname = current_database()"
 )
-_OWNED = (
-    "SELECT d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, d.plan_code, d.plan_version, "
-    "c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
+_OWNER = "d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, d.plan_code, d.plan_version"
+_WANTED = (
+    "d.identifier = ANY(%(identifiers)s) AND d.active_from <= %(last)s "
+    "AND (d.active_to IS NULL OR d.active_to > %(first)s)"
+)
+_OWNED_NOW = (
+    f"SELECT {_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false FROM number_directory d "
+    f"WHERE {_WANTED}"
+)
+_OWNED_EVER = (
+    f"SELECT {_OWNER}, c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
     "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s "
-    "AND c.closes_at > %(first)s AND c.status IN ('open', 'issued') WHERE d.identifier = ANY(%(identifiers)s) "
-    "AND d.active_from <= %(last)s AND (d.active_to IS NULL OR d.active_to > %(first)s)"
+    f"AND c.closes_at > %(first)s AND c.status IN ('open', 'issued') WHERE {_WANTED}"
 )
 _STORED = (
     "SELECT wanted.place, stored.identifier, stored.meter, stored.quantity, stored.destination, stored.visited, "
@@ -74,11 +81,14 @@ class SqlUsageIntake:
             still = (await self._connection.execute(_UNDER_WAY, {"lock": _INTAKE_LOCK})).scalar_one() or []
             waited_for &= set(still)
 
-    async def owned_cycles(self, identifiers: Sequence[str], first: datetime, last: datetime) -> Sequence[OwnedCycle]:
+    async def owned_cycles(
+        self, identifiers: Sequence[str], first: datetime, last: datetime, *, every: bool = False
+    ) -> Sequence[OwnedCycle]:
         driver = await driver_of(self._connection)
+        values = {"identifiers": list(identifiers), "first": first, "last": last}
         async with driver.cursor(binary=True) as cursor:
-            await cursor.execute(_OWNED, {"identifiers": list(identifiers), "first": first, "last": last})
-            return [OwnedCycle._make(row) for row in await cursor.fetchall()]
+            await cursor.execute(_OWNED_EVER if every else _OWNED_NOW, values)
+            return await cursor.fetchall()
 
     async def ensure_days(self, days: Sequence[date]) -> None:
         await create_days(self._connection, days)
@@ -146,8 +156,8 @@ class SqlUsageIntake:
             keys = sorted(late)
             own = [late[key] for key in keys]
             spans: dict[str, Sequence[Any] | Constant] = {
-                "first_started_at": [each.first_started_at for each in own],
-                "last_started_at": [each.last_started_at for each in own],
+                "first_started_at": [each[3] for each in own],
+                "last_started_at": [each[4] for each in own],
                 "received_at": Constant(at),
             }
             frame = frame_of(_key_columns(keys) | _count_columns(own) | spans)
@@ -203,9 +213,9 @@ def _key_columns(keys: Sequence[CounterKey]) -> dict[str, Sequence[Any] | Consta
 
 def _count_columns(counts: Sequence[Counts | LateCounts]) -> dict[str, Sequence[Any] | Constant]:
     return {
-        "events": [each.events for each in counts],
-        "quantity": [each.quantity for each in counts],
-        "amount": _decimals([each.amount for each in counts]),
+        "events": [each[0] for each in counts],
+        "quantity": [each[1] for each in counts],
+        "amount": _decimals([each[2] for each in counts]),
     }
 
 

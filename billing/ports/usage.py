@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
@@ -96,6 +97,13 @@ class DecodedChunk:
         plain.places = [place - left_out for place in plain.places]
         unusual = {place - left_out: line for place, line in self.unusual.items() if place >= left_out}
         return DecodedChunk(self.size - left_out, self.raw[left_out:], self.line_numbers[left_out:], plain, unusual)
+
+
+def chunks_of_lines(lines: Iterator[DecodedLine], size: int) -> Iterator[DecodedChunk]:
+    """Single lines by ``size``, each to be looked at on its own."""
+    while some := list(islice(lines, size)):
+        raw, numbers = [line.raw for line in some], [line.line_number for line in some]
+        yield DecodedChunk(len(some), raw, numbers, unusual=dict(enumerate(some)))
 
 
 class UsageFormat(Protocol):

@@ -5,11 +5,12 @@ Identities are the bare integers of the database here; quantities are in the met
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 # account, cycle number, service, plan code, plan version, price code, band: the order in which counters are locked.
 CounterKey = tuple[int, int, int, str, int, str, str]
@@ -64,6 +65,34 @@ class EventColumns:
     def __len__(self) -> int:
         return len(self.record)
 
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> EventColumns:
+        """Rows in the order of the fields, as columns."""
+        return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
+
+    def counted(self) -> Iterator[tuple[CounterKey, bool, int, int, Decimal]]:
+        """By row: the counter it adds to, whether it is late, and the events, quantity and amount it adds."""
+        keys = zip(
+            self.account_id,
+            self.cycle_number,
+            self.service_id,
+            self.plan_code,
+            self.plan_version,
+            self.price_code,
+            self.band,
+            strict=True,
+        )
+        return zip(keys, self.late, self.events, self.billable_quantity, self.counted_amount, strict=True)
+
+    def merged(self, other: EventColumns) -> EventColumns:
+        """The rows of both, in the order of their records."""
+        rows = sorted([*self.rows(), *other.rows()], key=lambda row: (row[0], row[1]))
+        return EventColumns.of(rows)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Row by row, in the order of the fields."""
+        return zip(*(getattr(self, one.name) for one in fields(self)), strict=True)
+
     def without_records(self, left_out: Iterable[int]) -> EventColumns:
         """The rows of the other records."""
         gone = set(left_out)
@@ -71,41 +100,37 @@ class EventColumns:
         return EventColumns(*([getattr(self, one.name)[row] for row in kept] for one in fields(self)))
 
 
-class OwnedCycle(NamedTuple):
-    """A number's owner in [active_from, active_to), its plan then, and one of the account's cycles (None: there is
-    none). ``is_closed`` is true once the cycle's usage is late."""
-
-    identifier: str
-    active_from: datetime
-    active_to: datetime | None
-    account_id: int
-    service_id: int
-    plan_code: str
-    plan_version: int
-    cycle_number: int | None
-    opens_at: datetime | None
-    closes_at: datetime | None
-    is_closed: bool | None
+# A number's owner and plan in a stretch of time, and one of the account's cycles: identifier, active_from, active_to,
+# account, service, plan code, plan version, cycle number, opens_at, closes_at, and whether the cycle's usage is late.
+# A plain tuple, because there are as many of them as there are records. Without a cycle its columns are None.
+OwnedCycle = tuple[
+    str, datetime, datetime | None, int, int, str, int, int | None, datetime | None, datetime | None, bool | None
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What events add to one counter."""
+# What events add to one counter: events, quantity, amount.
+Counts = tuple[int, int, Decimal]
 
-    events: int
-    quantity: int
-    amount: Decimal
+# What they add to a cycle that is issued: the same, then the first and the last of their starts.
+LateCounts = tuple[int, int, Decimal, datetime, datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class LateCounts:
-    """What events add to a cycle that is issued, and the span of their starts."""
+def record_keys(sources: Sequence[str], record_ids: Sequence[str]) -> list[str]:
+    """What makes each record unique beside its start: 128 bit of (source, record_id) as 32 hexadecimal digits.
 
-    events: int
-    quantity: int
-    amount: Decimal
-    first_started_at: datetime
-    last_started_at: datetime
+    The lengths of both are part of it, so that no two pairs look the same.
+    """
+    begun: dict[str, Any] = {}
+    keys = []
+    for source, record_id in zip(sources, record_ids, strict=True):
+        if source not in begun:
+            written = source.encode()
+            begun[source] = hashlib.blake2b(len(written).to_bytes(4, "big") + written, digest_size=16)
+        written = record_id.encode()
+        digest = begun[source].copy()
+        digest.update(len(written).to_bytes(4, "big") + written)
+        keys.append(digest.hexdigest())
+    return keys
 
 
 def pick(values: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:

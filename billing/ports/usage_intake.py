@@ -93,8 +93,11 @@ class UsageIntakeStore(Protocol):
         """Wait until every intake that was under way when this was called has ended."""
         ...
 
-    async def owned_cycles(self, identifiers: Sequence[str], first: datetime, last: datetime) -> Sequence[OwnedCycle]:
-        """Who owned these numbers (directory spelling) between two instants, with the cycles that touch them."""
+    async def owned_cycles(
+        self, identifiers: Sequence[str], first: datetime, last: datetime, *, every: bool = False
+    ) -> Sequence[OwnedCycle]:
+        """Who owned these numbers (directory spelling) between two instants, with the account's oldest open cycle; or
+        with ``every`` cycle that touches them."""
         ...
 
     async def ensure_days(self, days: Sequence[date]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from billing.domain.rating import UsageEvent
 from billing.ports.usage import DecodedChunk
-from billing.ports.usage_columns import RecordColumns
-from billing.services.usage_records import Malformed, UsageRecord, key_digits, outside_retention, read_record
+from billing.ports.usage_columns import RecordColumns, record_keys
+from billing.services.usage_records import Malformed, UsageRecord, outside_retention, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ def _append(columns: RecordColumns, place: int, record: UsageRecord) -> None:
     columns.traffic_class.append(event.traffic_class)
     columns.amount.append(event.amount)
     columns.attributes.append(json.dumps(record.attributes, sort_keys=True) if record.attributes else "{}")
-    columns.key_hash.append(key_digits(record.source, record.record_id))
+    columns.key_hash += record_keys([record.source], [record.record_id])

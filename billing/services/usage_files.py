@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from billing.domain.errors import InvalidValue
 from billing.messages.usage import ImportReport
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFormat
+from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFormat, chunks_of_lines
 from billing.ports.usage_files import DONE, HELD, IMPORTING, REGISTERED, FileFilter, UsageFile
 from billing.ports.usage_profiles import SourceProfile
 from billing.services.usage_batch import read_chunk
@@ -131,13 +131,13 @@ class UsageFiles:
             return report_of(file)
         decoder = self._format(file.profile)
         chunks = chunks_of(decoder, self._spool.path(file.stored_as), file.lines_done, self.batch_size)
-        while chunk := await asyncio.to_thread(next, chunks, None):
-            file = await self._import_batch(file, chunk)
-            if file.status != IMPORTING:
-                break
-            if on_progress:
-                on_progress(report_of(file))
-        await self._counting.count_all()
+        async with aclosing(_read_ahead(chunks)) as decoded:
+            async for chunk in decoded:
+                file = await self._import_batch(file, chunk)
+                if file.status != IMPORTING:
+                    break
+                if on_progress:
+                    on_progress(report_of(file))
         return await self._finish(file_id)
 
     async def _begin(self, file_id: str) -> UsageFile:
@@ -215,19 +215,24 @@ class UsageFiles:
         return self._formats[profile]
 
 
+async def _read_ahead(chunks: Iterator[DecodedChunk]) -> AsyncGenerator[DecodedChunk, None]:
+    """The next chunk is decoded in a thread while the database takes this one."""
+    waiting = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+    try:
+        while chunk := await waiting:
+            waiting = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+            yield chunk
+    finally:
+        # A thread cannot be interrupted: the file is not closed under it.
+        await asyncio.wait([waiting])
+
+
 def chunks_of(decoder: UsageFormat, path: Path, after_line: int, size: int) -> Iterator[DecodedChunk]:
     """A file by about ``size`` lines, many lines at once where the format can."""
     if isinstance(decoder, ChunkedFormat):
         yield from decoder.decode_chunks(path, after_line, size)
         return
-    lines = decoder.decode(path, after_line)
-    while some := list(islice(lines, size)):
-        yield DecodedChunk(
-            size=len(some),
-            raw=[line.raw for line in some],
-            line_numbers=[line.line_number for line in some],
-            unusual=dict(enumerate(some)),
-        )
+    yield from chunks_of_lines(decoder.decode(path, after_line), size)
 
 
 def report_of(file: UsageFile) -> ImportReport:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from billing.domain import identity
-from billing.domain.rating import Guided, NoPrice, PlanDefinition, UsageEvent, guide
+from billing.domain.numbers import directory_spelling
+from billing.domain.rating import NoPrice, PlanDefinition, UsageEvent, guide
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns
 
 PlanKey = tuple[str, int]
+NO_CYCLE = "started_at"
 _NOTHING = Decimal(0)
 
 
@@ -28,33 +30,35 @@ class Waiting:
 class GuidedBatch:
     """The guided events, and by index of the record what has to wait."""
 
-    events: EventColumns = field(default_factory=EventColumns)
-    waiting: dict[int, Waiting] = field(default_factory=dict)
+    events: EventColumns
+    waiting: dict[int, Waiting]
 
 
 class Guiding:
-    """Everything a batch needs to be guided."""
+    """Everything a batch needs to be guided. ``owned`` are rows of the number directory, each with a cycle."""
 
-    def __init__(
-        self, owned: Iterable[OwnedCycle | tuple[object, ...]], plans: Mapping[PlanKey, PlanDefinition]
-    ) -> None:
+    def __init__(self, owned: Iterable[OwnedCycle], plans: Mapping[PlanKey, PlanDefinition]) -> None:
         self._plans = plans
         self._owned: dict[str, list[OwnedCycle]] = {}
-        for each in owned:
-            row = OwnedCycle._make(each)
-            self._owned.setdefault(row.identifier, []).append(row)
+        for row in owned:
+            self._owned.setdefault(row[0], []).append(row)
 
-    def guide(self, records: RecordColumns) -> GuidedBatch:
-        """Every record with account, service, cycle, price and counted quantity; or why it has to wait."""
-        batch = GuidedBatch()
-        for index, identifier in enumerate(records.identifier):
-            owned = self._at(identifier, records.started_at[index])
-            guided = self._price(owned, records, index) if owned else None
-            if owned is None or guided is None or isinstance(guided, NoPrice):
-                batch.waiting[index] = self._waiting(records, index, guided)
+    def guide(self, records: RecordColumns, indexes: Iterable[int] | None = None) -> GuidedBatch:
+        """Every record (or those at ``indexes``) with account, service, cycle, price and counted quantity; or why it
+        has to wait."""
+        rows: list[tuple[object, ...]] = []
+        waiting: dict[int, Waiting] = {}
+        for index in range(len(records)) if indexes is None else indexes:
+            owned = self._at(directory_spelling(records.identifier[index]), records.started_at[index])
+            if owned is None:
+                waiting[index] = self._nobody(records, index)
+                continue
+            guided = self._price(owned, records, index)
+            if isinstance(guided, NoPrice):
+                waiting[index] = Waiting("meter", records.meter[index], guided.reason)
             else:
-                _append(batch.events, index, owned, guided)
-        return batch
+                rows += guided
+        return GuidedBatch(EventColumns.of(rows), waiting)
 
     def _at(self, identifier: str, at: datetime) -> OwnedCycle | None:
         for owned in self._owned.get(identifier, ()):
@@ -65,83 +69,80 @@ class Guiding:
                 return owned
         return None
 
-    def _price(self, owned: OwnedCycle, records: RecordColumns, index: int) -> tuple[Guided, ...] | NoPrice:
-        event = UsageEvent(
-            records.meter[index],
-            records.quantity[index],
-            records.destination[index],
-            records.amount[index],
-            records.started_at[index],
-            records.visited[index],
-            records.traffic_class[index],
-        )
-        return guide(self._plans[owned.plan_code, owned.plan_version], event)
-
-    def _waiting(self, records: RecordColumns, index: int, guided: object) -> Waiting:
+    def _price(self, owned: OwnedCycle, records: RecordColumns, index: int) -> list[tuple[object, ...]] | NoPrice:
+        """The rows of one event, as ``EventColumns`` holds them."""
+        _, _, _, account_id, service_id, code, version, cycle_number, _, _, late = owned
+        plan = self._plans[code, version]
+        meter, destination, quantity = records.meter[index], records.destination[index], records.quantity[index]
+        place = plan.bands.find(meter, destination, records.visited[index], records.traffic_class[index])
+        if isinstance(place, NoPrice):
+            return place
+        owner = (account_id, service_id, cycle_number, late, code, version)
+        if quantity and not place.by_time and not place.band.price.is_priced_per_event:
+            band = place.band
+            price = band.price
+            counted = (price.code, band.code, 1, price.increments.billable(quantity), _NOTHING)
+            return [(index, 0, *owner, *counted)]
+        guided = guide(plan, _event(records, index))
         if isinstance(guided, NoPrice):
-            return Waiting("meter", records.meter[index], guided.reason)
+            return guided
+        return [
+            (
+                index,
+                part,
+                *owner,
+                one.price_code,
+                one.band,
+                one.events,
+                one.billable_quantity,
+                one.amount_per_event or _NOTHING,
+            )
+            for part, one in enumerate(guided)
+        ]
+
+    def _nobody(self, records: RecordColumns, index: int) -> Waiting:
         identifier, at = records.identifier[index], records.started_at[index]
-        for owned in self._owned.get(identifier, ()):
-            if owned.active_from <= at and (owned.active_to is None or at < owned.active_to):
-                account_id = identity.show(identity.ACCOUNT, owned.account_id)
-                reason = f"Account {account_id} has no cycle that contains this start."
-                return Waiting("started_at", at.isoformat(), reason)
+        for _, active_from, active_to, account_id, *_ in self._owned.get(directory_spelling(identifier), ()):
+            if active_from <= at and (active_to is None or at < active_to):
+                account = identity.show(identity.ACCOUNT, account_id)
+                return Waiting(NO_CYCLE, at.isoformat(), f"Account {account} has no cycle that contains this start.")
         return Waiting("identifier", identifier, f"No service had this number at {at:%Y-%m-%dT%H:%M:%SZ}.")
 
 
-def _append(events: EventColumns, index: int, owned: OwnedCycle, guided: Sequence[Guided]) -> None:
-    for part, each in enumerate(guided):
-        events.record.append(index)
-        events.part.append(part)
-        events.account_id.append(owned.account_id)
-        events.service_id.append(owned.service_id)
-        events.cycle_number.append(owned.cycle_number or 0)
-        events.late.append(bool(owned.is_closed))
-        events.plan_code.append(owned.plan_code)
-        events.plan_version.append(owned.plan_version)
-        events.price_code.append(each.price_code)
-        events.band.append(each.band)
-        events.events.append(each.events)
-        events.billable_quantity.append(each.billable_quantity)
-        events.counted_amount.append(each.amount_per_event or _NOTHING)
+def _event(records: RecordColumns, index: int) -> UsageEvent:
+    return UsageEvent(
+        records.meter[index],
+        records.quantity[index],
+        records.destination[index],
+        records.amount[index],
+        records.started_at[index],
+        records.visited[index],
+        records.traffic_class[index],
+    )
 
 
 def counts_of(events: EventColumns) -> dict[CounterKey, Counts]:
     """What the events of open cycles add to each counter."""
-    totals: dict[CounterKey, tuple[int, int, Decimal]] = {}
-    for row, late in enumerate(events.late):
+    totals: dict[CounterKey, Counts] = {}
+    for key, late, count, quantity, amount in events.counted():
         if not late:
-            _add(totals, events, row)
-    return {key: Counts(*total) for key, total in totals.items()}
+            earlier = totals.get(key)
+            added = count, quantity, amount
+            totals[key] = added if earlier is None else _sum(earlier, added)
+    return totals
 
 
 def late_counts_of(events: EventColumns, started_at: Sequence[datetime]) -> dict[CounterKey, LateCounts]:
     """What the events of issued cycles add, with their span; ``started_at`` is by record."""
-    totals: dict[CounterKey, tuple[int, int, Decimal]] = {}
-    spans: dict[CounterKey, tuple[datetime, datetime]] = {}
-    for row, late in enumerate(events.late):
+    totals: dict[CounterKey, LateCounts] = {}
+    for record, (key, late, count, quantity, amount) in zip(events.record, events.counted(), strict=True):
         if late:
-            at = started_at[events.record[row]]
-            key = _add(totals, events, row)
-            first, last = spans.get(key, (at, at))
-            spans[key] = min(first, at), max(last, at)
-    return {key: LateCounts(*total, *spans[key]) for key, total in totals.items()}
+            at = started_at[record]
+            earlier = totals.get(key, (0, 0, _NOTHING, at, at))
+            added = _sum((earlier[0], earlier[1], earlier[2]), (count, quantity, amount))
+            totals[key] = (*added, min(earlier[3], at), max(earlier[4], at))
+    return totals
 
 
-def _add(totals: dict[CounterKey, tuple[int, int, Decimal]], events: EventColumns, row: int) -> CounterKey:
-    key = (
-        events.account_id[row],
-        events.cycle_number[row],
-        events.service_id[row],
-        events.plan_code[row],
-        events.plan_version[row],
-        events.price_code[row],
-        events.band[row],
-    )
-    count, quantity, amount = totals.get(key, (0, 0, _NOTHING))
-    totals[key] = (
-        count + events.events[row],
-        quantity + events.billable_quantity[row],
-        amount + events.counted_amount[row] if events.counted_amount[row] else amount,
-    )
-    return key
+def _sum(one: Counts, other: Counts) -> Counts:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]

@@ -15,7 +15,7 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_columns import CounterKey, EventColumns, LateCounts, RecordColumns
 from billing.ports.usage_intake import RecordContent
 from billing.services.usage_batch import ReadBatch
-from billing.services.usage_guiding import Guiding, Waiting, counts_of, late_counts_of
+from billing.services.usage_guiding import NO_CYCLE, GuidedBatch, Guiding, Waiting, counts_of, late_counts_of
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_records import RETENTION
 
@@ -126,8 +126,7 @@ class UsageIntake:
         """Guide, deduplicate, store and count; the caller commits, and folds the counts."""
         records = batch.columns
         await work.usage.begin_intake()
-        guiding = await self._guiding(work, records)
-        guided = guiding.guide(records)
+        guided = await self._guide(work, records)
         repeats = _repeats_within(records, guided.events)
         events = guided.events.without_records(repeats) if repeats else guided.events
         known = dict(await work.usage.add_events(records, events, file_id, now))
@@ -138,12 +137,25 @@ class UsageIntake:
         contents = known | {place: _content(records, first) for place, first in repeats.items()}
         return _taken(batch, guided.events, guided.waiting, contents, fresh)
 
-    async def _guiding(self, work: UnitOfWork, records: RecordColumns) -> Guiding:
+    async def _guide(self, work: UnitOfWork, records: RecordColumns) -> GuidedBatch:
+        """Nearly all usage belongs to its account's oldest open cycle; the other cycles are read for the rest only."""
         if not records.places:
-            return Guiding((), {})
-        wanted = sorted({directory_spelling(identifier) for identifier in records.identifier})
-        owned = await work.usage.owned_cycles(wanted, min(records.started_at), max(records.started_at))
-        plans = await self.shelf.get(work, {(each.plan_code, each.plan_version) for each in owned})
+            return GuidedBatch(EventColumns(), {})
+        guided = (await self._guiding(work, records, range(len(records)), every=False)).guide(records)
+        outside = [index for index, each in guided.waiting.items() if each.field == NO_CYCLE]
+        if not outside:
+            return guided
+        again = (await self._guiding(work, records, outside, every=True)).guide(records, outside)
+        still = {index: each for index, each in guided.waiting.items() if each.field != NO_CYCLE}
+        return GuidedBatch(guided.events.merged(again.events), still | again.waiting)
+
+    async def _guiding(
+        self, work: UnitOfWork, records: RecordColumns, indexes: Sequence[int], *, every: bool
+    ) -> Guiding:
+        wanted = sorted({directory_spelling(records.identifier[index]) for index in indexes})
+        first, last = min(records.started_at), max(records.started_at)
+        owned = await work.usage.owned_cycles(wanted, first, last, every=every)
+        plans = await self.shelf.get(work, {(row[5], row[6]) for row in owned})
         return Guiding(owned, plans)
 
     async def _add_late(self, work: UnitOfWork, late: Mapping[CounterKey, LateCounts], now: datetime) -> None:
@@ -244,7 +256,7 @@ def _late_entry(key: CounterKey, counts: LateCounts, now: datetime) -> TimelineE
             "cycle_number": cycle_number,
             "service_id": identity.show(identity.SERVICE, service_id),
             "price_code": price_code,
-            "events": counts.events,
-            "quantity": counts.quantity,
+            "events": counts[0],
+            "quantity": counts[1],
         },
     )

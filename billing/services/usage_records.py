@@ -100,14 +100,6 @@ def hash_of(*parts: str) -> UUID:
     return UUID(bytes=digest.digest())
 
 
-def key_digits(source: str, record_id: str) -> str:
-    """The 32 hexadecimal digits of a record's key: ``hash_of(source, record_id)``."""
-    from_source, from_record = source.encode(), record_id.encode()
-    digest = hashlib.blake2b(len(from_source).to_bytes(4, "big") + from_source, digest_size=16)
-    digest.update(len(from_record).to_bytes(4, "big") + from_record)
-    return digest.hexdigest()
-
-
 def outside_retention(started_at: datetime, now: datetime) -> Malformed | None:
     """Why a start is too old or too far ahead to be taken now; None when it is neither."""
     earliest, latest = now - RETENTION, now + AHEAD

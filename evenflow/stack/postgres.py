@@ -39,7 +39,8 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
-    "max_wal_size": "2GB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # /dev/shm is often tiny in containers, and no query of ours gains from parallel workers.

@@ -106,7 +106,7 @@ async def test_an_import_that_dies_resumes_after_its_last_committed_batch(world:
         await world.service.files.import_file(file.file_id, dies_in_the_second_batch)
     assert (await world.service.files.get(file.file_id)).status == "importing"
     report = await world.service.files.import_file(file.file_id, lambda progress: seen.append(progress.read))
-    assert seen == [1000, 2000, 2500]
+    assert seen == [999, 1999, 2500]  # the header is a line of the first batch
     assert (report.read, report.accepted, report.duplicates, report.done) == (2500, 2500, 0, True)
     assert dict((await world.service.files.get(file.file_id)).totals) == {"voice": 2500 * 60}
     await nothing_is_miscounted(world)

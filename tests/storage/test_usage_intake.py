@@ -15,7 +15,6 @@ from sqlalchemy import text
 from billing.domain.errors import UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
-from billing.ports.usage_columns import Counts
 from tests.builders import a_service, an_account
 from tests.builders_usage import NOW, UsageWorld, a_customer, a_cycle, a_usage_world, an_event
 
@@ -174,7 +173,7 @@ async def test_what_is_pending_is_in_every_balance_and_is_added_up_once(world: U
     key = (int(world.account_id[4:]), 1, int(world.service_id[4:]), "vonk-basis", 1, "voice", "")
     async with world.work() as work:
         for _ in range(2):
-            await work.usage.add_pending({key: Counts(1, 60, Decimal(0))}, NOW)
+            await work.usage.add_pending({key: (1, 60, Decimal(0))}, NOW)
         await work.commit()
     assert await read() == [(2, 120)]
     moved = await asyncio.gather(*[world.service.counting.count_all() for _ in range(3)])

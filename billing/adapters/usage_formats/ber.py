@@ -6,9 +6,10 @@ Both length forms are read, nested to a bounded depth; what cannot be framed is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 LONGEST_RECORD_BYTES = 256 * 1024
 DEEPEST = 32
@@ -32,7 +33,8 @@ class BrokenFraming(Exception):
         self.reason = str(self)
 
 
-class Element(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Element:
     """``tag`` is (class, number); the value lies from ``start`` to ``end``; ``next`` is what follows."""
 
     tag: Tag
@@ -44,7 +46,8 @@ class Element(NamedTuple):
     is_indefinite: bool = False
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Node:
     """An element of a record: ``value`` of a primitive one, ``children`` of a constructed one."""
 
     tag: Tag
@@ -58,12 +61,7 @@ def read_header(data: bytes, at: int, offset: int = 0) -> tuple[Tag, bool, int, 
     ``offset`` is the place of ``data`` in its file, for the message. Raises BrokenFraming.
     """
     try:
-        lead = data[at]
-        if lead & 0x1F != 0x1F:
-            tag, start = (lead >> 6, lead & 0x1F), at + 1
-        else:
-            tag, start = _read_long_tag(data, at, offset)
-        is_constructed = bool(lead & 0x20)
+        tag, is_constructed, start = _read_tag(data, at, offset)
         first = data[start]
         if first < 0x80:
             return tag, is_constructed, first, start + 1
@@ -81,17 +79,20 @@ def read_header(data: bytes, at: int, offset: int = 0) -> tuple[Tag, bool, int, 
         raise BrokenFraming(offset + at, "The data ends inside an element's tag or length.") from None
 
 
-def _read_long_tag(data: bytes, at: int, offset: int) -> tuple[Tag, int]:
-    """A tag whose number is in the bytes behind the first one."""
-    number, start = 0, at + 1
-    while True:
-        part = data[start]
-        start += 1
-        number = number << 7 | part & 0x7F
-        if not part & 0x80:
-            return (data[at] >> 6, number), start
-        if start - at > _LONGEST_TAG_BYTES:
-            raise BrokenFraming(offset + at, "A tag is longer than any that is in use.")
+def _read_tag(data: bytes, at: int, offset: int) -> tuple[Tag, bool, int]:
+    first = data[at]
+    number, start = first & 0x1F, at + 1
+    if number == 0x1F:
+        number = 0
+        while True:
+            part = data[start]
+            start += 1
+            number = number << 7 | part & 0x7F
+            if not part & 0x80:
+                break
+            if start - at > _LONGEST_TAG_BYTES:
+                raise BrokenFraming(offset + at, "A tag is longer than any that is in use.")
+    return (first >> 6, number), bool(first & 0x20), start
 
 
 def read_tree(data: bytes) -> Node:

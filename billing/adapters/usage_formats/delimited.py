@@ -10,10 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from billing.adapters.usage_formats.base import DeclaredFormat, decoded_from, or_none
+from billing.adapters.usage_formats.chunks import Block, chunk_of, read_blocks
 from billing.adapters.usage_formats.lines import Line, as_line, read_lines
+from billing.adapters.usage_formats.plain_profiles import can_be_plain, plain_reader
 from billing.adapters.usage_formats.records import Answered, RecordProfile, RecordReader
 from billing.adapters.usage_formats.values import Damaged, decimal, whole
-from billing.ports.usage import DecodedLine
+from billing.ports.usage import DecodedChunk, DecodedLine, chunks_of_lines
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals
 
 _MOST_COLUMNS = 200
@@ -52,6 +54,35 @@ class CsvFormat(DeclaredFormat):
         for line, columns in self._rows(path):
             if line.number > after_line:
                 yield self._decode(line, columns)
+
+    def decode_chunks(self, path: Path, after_line: int, size: int) -> Iterator[DecodedChunk]:
+        """The same as ``decode``, by ``size`` lines; a source whose lines are never plain is read line by line."""
+        if not can_be_plain(self._profile):
+            yield from chunks_of_lines(self.decode(path, after_line), size)
+            return
+        columns = tuple(self._profile.columns)
+        for whole_block in read_blocks(path, size):
+            block = whole_block
+            if not columns:
+                columns, block = self._header_of(block)
+            if block.first <= after_line:
+                block = block.after(after_line + 1 - block.first)
+            if columns and block.lines:
+                yield from self._chunk(block, columns)
+
+    def _header_of(self, block: Block) -> tuple[tuple[str, ...], Block]:
+        """The columns that the first row of the file names, and the lines behind it."""
+        for place in range(len(block.lines)):
+            line = block.line(place)
+            if self._is_row(line):
+                return tuple(self._header(line)), block.after(place + 1)
+        return (), block.after(len(block.lines))
+
+    def _chunk(self, block: Block, columns: tuple[str, ...]) -> Iterator[DecodedChunk]:
+        read_plain = plain_reader(self._profile, columns, self._reader.number).read
+        chunk = chunk_of(block, read_plain, self._is_row, lambda line: self._decode(line, columns))
+        if chunk.size:
+            yield chunk
 
     def decode_line(self, raw: str, header: str = "") -> DecodedLine:
         columns = list(self._profile.columns) or self._header(Line(1, header.removeprefix("\ufeff")))

@@ -140,8 +140,8 @@ class RecordReader:
         event: dict[str, Any] = {"source": profile.source} | dict(profile.constants)
         event |= {ours: row[theirs] for ours, theirs in profile.take.items() if row.get(theirs)}
         event["record_id"] = self._record_id(row)
-        event["identifier"] = self._number(needed(row, profile.take["identifier"]))
-        event["destination"] = self._number(event.get("destination", ""))
+        event["identifier"] = self.number(needed(row, profile.take["identifier"]))
+        event["destination"] = self.number(event.get("destination", ""))
         event["started_at"] = self._started_at(row)
         kind = self._kind(row)
         if kind:
@@ -163,7 +163,8 @@ class RecordReader:
         written = row.get(column, "")
         return decimal(column, written, self._profile.decimal_mark) if written.strip() else Decimal(0)
 
-    def _number(self, written: str) -> str:
+    def number(self, written: str) -> str:
+        """A number of a person as E.164."""
         profile = self._profile
         digits = written.strip()
         if profile.numbers_are_international and digits.isascii() and digits.isdigit() and digits[0] != "0":

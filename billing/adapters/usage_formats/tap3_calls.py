@@ -16,20 +16,11 @@ from billing.adapters.usage_formats.values import Damaged
 
 @dataclass(frozen=True, slots=True)
 class RoamingRules:
-    """How calls become usage. At a partner in ``home_networks`` (TADIG codes) nobody roams; one in
-    ``named_networks`` (a ship, an aircraft) is told by its code instead of its country, for plans with its own price.
-    """
+    """How calls become usage. At a partner in ``home_networks`` (TADIG codes) nobody roams."""
 
     meters: RoamingMeters = field(default_factory=RoamingMeters)
     money: Money = field(default_factory=Money)
     home_networks: frozenset[str] = frozenset()
-    named_networks: frozenset[str] = frozenset()
-
-    def visited(self, network: str) -> str:
-        """The place of a network as prices know it; empty at home."""
-        if network in self.home_networks:
-            return ""
-        return network if network in self.named_networks else country_of_tadig(network)
 
 
 def event_of(
@@ -59,7 +50,7 @@ def event_of(
         "quantity": usage.quantity,
         "started_at": started_at,
         "destination": usage.destination,
-        "visited": rules.visited(network),
+        "visited": "" if network in rules.home_networks else country_of_tadig(network),
         "attributes": _known(imsi=imsi, network=network, **_costs(charge, context), **usage.attributes),
     }
     return event | ({} if amount is None else {"amount": str(amount)})

@@ -51,19 +51,21 @@ _ROUNDINGS = {
 
 @lru_cache(maxsize=100_000)
 def international(number: str, country: str) -> str:
-    """A dialled number as E.164 with +, read with the source's default country; empty stays empty.
+    """A dialled number as E.164 with +, read with the source's default country; empty stays empty. One that is
+    international already (+ or 00) is taken at its word.
 
     What is no number at all (a word, a SIP address) is answered as it is, for guiding by identifier.
     """
     dialled = number.strip()
-    if not dialled or not dialled.replace(" ", "").replace("-", "").lstrip("+").isdigit():
+    digits = dialled.replace(" ", "").replace("-", "")
+    if not digits or not digits.lstrip("+").isdigit():
         return dialled
-    if dialled.startswith("00"):
-        dialled = f"+{dialled[2:]}"
-    if not country and not dialled.startswith("+"):
-        return dialled
+    if digits.startswith("00"):
+        digits = f"+{digits[2:]}"
+    if not country or digits.startswith("+"):
+        return digits if digits.startswith("+") else dialled
     try:
-        parsed = phonenumbers.parse(dialled, country or None)
+        parsed = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
         return dialled
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -11,17 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from xml.etree.ElementTree import ParseError
-from xml.parsers.expat import ExpatError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser
 
 LONGEST_RECORD_BYTES = 256 * 1024
 _PART_BYTES = 256 * 1024
 _LONGEST_PROLOG_BYTES = 64 * 1024
 _LONGEST_TOKEN_BYTES = 64
-_DEEPEST = 32
 _ENCODINGS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"}
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 # A document type with nothing in it defines nothing; switches really write it.
@@ -41,17 +35,6 @@ class XmlRecord:
     number: int
     text: str
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class XmlFields:
-    """The texts of a record, by their path below it (``basicModule/userNumber``) and by the name of their element.
-
-    Of several with one path or name the first counts.
-    """
-
-    by_path: dict[str, str]
-    by_name: dict[str, str]
 
 
 class XmlRecords:
@@ -130,51 +113,6 @@ class XmlRecords:
         if len(window.data) - start > LONGEST_RECORD_BYTES:
             return len(window.data), f"The record is longer than {LONGEST_RECORD_BYTES} bytes."
         return len(window.data), "The file ends inside the record."
-
-
-def fields_of(text: str, record: str) -> XmlFields:
-    """The texts in one record. Raises ValueError when it is not XML, or brings definitions of its own."""
-    parser = DefusedXMLParser(target=_Reading(record), forbid_dtd=True)
-    try:
-        parser.feed(text)
-        fields: XmlFields = parser.close()
-    except (ParseError, ExpatError) as error:
-        raise ValueError(f"The record is not XML: {error}.") from None
-    except DefusedXmlException:
-        raise ValueError("The record brings its own definitions (DOCTYPE), which are never read.") from None
-    return fields
-
-
-class _Reading:
-    """Collects the texts of one record while it is parsed."""
-
-    def __init__(self, record: str) -> None:
-        self._fields = XmlFields({}, {})
-        self._record = record
-        self._path: list[str] = []
-        self._text = ""
-
-    def start(self, name: str, _attributes: object) -> None:
-        if not self._path and name != self._record:
-            raise ValueError(f"The record is not an element {self._record}.")
-        if len(self._path) > _DEEPEST:
-            raise ValueError(f"Elements are nested deeper than {_DEEPEST}.")
-        self._path.append(name)
-        self._text = ""
-
-    def end(self, name: str) -> None:
-        text = self._text.strip()
-        if text:
-            self._fields.by_path.setdefault("/".join(self._path[1:]), text)
-            self._fields.by_name.setdefault(name, text)
-        self._path.pop()
-        self._text = ""
-
-    def data(self, text: str) -> None:
-        self._text += text
-
-    def close(self) -> XmlFields:
-        return self._fields
 
 
 def _as_record(number: int, data: bytes, reason: str, encoding: str) -> XmlRecord:

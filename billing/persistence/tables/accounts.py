@@ -109,6 +109,11 @@ number_directory = Table(
     # The plan of the service then: a change of plan closes the row and opens another.
     Column("plan_code", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
+    # The account's oldest cycle that takes usage, kept here by triggers.
+    Column("cycle_number", Integer),
+    Column("cycle_opens_at", Instant),
+    Column("cycle_closes_at", Instant),
+    Index("ix_number_directory_account", "account_id"),
 )
 
 # From when on a service had which plan; each lasts until the next, the last one until the service ends.
