@@ -141,6 +141,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         partial(usage.forget_older_than, settings.usage.keep_days),
         Reconciler(make_work, inbox, {stripe.name: stripe}),
         look_after_files=usage.arrivals.look_after,
+        report_open_sessions=usage.files.sessions.look_after,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

@@ -54,7 +54,9 @@ async def take_events(
 async def list_issues(
     container: ContainerDep,
     _caller: Viewer,
-    kind: Annotated[Literal["", "rejected", "recycled", "conflict"], Query(description="Of this kind only.")] = "",
+    kind: Annotated[
+        Literal["", "rejected", "recycled", "conflict", "partial"], Query(description="Of this kind only.")
+    ] = "",
     status: Annotated[Literal["", "open", "resolved"], Query(description="In this state only.")] = "open",
     file_id: Annotated[
         str,
@@ -69,7 +71,10 @@ async def list_issues(
     ] = "",
     limit: Limit = 100,
 ) -> Sequence[UsageIssueOut]:
-    """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since."""
+    """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since.
+
+    Partial ones are sessions whose other records did not come in time: give what is missing as changes.
+    """
     wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, after=after, limit=limit)
     return [UsageIssueOut.model_validate(issue) for issue in await container.usage.issues(wanted)]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.schemas.base import Request, refuse_too_deep
 
-Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late"]
+Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late", "partial"]
 
 A_CALL: dict[str, Any] = {
     "source": "switch-1",
@@ -118,7 +118,7 @@ class UsageIssueOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     issue_id: str
-    kind: Literal["rejected", "recycled", "conflict"]
+    kind: Literal["rejected", "recycled", "conflict", "partial"]
     status: Literal["open", "resolved"]
     source: str
     record_id: str

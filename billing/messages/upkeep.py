@@ -31,5 +31,6 @@ class UpkeepReport:
     usage_days_dropped: int = 0
     cases_found: int = 0
     imports_started: int = 0
+    sessions_reported: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

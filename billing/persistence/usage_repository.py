@@ -8,9 +8,10 @@ from billing.persistence.usage_intake import SqlUsageIntake
 from billing.persistence.usage_keeping import SqlUsageKeeping
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
+from billing.persistence.usage_sessions import SqlUsageSessions
 
 
 class SqlUsageRepository(
-    SqlUsageReading, SqlUsageIntake, SqlUsageCounting, SqlUsageOutbox, SqlUsageFiles, SqlUsageKeeping
+    SqlUsageReading, SqlUsageIntake, SqlUsageCounting, SqlUsageOutbox, SqlUsageFiles, SqlUsageKeeping, SqlUsageSessions
 ):
     """Usage events, counters, the file registry and what could not be taken."""

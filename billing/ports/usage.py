@@ -18,14 +18,16 @@ from billing.ports.usage_files import UsageFile, UsageFileRegistry
 from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
+from billing.ports.usage_sessions import UsageSessionStore
 
 
 @dataclass(frozen=True, slots=True)
 class NewIssue:
     """A record that could not be taken, kept with what is needed to correct it and send it again.
 
-    ``kind`` is rejected, recycled or conflict; ``event`` the record as decoded (empty when it could not be read);
-    ``raw`` the line or JSON as it came; ``dedup_hash`` keeps the same trouble from being kept twice.
+    ``kind`` is rejected, recycled, conflict or partial (a session that lacks parts); ``event`` the record as decoded
+    (empty when it could not be read); ``raw`` the line or JSON as it came; ``dedup_hash`` keeps the same trouble from
+    being kept twice.
     """
 
     kind: str
@@ -213,7 +215,9 @@ class UsageKeeping(Protocol):
     async def change_issue(self, issue_id: str, values: Mapping[str, Any]) -> None: ...
 
 
-class UsageRepository(UsageReading, UsageIntakeStore, UsageCountingStore, UsageFileRegistry, UsageKeeping, Protocol):
+class UsageRepository(
+    UsageReading, UsageIntakeStore, UsageCountingStore, UsageFileRegistry, UsageKeeping, UsageSessionStore, Protocol
+):
     """Usage events, counters, the file registry and what could not be taken."""
 
 

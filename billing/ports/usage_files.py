@@ -20,8 +20,8 @@ OUT_OF_SEQUENCE = (REJECTED, CANCELLED)
 class UsageFile:
     """A registered file: ``status`` is registered, held, importing, done, rejected or cancelled.
 
-    ``lines_done`` is where an import resumes; ``stored_as`` the name below the spool directory. The six counts add up
-    to ``read``; ``partial`` counts parts of sessions. ``sequence`` is the number the source gave it and ``position``
+    ``lines_done`` is where an import resumes; ``stored_as`` the name below the spool directory. The six counts and
+    ``partial`` (parts of sessions) add up to ``read``. ``sequence`` is the number the source gave it and ``position``
     the same counted on where the source began anew. ``hold_kind`` (gap, repeated, unnumbered, totals) and
     ``hold_reason`` say why a file is or was held, ``waived`` which kinds a person released it from. ``declared`` and
     ``checked`` are totals as texts by name (records, quantity, charge); ``totals`` what was taken by meter, and the

@@ -63,6 +63,7 @@ class Repairs:
     forget_old_usage: Callable[[], Awaitable[int]] = nothing_to_mend
     reconciler: Reconciler | None = None
     look_after_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
+    report_open_sessions: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -91,7 +92,7 @@ class UpkeepService:
         """
         tried, repairs = Round(), self._repairs
         (
-            *(started, found, delivered, settled, thresholds, reguided, notices, compared, dropped),
+            *(started, found, delivered, settled, thresholds, reguided, notices, compared, dropped, sessions),
             imports,
         ) = await asyncio.gather(
             tried.attempt("missing workflows", self._start_missing_workflows),
@@ -103,6 +104,7 @@ class UpkeepService:
             tried.attempt("waiting notices", repairs.send_waiting_notices),
             self._compare(tried),
             tried.attempt("old usage", repairs.forget_old_usage),
+            tried.attempt("open usage sessions", repairs.report_open_sessions),
             tried.attempt("usage files", repairs.look_after_files),
         )
         return UpkeepReport(
@@ -116,6 +118,7 @@ class UpkeepService:
             payments_compared=compared,
             usage_days_dropped=dropped,
             imports_started=imports,
+            sessions_reported=sessions,
             failures=tuple(sorted(tried.failures)),
             alarms=tuple(tried.alarms),
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.domain.rating import UsageEvent
-from billing.ports.usage import DecodedChunk
+from billing.ports.usage import DecodedChunk, DecodedLine
 from billing.ports.usage_columns import RecordColumns, record_keys
 from billing.services.usage_records import Malformed, UsageRecord, outside_retention, read_record
 
@@ -27,13 +27,16 @@ class Entry:
 
 @dataclass(slots=True)
 class ReadBatch:
-    """``size`` places, each either in ``columns`` or in ``malformed``; ``came`` has the entry of a place that was not
-    plain, ``raw`` and ``first_line`` what a plain line of a file was."""
+    """``size`` places, each in ``columns``, in ``malformed`` or in ``parts`` (lines that tell a part of a session).
+
+    ``came`` has the entry of a place that was not plain, ``raw`` and ``line_numbers`` what a line of a file was.
+    """
 
     size: int
     columns: RecordColumns = field(default_factory=RecordColumns)
     malformed: dict[int, Malformed] = field(default_factory=dict)
     came: dict[int, Entry] = field(default_factory=dict)
+    parts: dict[int, DecodedLine] = field(default_factory=dict)
     raw: Sequence[str] = ()
     line_numbers: Sequence[int] = ()
 
@@ -82,10 +85,21 @@ def read_chunk(chunk: DecodedChunk, now: datetime) -> ReadBatch:
     batch.came = {
         place: Entry(line.event, line.raw, line.line_number, line.field, line.reason)
         for place, line in chunk.unusual.items()
+        if line.part is None
     }
+    batch.parts = {place: line for place, line in chunk.unusual.items() if line.part is not None}
     _take_plain(batch, chunk.plain, now)
     _read_entries(batch, batch.came, now)
     return batch
+
+
+def take_whole(batch: ReadBatch, events: Mapping[int, Mapping[str, Any]], now: datetime) -> None:
+    """Sessions that became whole go on as records, each at the place of the part that completed it."""
+    whole = {
+        place: Entry(event, batch.parts[place].raw, batch.parts[place].line_number) for place, event in events.items()
+    }
+    batch.came |= whole
+    _read_entries(batch, whole, now)
 
 
 def _take_plain(batch: ReadBatch, plain: RecordColumns, now: datetime) -> None:

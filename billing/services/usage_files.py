@@ -17,12 +17,13 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFormat, chunks_of_lines
 from billing.ports.usage_files import DONE, HELD, IMPORTING, REGISTERED, FileFilter, UsageFile
 from billing.ports.usage_profiles import SourceProfile
-from billing.services.usage_batch import read_chunk
+from billing.services.usage_batch import read_chunk, take_whole
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_holds import as_texts, free, hold_for_totals, place, totals_trouble
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_reports import totals_with
+from billing.services.usage_sessions import UsageSessions, note_parts
 from billing.services.usage_spool import Spool
 from billing.services.usage_thresholds import ThresholdDispatch
 
@@ -33,6 +34,7 @@ COUNT_OF = {
     "recycled": "recycled",
     "rejected": "rejected",
     "late": "late",
+    "partial": "partial",
 }
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 Progress = Callable[[ImportReport], None]
@@ -69,6 +71,7 @@ class UsageFiles:
         self._formats = formats
         self._spool = Spool(spool)
         self.batch_size = batch_size
+        self.sessions = UsageSessions(make_work, clock, formats)
 
     @property
     def profiles(self) -> Sequence[str]:
@@ -168,7 +171,12 @@ class UsageFiles:
                 return locked  # cancelled meanwhile, or another importer of the same file was here
             if locked.lines_done >= chunk.line_numbers[0]:
                 batch = read_chunk(chunk.after(locked.lines_done), now)
+            joined = await self.sessions.join(work, file.profile, batch.parts, now, file.file_id)
+            if joined.events:
+                take_whole(batch, joined.events, now)
+                await self._intake.prepare(batch, now)
             taken = await self._intake.store(work, batch, now, file.file_id)
+            note_parts(taken, joined)
             await work.usage.add_issues(issues_of(taken, now, file.file_id))
             crossed = await self._counting.count_few(work, taken.accounts, now)
             await self._note(work, locked, taken, chunk.line_numbers[-1])

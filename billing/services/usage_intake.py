@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     RECYCLED = "recycled"  # unknown number or no price: kept, guided again later
     REJECTED = "rejected"  # malformed: kept with field and reason
     LATE = "late"  # its cycle was issued: priced by that cycle, on the next invoice
+    PARTIAL = "partial"  # a part of a session: kept until the others come
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,14 @@ class Taken:
         rows = {record: row for row, record in reversed(list(enumerate(self.events.record)))}
         index_of = {place: index for index, place in enumerate(columns.places)}
         return [
-            self.trouble.get(place) or self._plain(place, outcome, index_of[place], rows.get(index_of[place]))
+            self.trouble.get(place) or self._plain(place, outcome, index_of.get(place), rows)
             for place, outcome in enumerate(self.outcomes)
         ]
 
-    def _plain(self, place: int, outcome: Outcome, index: int, row: int | None) -> RecordResult:
+    def _plain(self, place: int, outcome: Outcome, index: int | None, rows: Mapping[int, int]) -> RecordResult:
+        if index is None:
+            return RecordResult(place, outcome)
+        row = rows.get(index)
         event = None if row is None else guided_event(self.events, row)
         return RecordResult(place, outcome, self.batch.columns.record_id[index], event=event)
 

@@ -30,7 +30,7 @@ def issues_of(taken: Taken, now: datetime, file_id: str | None = None) -> list[N
 def _issue(
     entry: Entry, known: UsageRecord | None, result: RecordResult, now: datetime, file_id: str | None
 ) -> NewIssue:
-    event = known.as_dict() if known else _plain(entry.event or {})
+    event = known.as_dict() if known else plain(entry.event or {})
     raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
     where = (file_id or "", str(entry.line_number or ""))
     identity = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (*where, raw)
@@ -50,12 +50,12 @@ def _issue(
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value as the database's JSON can hold it: no NUL, no half characters, no numbers that are none."""
     if isinstance(value, Mapping):
-        return {storable(str(name)): _plain(each) for name, each in value.items()}
+        return {storable(str(name)): plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     return storable(str(value), LONGEST_RAW)

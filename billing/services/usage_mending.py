@@ -11,16 +11,17 @@ from typing import Any
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.usage import UsageIssue
-from billing.services.usage_batch import Entry, ReadBatch, read_batch
+from billing.ports.usage import DecodedChunk, DecodedLine, UsageIssue
+from billing.services.usage_batch import Entry, ReadBatch, read_batch, read_chunk, take_whole
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_files import COUNT_OF, UsageFiles
 from billing.services.usage_intake import Outcome, RecordResult, Taken, UsageIntake
 from billing.services.usage_kept import issues_of
+from billing.services.usage_sessions import Joined, note_parts
 from billing.services.usage_thresholds import ThresholdDispatch
 
 _PAGE = 500
-_SETTLED = (Outcome.ACCEPTED, Outcome.LATE, Outcome.DUPLICATE)
+_SETTLED = (Outcome.ACCEPTED, Outcome.LATE, Outcome.DUPLICATE, Outcome.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +88,18 @@ class UsageMending:
         """
         async with self._make_work() as work:
             issue = await work.usage.lock_issue(issue_id)
-        entry = await self._corrected(issue, changes, raw)
+        batch = await self._corrected(issue, changes, raw)
         now = self._clock.now()
-        # What was taken in time keeps its right to be counted, however long its correction takes.
-        batch = read_batch([entry], issue.created_at)
         await self._intake.prepare(batch, now)
         async with self._make_work() as work:
-            issue = await work.usage.lock_issue(issue_id)
-            if issue.status != "open":
-                remedy = "GET /v1/usage/issues?status=open lists those that wait."
-                raise UnableTo("This record is resolved.", field="issue_id", value=issue_id, remedy=remedy)
+            issue = await self._lock_open(work, issue)
+            joined = await self._join(work, issue, batch, now)
             taken = await self._intake.store(work, batch, now, issue.file_id)
+            note_parts(taken, joined)
+            if issue.kind == Outcome.PARTIAL:
+                if Outcome.REJECTED in taken.outcomes:
+                    return taken.results()[0]  # it still lacks what it lacked
+                await self._files.sessions.close(work, issue, batch.entry(0).event or {}, now)
             crossed = await self._counting.count_few(work, taken.accounts, now)
             await self._settle(work, [issue], taken, now, f"sent again by {author}")
             await work.commit()
@@ -105,14 +107,41 @@ class UsageMending:
             await self._thresholds.send_pending(crossed)
         return taken.results()[0]
 
-    async def _corrected(self, issue: UsageIssue, changes: Mapping[str, Any] | None, raw: str | None) -> Entry:
+    async def _lock_open(self, work: UnitOfWork, issue: UsageIssue) -> UsageIssue:
+        if issue.kind == Outcome.PARTIAL:
+            await self._files.sessions.lock(work, issue)
+        issue = await work.usage.lock_issue(issue.issue_id)
+        if issue.status != "open":
+            remedy = "GET /v1/usage/issues?status=open lists those that wait."
+            raise UnableTo("This record is resolved.", field="issue_id", value=issue.issue_id, remedy=remedy)
+        return issue
+
+    async def _join(self, work: UnitOfWork, issue: UsageIssue, batch: ReadBatch, now: datetime) -> Joined:
+        """A corrected line may be a part of a session, and make it whole."""
+        if not batch.parts or issue.file_id is None:
+            return Joined()
+        file = await work.usage.file(issue.file_id)
+        joined = await self._files.sessions.join(work, file.profile, batch.parts, now, issue.file_id)
+        if joined.events:
+            take_whole(batch, joined.events, issue.created_at)
+            await self._intake.prepare(batch, now)
+        return joined
+
+    async def _corrected(self, issue: UsageIssue, changes: Mapping[str, Any] | None, raw: str | None) -> ReadBatch:
+        """The record as it is sent again. What came in time keeps its right to be counted, however late corrected."""
         if raw is None:
-            return Entry({**issue.event, **(changes or {})}, issue.raw, issue.line_number)
+            entry = Entry({**issue.event, **(changes or {})}, issue.raw, issue.line_number)
+            return read_batch([entry], issue.created_at)
+        if issue.kind == Outcome.PARTIAL:
+            remedy = "Give changes: the fields that are missing, such as quantity."
+            raise InvalidValue("A session has no line of its own.", field="raw", value=raw[:100], remedy=remedy)
         if issue.file_id is None:
             remedy = "Give changes: the fields that are different."
             raise InvalidValue("Only a line of a file has a raw form.", field="raw", value=raw[:100], remedy=remedy)
         decoded = await self._files.decode_line(issue.file_id, raw)
-        return Entry(decoded.event, raw, issue.line_number, decoded.field, decoded.reason)
+        line_number = issue.line_number or 0
+        line = DecodedLine(line_number, raw, decoded.event, decoded.field, decoded.reason, decoded.part)
+        return read_chunk(DecodedChunk(1, [raw], [line_number], unusual={0: line}), issue.created_at)
 
     async def _settle(
         self,

@@ -37,7 +37,7 @@ class MeterTotal:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file: the six counts add up to ``read``; parts of sessions in ``partial`` count nowhere else.
+    """One file: the six counts and ``partial`` (parts of sessions that wait or came before) add up to ``read``.
 
     ``gap`` are the numbers that had not arrived before it. ``decision`` is what a person decided, with author and
     reason; empty when nobody had to.
