@@ -19,6 +19,7 @@ import psycopg
 from benchmarks.figures import Figure
 from benchmarks.options import Options
 from benchmarks.usage_world import database, register, seed, service_over, spoiled, write_file
+from evenflow.collector import calm_collector
 from evenflow.stack.postgres import PostgresServer
 
 ACCOUNTS = 3_000_000
@@ -130,6 +131,7 @@ def _import_here(server: PostgresServer, spool: Path, file_id: str) -> tuple[flo
 
 
 async def _import_and_count(url: str, spool: Path, file_id: str) -> tuple[float, float]:
+    calm_collector()
     async with service_over(url, spool) as (service, _):
         began = time.perf_counter()
         await service.files.import_file(file_id)
@@ -144,6 +146,7 @@ def _import(url: str, spool: Path, file_id: str) -> None:
 
 
 async def _import_only(url: str, spool: Path, file_id: str) -> None:
+    calm_collector()
     async with service_over(url, spool) as (service, _):
         await service.files.import_file(file_id)
 

@@ -20,6 +20,7 @@ from temporalio.service import RPCError
 from api.app import create_app
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
+from evenflow.collector import calm_collector
 from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, container_of, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
@@ -34,6 +35,7 @@ def create_api_app() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        calm_collector()
         yield
         await parts.close()
 
@@ -56,6 +58,7 @@ async def run_worker() -> None:
         running.push_async_callback(parts.close)
         for worker in make_workers(client, parts, settings.temporal):
             await running.enter_async_context(worker)
+        calm_collector()
         counting = asyncio.create_task(parts.usage.counting.count_forever())
         running.callback(counting.cancel)
         await stop.wait()

@@ -187,7 +187,7 @@ class UsageFiles:
         return file
 
     async def _note(self, work: UnitOfWork, file: UsageFile, taken: Taken, lines_done: int) -> None:
-        counts = Counter(COUNT_OF[outcome.value] for outcome in taken.outcomes)
+        counts = {COUNT_OF[outcome.value]: times for outcome, times in Counter(taken.outcomes).items()}
         counts["read"] = len(taken.outcomes)
         values = {name: getattr(file, name) + added for name, added in counts.items()}
         values |= totals_with(file, taken.batch.columns) | {"lines_done": lines_done}

@@ -43,13 +43,15 @@ class Guiding:
         for row in owned:
             self._owned.setdefault(row[0], []).append(row)
 
-    def guide(self, records: RecordColumns, indexes: Iterable[int] | None = None) -> GuidedBatch:
+    def guide(
+        self, records: RecordColumns, spelled: Sequence[str], indexes: Iterable[int] | None = None
+    ) -> GuidedBatch:
         """Every record (or those at ``indexes``) with account, service, cycle, price and counted quantity; or why it
-        has to wait."""
+        has to wait. ``spelled`` are the identifiers as the directory spells them."""
         rows: list[tuple[object, ...]] = []
         waiting: dict[int, Waiting] = {}
         for index in range(len(records)) if indexes is None else indexes:
-            owned = self._at(directory_spelling(records.identifier[index]), records.started_at[index])
+            owned = self._at(spelled[index], records.started_at[index])
             if owned is None:
                 waiting[index] = self._nobody(records, index)
                 continue

@@ -145,20 +145,21 @@ class UsageIntake:
         """Nearly all usage belongs to its account's oldest open cycle; the other cycles are read for the rest only."""
         if not records.places:
             return GuidedBatch(EventColumns(), {})
-        guided = (await self._guiding(work, records, range(len(records)), every=False)).guide(records)
+        spelled = [directory_spelling(identifier) for identifier in records.identifier]
+        guided = (await self._guiding(work, records, spelled, every=False)).guide(records, spelled)
         outside = [index for index, each in guided.waiting.items() if each.field == NO_CYCLE]
         if not outside:
             return guided
-        again = (await self._guiding(work, records, outside, every=True)).guide(records, outside)
+        numbers = [spelled[index] for index in outside]
+        again = (await self._guiding(work, records, numbers, every=True)).guide(records, spelled, outside)
         still = {index: each for index, each in guided.waiting.items() if each.field != NO_CYCLE}
         return GuidedBatch(guided.events.merged(again.events), still | again.waiting)
 
     async def _guiding(
-        self, work: UnitOfWork, records: RecordColumns, indexes: Sequence[int], *, every: bool
+        self, work: UnitOfWork, records: RecordColumns, spelled: Sequence[str], *, every: bool
     ) -> Guiding:
-        wanted = sorted({directory_spelling(records.identifier[index]) for index in indexes})
         first, last = min(records.started_at), max(records.started_at)
-        owned = await work.usage.owned_cycles(wanted, first, last, every=every)
+        owned = await work.usage.owned_cycles(sorted(set(spelled)), first, last, every=every)
         plans = await self.shelf.get(work, {(row[5], row[6]) for row in owned})
         return Guiding(owned, plans)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
 from billing.ports.usage_columns import RecordColumns
@@ -59,8 +60,8 @@ def totals_with(file: UsageFile, records: RecordColumns) -> dict[str, Any]:
     if not records.places:
         return {}
     totals = Counter(file.totals)
-    for meter, quantity in zip(records.meter, records.quantity, strict=True):
-        totals[meter] += quantity
+    for meter in set(records.meter):
+        totals[meter] += sum(compress(records.quantity, map(meter.__eq__, records.meter)))
     amounts = [amount for amount in records.amount if amount is not None]
     starts = records.started_at
     return {

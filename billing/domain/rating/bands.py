@@ -98,7 +98,7 @@ class CompiledBands:
         self._zone_table = ZoneTable(zones)
         self._tables: dict[tuple[str, str, str], tuple[PrefixTable, ...]] = {}
         self._classes: dict[str, frozenset[str]] = {}
-        self._answers: dict[tuple[str, str, str, str], Place | NoPrice] = {}
+        self._answers: dict[tuple[str, str, str], tuple[PrefixTable, ...] | NoPrice] = {}
         self.by_code: dict[tuple[str, str], Band] = {}
         for meter in dict.fromkeys(price.meter for price in prices):
             self._compile(meter, [price for price in prices if price.meter == meter], allowances)
@@ -117,29 +117,34 @@ class CompiledBands:
                     self.by_code |= {(band.price.code, band.code): band for band in each.bands()}
 
     def find(self, meter: str, destination: str, visited: str, traffic_class: str) -> Place | NoPrice:
-        """Where usage belongs, whatever its time; remembered, because sources repeat themselves."""
-        asked = meter, destination, visited, traffic_class
-        answer = self._answers.get(asked)
-        if answer is None:
+        """Where usage belongs, whatever its time. Sources repeat all of it but the destination, so the rest is
+        remembered."""
+        asked = meter, visited, traffic_class
+        tables = self._answers.get(asked)
+        if tables is None:
             if len(self._answers) >= _MOST_ANSWERS:
                 self._answers.clear()
-            answer = self._answers[asked] = self._look_up(*asked)
-        return answer
+            tables = self._answers[asked] = self._look_up(*asked)
+        if isinstance(tables, NoPrice):
+            return tables
+        number = destination.removeprefix("+")
+        for table in tables:
+            place = table.find(number)
+            if place is not None:
+                return place
+        towards = f"destination {destination}" if destination else "an event without destination"
+        zone = self._zone_table.find(visited)
+        used = "" if zone == HOME else f" in the zone {zone}"
+        return NoPrice(f"Plan {self._plan_code} has no price for {meter}{used} towards {towards}.")
 
-    def _look_up(self, meter: str, destination: str, visited: str, traffic_class: str) -> Place | NoPrice:
+    def _look_up(self, meter: str, visited: str, traffic_class: str) -> tuple[PrefixTable, ...] | NoPrice:
         if meter not in self._classes:
             return NoPrice(f"Plan {self._plan_code} has no price for the meter {meter}.")
         zone = self._zone_table.find(visited)
         if zone is None:
             return NoPrice(f"No zone of plan {self._plan_code} has the visited place {visited}.")
         known_class = traffic_class if traffic_class in self._classes[meter] else ""
-        for table in self._tables.get((meter, zone, known_class), ()):
-            place = table.find(destination.removeprefix("+"))
-            if place is not None:
-                return place
-        towards = f"destination {destination}" if destination else "an event without destination"
-        used = "" if zone == HOME else f" in the zone {zone}"
-        return NoPrice(f"Plan {self._plan_code} has no price for {meter}{used} towards {towards}.")
+        return self._tables.get((meter, zone, known_class), ())
 
     def band_of(self, price_code: str, counted_band: str) -> Band | None:
         """The band of a counter; None when the plan has no such price and band."""

@@ -77,7 +77,7 @@ class PriceDefinition:
     @property
     def is_priced_per_event(self) -> bool:
         """True when each event has an amount of its own, which the counter sums."""
-        return self.round_each_event or isinstance(self.model, Percentage)
+        return self.round_each_event or type(self.model) is Percentage
 
     def time_rates_for(self, destination: Destination | None) -> TimeRates:
         """The rates by time band of a destination, or of the base rate."""
