@@ -26,6 +26,8 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
+from billing.services.plan_changes import PlanChanges
+from billing.services.service_changes import ServiceChanges
 from billing.services.usage import UsageService
 from billing.services.webhook_inbox import WebhookInbox
 
@@ -57,6 +59,8 @@ class Container:
     session_key: str = ""
     demo_mode: bool = False
     accounts: AccountService = field(default_factory=_not_built)
+    service_changes: ServiceChanges = field(default_factory=_not_built)
+    plan_changes: PlanChanges = field(default_factory=_not_built)
     catalogue: CatalogueService = field(default_factory=_not_built)
     usage: UsageService = field(default_factory=_not_built)
     invoicing: InvoicingService = field(default_factory=_not_built)

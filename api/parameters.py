@@ -12,6 +12,7 @@ AccountId = Annotated[
     str,
     Path(pattern=identity_pattern("acc"), description="The account, as the API answered it.", examples=["acc_1001"]),
 ]
+ServiceId = Annotated[str, Path(pattern=identity_pattern("svc"), description="The line.", examples=["svc_1001"])]
 InvoiceId = Annotated[
     str, Path(pattern=identity_pattern("inv"), description="The invoice or credit note.", examples=["inv_1001"])
 ]

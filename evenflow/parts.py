@@ -49,7 +49,9 @@ from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
+from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
+from billing.services.service_changes import ServiceChanges
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.webhook_inbox import WebhookInbox
@@ -194,6 +196,8 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         session_key=settings.secrets.session_key.get_secret_value(),
         demo_mode=settings.clock.rate != 1,
         accounts=parts.accounts,
+        service_changes=ServiceChanges(make_work, clock),
+        plan_changes=PlanChanges(make_work, clock),
         catalogue=parts.catalogue,
         usage=parts.usage,
         invoicing=parts.invoicing,

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.schemas.base import Instant, Request, Response
-from billing.services.accounts import NewAccount, NewService
+from billing.services.accounts import NewAccount
+from billing.services.subscribing import NewService
 
 A_LINE: dict[str, Any] = {"kind": "mobile", "identifier": "+31612345678", "plan_code": "vonk-basis"}
 AN_ACCOUNT: dict[str, Any] = {
@@ -39,10 +40,16 @@ class ServiceIn(Request):
 
     kind: str = Field(description="mobile, fixed, internet or tv.")
     identifier: str = Field(min_length=1, max_length=64, description="E.164 for mobile and fixed; any id otherwise.")
-    plan_code: str = Field(description="A published plan of the brand; its newest version is taken.")
+    plan_code: str = Field(description="A published plan of the brand.")
+    plan_version: int | None = Field(default=None, ge=1, le=10**6, description="The newest when left out.")
+    active_from: Instant | None = Field(
+        default=None,
+        description="When the line began or is to begin; now when left out, or with its account. Usage that waited"
+        " for the number since then is guided to it.",
+    )
 
     def as_service(self) -> NewService:
-        return NewService(self.kind, self.identifier, self.plan_code)
+        return NewService(self.kind, self.identifier, self.plan_code, self.plan_version, self.active_from)
 
 
 class AccountIn(Request):

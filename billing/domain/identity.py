@@ -17,6 +17,7 @@ PROMISE = "prm"
 ENTRY = "led"
 LINE_ISSUE = "rec"
 ADJUSTMENT = "adj"
+MOVE = "mov"
 
 
 def show(prefix: str, number: int) -> str:

@@ -7,16 +7,35 @@ the service that had it and the plan of that service stayed the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, case, delete, func, insert, null, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.numbers import directory_spelling
 from billing.persistence.statements import fetch_all, insert_returning
 from billing.persistence.tables import accounts as t
 from billing.ports.accounts import Service
+from billing.ports.numbers import NewNumberMove, NumberMove, NumberUse
+
+
+def plan_periods() -> Select[Any]:
+    """Every plan of every service with its period, in order of service and start; to be limited by the caller."""
+    plans, services = t.service_plans.c, t.services.c
+    following = func.lead(plans.active_from).over(
+        partition_by=(plans.account_id, plans.service_id), order_by=plans.active_from
+    )
+    return (
+        select(t.service_plans, func.coalesce(following, services.active_to).label("active_to"))
+        .join(t.services, and_(services.account_id == plans.account_id, services.service_id == plans.service_id))
+        .order_by(plans.account_id, plans.service_id, plans.active_from)
+    )
+
+
+_NUMBER_LOCKS = 7_290_003  # any number no other pair of advisory locks of ours begins with
+_LOCK_NUMBER = text("SELECT pg_advisory_xact_lock(:space, hashtext(:identifier))")
 
 
 class SqlServiceRepository:
@@ -48,21 +67,97 @@ class SqlServiceRepository:
         of_service = (t.services.c.account_id == account_id, t.services.c.service_id == service_id)
         await self._connection.execute(update(t.services).where(*of_service).values(**values))
         if "active_to" in values:
-            await self._end_numbers(account_id, service_id, values["active_to"])
+            await self._drop_plans_from(account_id, service_id, values["active_to"])
+            await self._follow_plans(account_id, service_id)
 
-    async def _end_numbers(self, account_id: str, service_id: str, active_to: datetime) -> None:
-        """The row of that instant ends there; what was to follow will not be."""
+    async def change_plan(
+        self, account_id: str, service_id: str, at: datetime, plan_code: str, plan_version: int
+    ) -> None:
+        plans = t.service_plans.c
+        of_service = (plans.account_id == account_id, plans.service_id == service_id)
+        await self._connection.execute(delete(t.service_plans).where(*of_service, plans.active_from >= at))
+        before = await self._newest_plan(account_id, service_id)
+        if before != (plan_code, plan_version):
+            values = {"active_from": at, "plan_code": plan_code, "plan_version": plan_version}
+            await self._connection.execute(
+                insert(t.service_plans).values(account_id=account_id, service_id=service_id, **values)
+            )
+        await self._follow_plans(account_id, service_id)
+
+    async def _drop_plans_from(self, account_id: str, service_id: str, at: datetime) -> None:
+        """Changes of plan that an ended service will not see; its first plan stays."""
+        plans = t.service_plans.c
+        of_service = (plans.account_id == account_id, plans.service_id == service_id)
+        first = select(func.min(plans.active_from)).where(*of_service).scalar_subquery()
+        await self._connection.execute(
+            delete(t.service_plans).where(*of_service, plans.active_from >= at, plans.active_from > first)
+        )
+
+    async def _newest_plan(self, account_id: str, service_id: str) -> tuple[str, int] | None:
+        plans = t.service_plans.c
+        query = select(plans.plan_code, plans.plan_version).where(
+            plans.account_id == account_id, plans.service_id == service_id
+        )
+        row = (await self._connection.execute(query.order_by(plans.active_from.desc()).limit(1))).first()
+        return None if row is None else (row.plan_code, row.plan_version)
+
+    async def _follow_plans(self, account_id: str, service_id: str) -> None:
+        """Write the directory's rows of a service, and its newest plan, as its periods say."""
+        directory, services, plans = t.number_directory.c, t.services.c, t.service_plans.c
+        of_service = and_(services.account_id == account_id, services.service_id == service_id)
+        identifier = (await self._connection.execute(select(services.identifier).where(of_service))).scalar_one()
+        periods = plan_periods().where(plans.account_id == account_id, plans.service_id == service_id)
+        rows = [dict(row) for row in (await self._connection.execute(periods)).mappings()]
+        lasting = [row for row in rows if row["active_to"] is None or row["active_from"] < row["active_to"]]
+        await self._connection.execute(
+            delete(t.number_directory).where(directory.account_id == account_id, directory.service_id == service_id)
+        )
+        if lasting:
+            spelled = directory_spelling(identifier)
+            await self._connection.execute(
+                insert(t.number_directory), [{"identifier": spelled, **row} for row in lasting]
+            )
+        newest = {name: rows[-1][name] for name in ("plan_code", "plan_version")}
+        await self._connection.execute(update(t.services).where(of_service).values(**newest))
+
+    async def lock_number(self, identifier: str) -> None:
+        spelled = directory_spelling(identifier)
+        await self._connection.execute(_LOCK_NUMBER, {"space": _NUMBER_LOCKS, "identifier": spelled})
+
+    async def uses_of(self, identifier: str, first: datetime, last: datetime | None) -> Sequence[NumberUse]:
         directory = t.number_directory.c
-        of_service = (directory.account_id == account_id, directory.service_id == service_id)
-        await self._connection.execute(
-            delete(t.number_directory).where(*of_service, directory.active_from >= active_to)
+        query = (
+            select(
+                directory.account_id,
+                directory.service_id,
+                func.min(directory.active_from).label("active_from"),
+                case((func.bool_or(directory.active_to.is_(None)), null()), else_=func.max(directory.active_to)).label(
+                    "active_to"
+                ),
+            )
+            .where(
+                directory.identifier == directory_spelling(identifier),
+                or_(directory.active_to.is_(None), directory.active_to > first),
+            )
+            .group_by(directory.account_id, directory.service_id)
+            .order_by("active_from")
         )
-        last = select(directory.active_from).where(*of_service).order_by(directory.active_from.desc()).limit(1)
-        await self._connection.execute(
-            update(t.number_directory)
-            .where(*of_service, directory.active_from == last.scalar_subquery())
-            .values(active_to=active_to)
-        )
+        if last is not None:
+            query = query.where(directory.active_from < last)
+        return await fetch_all(self._connection, NumberUse, query)
+
+    async def add_number_move(self, move: NewNumberMove, at: datetime) -> NumberMove:
+        values = asdict(move) | {"kind": move.kind.value, "recorded_at": at}
+        return await insert_returning(self._connection, NumberMove, t.number_moves, values)
+
+    async def pending_number_moves(self, limit: int = 100) -> Sequence[NumberMove]:
+        moves = t.number_moves
+        query = select(moves).where(moves.c.reguided_at.is_(None)).order_by(moves.c.move_id).limit(limit)
+        return await fetch_all(self._connection, NumberMove, query)
+
+    async def mark_number_moved(self, move_id: str, at: datetime) -> None:
+        moves = t.number_moves
+        await self._connection.execute(update(moves).where(moves.c.move_id == move_id).values(reguided_at=at))
 
     async def owner_of(self, identifier: str, at: datetime) -> tuple[str, str] | None:
         """Account and service that owned a number at an instant."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, bindparam, select, text, update
+from sqlalchemy import ARRAY, Integer, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -67,7 +67,10 @@ class SqlUsageCounting:
     async def lock_cycles(self, keys: Sequence[tuple[str, int]]) -> Sequence[CycleSpan]:
         cycles = a.cycles.c
         query = (
-            select(cycles.account_id, cycles.cycle_number, cycles.opens_at, cycles.closes_at, cycles.status)
+            select(
+                *(cycles.account_id, cycles.cycle_number, cycles.opens_at, cycles.closes_at, cycles.status),
+                func.coalesce(cycles.plan["zone"].astext, "UTC").label("zone"),
+            )
             .where(among(cycles.account_id, sorted({account_id for account_id, _ in keys}), ACCOUNT_IDS))
             .where(among(cycles.cycle_number, sorted({number for _, number in keys}), ARRAY(Integer)))
             .order_by(cycles.account_id, cycles.cycle_number)

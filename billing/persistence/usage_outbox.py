@@ -10,6 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
+from billing.persistence.service_repository import plan_periods
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
@@ -71,12 +72,7 @@ class SqlUsageOutbox:
         self._connection = connection
 
     async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
-        services = a.services
-        query = (
-            select(services)
-            .where(among(services.c.account_id, account_ids, ACCOUNT_IDS))
-            .order_by(*services.primary_key.columns)
-        )
+        query = plan_periods().where(among(a.services.c.account_id, account_ids, ACCOUNT_IDS))
         return await fetch_all(self._connection, ServicePlan, query)
 
     async def add_crossings(self, crossings: Sequence[Crossing]) -> Sequence[Crossing]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from billing.ports.numbers import NumberDirectory
+
 
 @dataclass(frozen=True)
 class Brand:
@@ -72,7 +74,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Service:
-    """A subscribed line; active in [active_from, active_to). ``barring_level`` is what the network confirmed."""
+    """A subscribed line; active in [active_from, active_to). ``barring_level`` is what the network confirmed.
+
+    ``plan_code`` and ``plan_version`` are by the last change that was decided, which may lie ahead.
+    """
 
     account_id: str
     service_id: str
@@ -112,7 +117,7 @@ class TimelineEntry:
     actor: str = "evenflow"
 
 
-class AccountRepository(Protocol):
+class AccountRepository(NumberDirectory, Protocol):
     """Accounts, their services and their cycles."""
 
     async def add_brand(self, brand: Brand) -> None: ...
@@ -129,7 +134,6 @@ class AccountRepository(Protocol):
     async def add_service(self, values: Mapping[str, Any]) -> Service: ...
     async def services(self, account_id: str) -> Sequence[Service]: ...
     async def change_service(self, account_id: str, service_id: str, values: Mapping[str, Any]) -> None: ...
-    async def owner_of(self, identifier: str, at: datetime) -> tuple[str, str] | None: ...
     async def add_cycle(self, cycle: Cycle) -> None: ...
     async def cycle(self, account_id: str, cycle_number: int) -> Cycle: ...
     async def lock_cycle(self, account_id: str, cycle_number: int) -> Cycle: ...

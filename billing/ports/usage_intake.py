@@ -28,13 +28,14 @@ class RecordContent:
 
 @dataclass(frozen=True, slots=True)
 class CycleSpan:
-    """A cycle's period and its ``status``."""
+    """A cycle's period, its ``status``, and the time zone whose days it counts."""
 
     account_id: str
     cycle_number: int
     opens_at: datetime
     closes_at: datetime
     status: str
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service of an account and its plan version."""
+    """A service of an account at one plan version in [active_from, active_to); None: for as long as it lives."""
 
     account_id: str
     service_id: str
@@ -127,7 +128,10 @@ class UsageIntakeStore(Protocol):
 
     async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime) -> None: ...
     async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
-        """All services of these accounts: an allowance may be shared by a service that was not used."""
+        """All services of these accounts with every plan they had or will have, in order of service and start.
+
+        An allowance may be shared by a service that was not used.
+        """
         ...
 
     async def add_crossings(self, crossings: Sequence[Crossing]) -> Sequence[Crossing]:

@@ -9,6 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
+
+
+class Counted(Protocol):
+    """What a row of counted usage has, of a cycle or late."""
+
+    @property
+    def service_id(self) -> str: ...
+    @property
+    def plan_code(self) -> str: ...
+    @property
+    def plan_version(self) -> int: ...
+    @property
+    def price_code(self) -> str: ...
+    @property
+    def band(self) -> str: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def amount(self) -> Decimal: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-
-import phonenumbers
 
 from billing.domain.banking_days import public_holidays
 from billing.domain.cycle_calendar import CycleDay, local_date
@@ -20,20 +18,12 @@ from billing.ports.accounts import Account, Brand, Service, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.usage_intake import ServicePlan
 from billing.services.account_recovery import state_from_books
 from billing.services.invoicing_cycles import open_first_cycle
+from billing.services.plan_periods import plan_at
 from billing.services.reach_checks import refuse_unusable_channels, usable_locale
-
-SERVICE_KINDS = ("mobile", "fixed", "internet", "tv")
-
-
-@dataclass(frozen=True)
-class NewService:
-    """A line to subscribe: ``identifier`` is an E.164 number for mobile and fixed, any id for internet and tv."""
-
-    kind: str
-    identifier: str
-    plan_code: str
+from billing.services.subscribing import NewService, phone_number, subscribe
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,7 @@ class AccountService:
     ) -> Account:
         account = await work.accounts.add(values)
         for service in new.services:
-            await _subscribe(work, account, service, account.activated_at)
+            await subscribe(work, account, service, service.active_from or account.activated_at)
         plan = await open_first_cycle(work, account, brand, account.activated_at)
         await work.timeline.add(_opened(account, plan, self._clock.now(), author))
         return account
@@ -129,33 +119,23 @@ class AccountService:
             return await work.accounts.get(account_id)
 
     async def services_of(self, account_id: str) -> Sequence[Service]:
-        async with self._make_work() as work:
-            await work.accounts.get(account_id)
-            return await work.accounts.services(account_id)
-
-    async def add_service(self, account_id: str, new: NewService, author: str) -> Service:
-        """Subscribe a further line from now on; its first fee is on the next invoice."""
+        """All lines, each with the plan it has now."""
         now = self._clock.now()
         async with self._make_work() as work:
-            account = await work.accounts.lock(account_id)
-            service = await _subscribe(work, account, new, now)
-            await work.timeline.add(
-                TimelineEntry(
-                    account_id,
-                    now,
-                    "service_added",
-                    f"{service.kind} {service.identifier} on plan {service.plan_code} version {service.plan_version}",
-                    {"service_id": service.service_id, "plan_version": service.plan_version},
-                    author,
-                )
-            )
-            await work.commit()
-        return service
+            await work.accounts.get(account_id)
+            services = await work.accounts.services(account_id)
+            periods = await work.usage.service_plans([account_id])
+        return [_with_plan_at(service, periods, now) for service in services]
 
     async def timeline(self, account_id: str, limit: int = 500) -> Sequence[TimelineEntry]:
         async with self._make_work() as work:
             await work.accounts.get(account_id)
             return await work.timeline.of(account_id, limit)
+
+
+def _with_plan_at(service: Service, periods: Sequence[ServicePlan], at: datetime) -> Service:
+    plan = plan_at(periods, service.service_id, at)
+    return service if plan is None else replace(service, plan_code=plan.plan_code, plan_version=plan.plan_version)
 
 
 def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> dict[str, Any]:
@@ -179,7 +159,7 @@ def _account_values(new: NewAccount, brand: Brand, activated_at: datetime) -> di
         "company": new.company,
         "vat_number": new.vat_number,
         "email": new.email,
-        "mobile": _phone_number(new.mobile, brand.country, "mobile") if new.mobile else "",
+        "mobile": phone_number(new.mobile, brand.country, "mobile") if new.mobile else "",
         "postal_address": new.postal_address,
         "country": new.country or brand.country,
         "locale": usable_locale(new.locale or brand.locale),
@@ -202,60 +182,6 @@ def _check_discounts(discounts: Sequence[dict[str, Any]], brand: Brand) -> None:
                 value=discount.currency,
                 remedy=f"Leave it out, or use {brand.currency}.",
             )
-
-
-async def _subscribe(work: UnitOfWork, account: Account, new: NewService, active_from: datetime) -> Service:
-    if new.kind not in SERVICE_KINDS:
-        raise InvalidValue(
-            "There is no such kind of service.",
-            field="services.kind",
-            value=new.kind,
-            remedy=f"Use one of {', '.join(SERVICE_KINDS)}.",
-        )
-    identifier = new.identifier
-    if new.kind in ("mobile", "fixed"):
-        identifier = _phone_number(identifier, account.country, "services.identifier")
-    if await work.accounts.owner_of(identifier, active_from) is not None:
-        raise Conflict(
-            "This number is in use by another service.",
-            field="services.identifier",
-            value=identifier,
-            remedy="End the other service first, or use another number.",
-        )
-    plan = await work.accounts.plan(new.plan_code)
-    if plan.brand != account.brand:
-        raise InvalidValue(
-            f"The plan belongs to the brand {plan.brand}.",
-            field="services.plan_code",
-            value=new.plan_code,
-            remedy=f"Use a plan of {account.brand}; GET /v1/plans?brand={account.brand} lists them.",
-        )
-    return await work.accounts.add_service(
-        {
-            "account_id": account.account_id,
-            "kind": new.kind,
-            "identifier": identifier,
-            "plan_code": plan.plan_code,
-            "plan_version": plan.plan_version,
-            "active_from": active_from,
-        }
-    )
-
-
-def _phone_number(text: str, country: str, field_name: str) -> str:
-    """The number in E.164; national forms are read in the account's country."""
-    try:
-        parsed = phonenumbers.parse(text, country or None)
-    except phonenumbers.NumberParseException:
-        parsed = None
-    if parsed is None or not phonenumbers.is_possible_number(parsed):
-        raise InvalidValue(
-            "This is not a telephone number.",
-            field=field_name,
-            value=text,
-            remedy="Use the international form, like +31612345678.",
-        )
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _opened(account: Account, plan: CyclePlan, now: datetime, author: str) -> TimelineEntry:

@@ -16,7 +16,6 @@ from billing.ports import accounts as stored
 from billing.ports.accounts import Account, Brand
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services import invoicing_cycles as cycles
-from billing.services.invoicing_charges import plan_of_service
 from billing.services.invoicing_commands import (
     CommandContext,
     InvoicingUseCases,
@@ -25,6 +24,7 @@ from billing.services.invoicing_commands import (
     remember,
     tell,
 )
+from billing.services.plan_periods import plan_at
 from billing.services.usage_plans import PlanShelf
 
 
@@ -153,10 +153,13 @@ async def _charge_bridge(
     context: CommandContext,
 ) -> None:
     """The bridge's days of the recurring fees, per service and tax code, as lines of the open cycle's invoice."""
+    periods = await work.usage.service_plans([account.account_id])
     for service in await work.accounts.services(account.account_id):
-        if service.active_to is not None:
+        plan_now = plan_at(periods, service.service_id, context.now)
+        if service.active_to is not None or plan_now is None:
             continue
-        plan = await plan_of_service(work, shelf, service)
+        key = (plan_now.plan_code, plan_now.plan_version)
+        plan = (await shelf.get(work, [key]))[key]
         fees = recurring_lines(plan, on=change.bridge_closes_on)
         for tax_code in dict.fromkeys(line.tax_code for line in fees):
             fee = total((line.amount for line in fees if line.tax_code == tax_code), brand.currency)

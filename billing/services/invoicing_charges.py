@@ -5,45 +5,23 @@ Usage is priced from the counters of the cycle, never from events again, by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from typing import Protocol
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.invoice import InvoiceLine, adjustment_line, late_lines, line_of
 from billing.domain.money import Money
-from billing.domain.rating import Counter, PlanDefinition, RatedUsage, rate_services, recurring_lines
-from billing.ports.accounts import Cycle, Service
+from billing.domain.rating import RatedLine, RatedUsage, recurring_lines
+from billing.ports.accounts import Cycle
 from billing.ports.invoicing import PendingAdjustment
 from billing.ports.unit_of_work import UnitOfWork
-from billing.ports.usage_records import LateUsageRow
+from billing.ports.usage_intake import ServicePlan
+from billing.ports.usage_records import Counted, LateUsageRow
+from billing.services.invoicing_cycles import span_of
+from billing.services.plan_periods import ServiceKey
 from billing.services.usage_plans import PlanShelf
-
-
-class _Counted(Protocol):
-    """A counter row, of the cycle or late."""
-
-    @property
-    def service_id(self) -> str: ...
-    @property
-    def plan_code(self) -> str: ...
-    @property
-    def plan_version(self) -> int: ...
-    @property
-    def price_code(self) -> str: ...
-    @property
-    def band(self) -> str: ...
-    @property
-    def events(self) -> int: ...
-    @property
-    def quantity(self) -> int: ...
-    @property
-    def amount(self) -> Decimal: ...
-
-
-_ServicePlan = tuple[str, str, int]  # service, plan code, plan version
+from billing.services.usage_thresholds import RatedService, rate_account
 
 
 @dataclass(frozen=True)
@@ -57,25 +35,13 @@ class Charges:
 
 async def charges_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> Charges:
     """Everything the invoice of a cycle charges: per service fees and usage, then late usage, then adjustments."""
-    services = await work.accounts.services(cycle.account_id)
-    rating = _Rating(work, shelf, services, zone)
-    usage = await rating.usage_lines(cycle)
-    lines: list[InvoiceLine] = []
-    for service in services:
-        if is_billed(service, cycle):
-            lines += await rating.fee_lines(service, cycle)
-        lines += usage.pop(service.service_id, [])
+    rating = _Rating(work, shelf, await work.usage.service_plans([cycle.account_id]), zone)
+    lines = await rating.cycle_lines(cycle)
     late = await work.usage.unbilled_late_usage(cycle.account_id)
     lines += await rating.late_lines(late)
     adjustments = tuple(await work.invoices.pending_adjustments(cycle.account_id))
     lines += [_adjustment(each) for each in adjustments]
     return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late))
-
-
-def is_billed(service: Service, cycle: Cycle) -> bool:
-    """A service active at any moment of the cycle owes its full fee: there is no pro rata."""
-    ended_before = service.active_to is not None and service.active_to <= cycle.opens_at
-    return service.active_from < cycle.closes_at and not ended_before
 
 
 def _adjustment(pending: PendingAdjustment) -> InvoiceLine:
@@ -85,25 +51,26 @@ def _adjustment(pending: PendingAdjustment) -> InvoiceLine:
 
 @dataclass(frozen=True)
 class _Rating:
-    """Prices the usage of one account's services."""
+    """Prices one account's services; ``periods`` are their plans."""
 
     work: UnitOfWork
     shelf: PlanShelf
-    services: Sequence[Service]
+    periods: Sequence[ServicePlan]
     zone: str
 
-    async def fee_lines(self, service: Service, cycle: Cycle) -> list[InvoiceLine]:
-        """The full fees of a cycle."""
-        plan = await plan_of_service(self.work, self.shelf, service)
-        return [line_of(service.service_id, line) for line in recurring_lines(plan, on=self._invoice_date(cycle))]
+    async def cycle_lines(self, cycle: Cycle) -> list[InvoiceLine]:
+        """By service and plan: the fees of the cycle, then the usage from its counters.
 
-    async def usage_lines(self, cycle: Cycle) -> dict[str, list[InvoiceLine]]:
-        """By service, from the cycle's counters."""
+        A service active at any moment of the cycle owes its full fees; a change of plan shares them by its rule.
+        """
         counters = await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number)
         lines: dict[str, list[InvoiceLine]] = {}
-        for (service_id, _, _), usage in (await self._rate(counters, cycle)).items():
-            lines.setdefault(service_id, []).extend(line_of(service_id, line) for line in usage.lines)
-        return lines
+        for rated in await self._rate(counters, cycle):
+            fees = recurring_lines(rated.plan, on=self._invoice_date(cycle), share=rated.fees)
+            own = lines.setdefault(rated.service_id, [])
+            own += [_fee_line(rated, line) for line in fees]
+            own += [_usage_line(rated, line) for line in rated.rated.lines]
+        return [line for own in lines.values() for line in own]
 
     async def late_lines(self, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
         """Each earlier cycle rated again with what came late, under the plans and the date of that cycle."""
@@ -116,10 +83,10 @@ class _Rating:
 
     async def _late_lines_of(self, cycle: Cycle, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
         all_late = await self.work.usage.late_usage_of(cycle.account_id, cycle.cycle_number)
-        billed: list[_Counted] = list(await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number))
+        billed: list[Counted] = list(await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number))
         billed += [row for row in all_late if row.invoice_id is not None]
-        before = await self._rate(billed, cycle)
-        after = await self._rate([*billed, *unbilled], cycle)
+        before = {_key(rated): rated.rated for rated in await self._rate(billed, cycle)}
+        after = {_key(rated): rated.rated for rated in await self._rate([*billed, *unbilled], cycle)}
         lines: list[InvoiceLine] = []
         for key, usage in after.items():
             # A service without late usage may still owe more: others may have drawn the allowance it shared.
@@ -127,27 +94,36 @@ class _Rating:
             lines += late_lines(key[0], before.get(key) or _nothing(usage), usage, *dates)
         return lines
 
-    async def _rate(self, counted: Iterable[_Counted], cycle: Cycle) -> dict[_ServicePlan, RatedUsage]:
+    async def _rate(self, counted: Sequence[Counted], cycle: Cycle) -> list[RatedService]:
         """Rate all services at once, those without usage too: they may share an allowance."""
-        groups: dict[_ServicePlan, list[Counter]] = {
-            (each.service_id, each.plan_code, each.plan_version): [] for each in self.services if is_billed(each, cycle)
-        }
-        for row in counted:
-            key = (row.service_id, row.plan_code, row.plan_version)
-            counter = Counter(row.price_code, row.band, row.events, row.quantity, row.amount)
-            groups.setdefault(key, []).append(counter)
-        plans = await self.shelf.get(self.work, {(code, version) for _, code, version in groups})
-        rated = [(plans[(code, version)], counters) for (_, code, version), counters in groups.items()]
-        return dict(zip(groups, rate_services(rated, on=self._invoice_date(cycle)), strict=True))
+        keys = {(each.plan_code, each.plan_version) for each in self.periods}
+        keys |= {(each.plan_code, each.plan_version) for each in counted}
+        plans = await self.shelf.get(self.work, keys)
+        span = span_of(cycle, str(cycle.plan.get("zone", self.zone)))
+        return rate_account(span, self.periods, counted, plans, self._invoice_date(cycle))
 
     def _invoice_date(self, cycle: Cycle) -> date:
         return local_date(cycle.closes_at, self.zone)
 
 
-async def plan_of_service(work: UnitOfWork, shelf: PlanShelf, service: Service) -> PlanDefinition:
-    """The plan version a service is subscribed to."""
-    key = (service.plan_code, service.plan_version)
-    return (await shelf.get(work, [key]))[key]
+def _key(rated: RatedService) -> ServiceKey:
+    return rated.service_id, rated.plan_code, rated.plan_version
+
+
+def _fee_line(rated: RatedService, line: RatedLine) -> InvoiceLine:
+    """Dated where the plan was not the whole cycle's."""
+    printed = line_of(rated.service_id, line)
+    if rated.fees.is_whole or not rated.fees.spans:
+        return printed
+    return replace(printed, period_from=rated.fees.spans[0][0], period_to=rated.fees.spans[-1][1])
+
+
+def _usage_line(rated: RatedService, line: RatedLine) -> InvoiceLine:
+    """Dated where the service had several plans, so that equal names can be told apart."""
+    printed = line_of(rated.service_id, line)
+    if rated.in_cycle is None or rated.in_cycle.first_on is None:
+        return printed
+    return replace(printed, period_from=rated.in_cycle.first_on, period_to=rated.in_cycle.end_on)
 
 
 def _dates(rows: Sequence[LateUsageRow], zone: str) -> tuple[date, date]:

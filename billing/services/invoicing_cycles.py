@@ -15,6 +15,7 @@ from billing.domain.quiet_hours import next_allowed
 from billing.ports import accounts as stored
 from billing.ports.accounts import Account, Brand
 from billing.ports.unit_of_work import UnitOfWork
+from billing.ports.usage_intake import CycleSpan
 
 OPEN = "open"
 ISSUED = "issued"
@@ -120,6 +121,11 @@ def as_domain(cycle: stored.Cycle) -> Cycle:
 def zone_of(cycle: stored.Cycle, brand: Brand) -> str:
     """The zone a stored cycle was computed in: a brand may move to another one, its past cycles do not."""
     return str(cycle.plan.get("zone", brand.zone))
+
+
+def span_of(cycle: stored.Cycle, zone: str) -> CycleSpan:
+    """The stored cycle as usage is rated in it."""
+    return CycleSpan(cycle.account_id, cycle.cycle_number, cycle.opens_at, cycle.closes_at, cycle.status, zone)
 
 
 def is_last(cycle: stored.Cycle, account: Account) -> bool:

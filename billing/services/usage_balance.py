@@ -11,12 +11,13 @@ from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import NotFound
 from billing.domain.money import Money, total
 from billing.domain.rating import Counter, PlanDefinition, recurring_lines
-from billing.ports.accounts import Cycle, Service
+from billing.ports.accounts import Cycle
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
-from billing.services.invoicing_cycles import CANCELLED, zone_of
+from billing.services.invoicing_cycles import CANCELLED, span_of, zone_of
+from billing.services.plan_periods import plans_in_cycle
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_thresholds import RatedService, rate_account
@@ -68,9 +69,12 @@ class UsageBalance:
             cycle = _cycle_at(await work.accounts.cycles(account_id), now, account_id)
             services = await work.accounts.services(account_id)
             rows = await work.usage.counters_of(account_id, cycle.cycle_number)
-            plans = await self._plans(work, services, rows)
+            periods = await work.usage.service_plans([account_id])
+            plans = await self._plans(work, periods, rows)
             last_update_at = await work.usage.last_counted_at(account_id, cycle.cycle_number)
-        lines = _lines(cycle, services, rows, plans, now, local_date(cycle.closes_at, zone_of(cycle, brand)))
+        seen = _Seen(span_of(cycle, zone_of(cycle, brand)), periods, plans, now)
+        identifiers = {service.service_id: service.identifier for service in services}
+        lines = [_line(identifiers[rated.service_id], rated, then, seen) for rated, then in seen.rated(rows)]
         return AccountBalance(
             account_id=account_id,
             cycle_number=cycle.cycle_number,
@@ -84,9 +88,9 @@ class UsageBalance:
         )
 
     async def _plans(
-        self, work: UnitOfWork, services: Sequence[Service], rows: Sequence[CounterRow]
+        self, work: UnitOfWork, periods: Sequence[ServicePlan], rows: Sequence[CounterRow]
     ) -> Mapping[PlanKey, PlanDefinition]:
-        keys = [(service.plan_code, service.plan_version) for service in services]
+        keys = [(each.plan_code, each.plan_version) for each in periods]
         return await self._shelf.get(work, keys + [(row.plan_code, row.plan_version) for row in rows])
 
 
@@ -100,42 +104,49 @@ def _cycle_at(cycles: Sequence[Cycle], now: datetime, account_id: str) -> Cycle:
     return begun[-1] if begun else cycles[0]
 
 
-def _lines(
-    cycle: Cycle,
-    services: Sequence[Service],
-    rows: Sequence[CounterRow],
-    plans: Mapping[PlanKey, PlanDefinition],
-    now: datetime,
-    on: date,
-) -> list[LineBalance]:
-    span = CycleSpan(cycle.account_id, cycle.cycle_number, cycle.opens_at, cycle.closes_at, cycle.status)
-    own = [_service_plan(service) for service in services]
-    rated = rate_account(span, own, rows, plans, on)
-    open_cycle = OpenCycle(now, cycle.opens_at, cycle.closes_at)
-    projected = rate_account(span, own, [_grown(row, open_cycle) for row in rows], plans, on)
-    by_id = {service.service_id: service for service in services}
-    return [_line(by_id[each.service_id], each, then, cycle, on) for each, then in zip(rated, projected, strict=True)]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One cycle of an account at one moment."""
+
+    cycle: CycleSpan
+    periods: Sequence[ServicePlan]
+    plans: Mapping[PlanKey, PlanDefinition]
+    now: datetime
+
+    @property
+    def invoiced_on(self) -> date:
+        return local_date(self.cycle.closes_at, self.cycle.zone)
+
+    def rated(self, rows: Sequence[CounterRow]) -> list[tuple[RatedService, RatedService]]:
+        """Every service at every plan of the cycle, as it stands and as it will if use goes on as it did."""
+        now = rate_account(self.cycle, self.periods, rows, self.plans, self.invoiced_on)
+        then = rate_account(self.cycle, self.periods, self._projected(rows), self.plans, self.invoiced_on)
+        return [(each, later) for each, later in zip(now, then, strict=True) if each.fees.days or each.counters]
+
+    def _projected(self, rows: Sequence[CounterRow]) -> list[CounterRow]:
+        """Only what is counted under a plan that is in force goes on, for as long as that plan does."""
+        running = {
+            each.key: each.period
+            for each in plans_in_cycle(self.periods, self.cycle, self.plans)
+            if each.period.active_from <= self.now < (each.period.active_to or self.cycle.closes_at)
+        }
+        return [self._going_on(row, running.get((row.service_id, row.plan_code, row.plan_version))) for row in rows]
+
+    def _going_on(self, row: CounterRow, period: ServicePlan | None) -> CounterRow:
+        return row if period is None else _grown(row, self._open(period))
+
+    def _open(self, period: ServicePlan) -> OpenCycle:
+        """The part of the cycle in which the plan is in force."""
+        ends = min(period.active_to or self.cycle.closes_at, self.cycle.closes_at)
+        return OpenCycle(self.now, max(period.active_from, self.cycle.opens_at), ends)
 
 
-def _line(service: Service, rated: RatedService, projected: RatedService, cycle: Cycle, on: date) -> LineBalance:
-    plan = rated.plan
-    is_current = (rated.plan_code, rated.plan_version) == (service.plan_code, service.plan_version)
-    fees = recurring_lines(plan, on=on) if is_current else ()
-    balance = balance_of(plan, rated.counters, rated.rated, fees, projected=projected.rated)
-    states = (replace(each, expires_at=each.expires_at or cycle.closes_at) for each in balance.allowances)
+def _line(identifier: str, rated: RatedService, projected: RatedService, seen: _Seen) -> LineBalance:
+    fees = recurring_lines(rated.plan, on=seen.invoiced_on, share=rated.fees)
+    balance = balance_of(rated.plan, rated.counters, rated.rated, fees, projected=projected.rated)
+    states = (replace(each, expires_at=each.expires_at or seen.cycle.closes_at) for each in balance.allowances)
     balance = replace(balance, allowances=tuple(states))
-    return LineBalance(service.service_id, service.identifier, rated.plan_code, rated.plan_version, balance)
-
-
-def _service_plan(service: Service) -> ServicePlan:
-    return ServicePlan(
-        service.account_id,
-        service.service_id,
-        service.plan_code,
-        service.plan_version,
-        service.active_from,
-        service.active_to,
-    )
+    return LineBalance(rated.service_id, identifier, rated.plan_code, rated.plan_version, balance)
 
 
 def _grown(row: CounterRow, cycle: OpenCycle) -> CounterRow:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.domain.errors import Refusal
-from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, allowance_states, rate_services
+from billing.domain.rating import (
+    AllowanceState,
+    Counter,
+    PlanDefinition,
+    RatedUsage,
+    Share,
+    allowance_states,
+    rate_services,
+)
 from billing.messages.account import UsageThresholdCrossed
 from billing.messages.identities import account_workflow_id
 from billing.ports.accounts import TimelineEntry
@@ -17,7 +25,8 @@ from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import Crossing, CycleSpan, PendingThreshold, ServicePlan
-from billing.ports.usage_records import CounterRow
+from billing.ports.usage_records import Counted
+from billing.services.plan_periods import PlanInCycle, ServiceKey, plans_in_cycle, pooled
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_watch import CounterOfCycle, watch_quantities
@@ -30,7 +39,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RatedService:
-    """One service at one plan version, with its counters of a cycle and what they cost."""
+    """One service at one plan version, with its counters of a cycle and what they cost.
+
+    ``plan`` has the allowances of its part of the cycle; ``in_cycle`` is None for usage that was counted under a plan
+    the service does not have there.
+    """
 
     service_id: str
     plan_code: str
@@ -38,43 +51,46 @@ class RatedService:
     plan: PlanDefinition
     counters: tuple[Counter, ...]
     rated: RatedUsage
+    in_cycle: PlanInCycle | None = None
+
+    @property
+    def fees(self) -> Share:
+        """The part of the cycle its fees are for."""
+        return Share((), 1) if self.in_cycle is None else self.in_cycle.fees
 
 
-ServiceKey = tuple[str, str, int]  # service_id, plan_code, plan_version
-Counted = dict[ServiceKey, tuple[PlanDefinition, list[Counter]]]
+Counters = dict[ServiceKey, tuple[PlanDefinition, list[Counter]]]
 
 
 def rate_account(
     cycle: CycleSpan,
     services: Iterable[ServicePlan],
-    rows: Sequence[CounterRow],
+    rows: Sequence[Counted],
     plans: Mapping[PlanKey, PlanDefinition],
     on: date | None = None,
 ) -> list[RatedService]:
     """Rate an account's counters of one cycle together, as its invoice will: shared allowances reach every service.
 
-    A service whose plan was changed within the cycle appears once per plan version that guided usage. ``on`` is the
-    local date for dated line discounts.
+    A service whose plan was changed within the cycle appears once per plan version, each with its part of its
+    allowances; what one leaves serves the others. ``on`` is the local date for dated line discounts.
     """
-    counted = _counted(cycle, services, rows, plans)
-    rated = rate_services(list(counted.values()), on=on)
+    in_cycle = plans_in_cycle(services, cycle, plans)
+    counted = _counted(in_cycle, rows, plans)
+    rated = rate_services(list(counted.values()), on=on, grants=pooled(counted))
+    own = {each.key: each for each in in_cycle}
     return [
-        RatedService(*key, plan, tuple(counters), each)
+        RatedService(*key, plan, tuple(counters), each, own.get(key))
         for (key, (plan, counters)), each in zip(counted.items(), rated, strict=True)
     ]
 
 
 def _counted(
-    cycle: CycleSpan,
-    services: Iterable[ServicePlan],
-    rows: Sequence[CounterRow],
-    plans: Mapping[PlanKey, PlanDefinition],
-) -> Counted:
+    in_cycle: Iterable[PlanInCycle], rows: Sequence[Counted], plans: Mapping[PlanKey, PlanDefinition]
+) -> Counters:
     """Plan and counters of every service that was active in the cycle, in the order in which the invoice rates them."""
-    counted: Counted = {
-        (each.service_id, each.plan_code, each.plan_version): (plans[each.plan_code, each.plan_version], [])
-        for each in services
-        if each.active_from < cycle.closes_at and (each.active_to is None or each.active_to > cycle.opens_at)
+    counted: Counters = {
+        each.key: (plans[each.period.plan_code, each.period.plan_version].part(each.allowances), [])
+        for each in in_cycle
     }
     for row in rows:
         plan = plans[row.plan_code, row.plan_version]
@@ -114,14 +130,14 @@ async def write_crossings(
 def _states_of(
     cycle: CycleSpan,
     services: Sequence[ServicePlan],
-    rows: Sequence[CounterRow],
+    rows: Sequence[Counted],
     plans: Mapping[PlanKey, PlanDefinition],
 ) -> list[tuple[str, Sequence[AllowanceState]]]:
     """Every service's allowances in a cycle; an account without allowances costs nothing."""
-    counted = _counted(cycle, services, rows, plans)
+    counted = _counted(plans_in_cycle(services, cycle, plans), rows, plans)
     if not any(plan.allowances for plan, _ in counted.values()):
         return []
-    states = allowance_states(list(counted.values()))
+    states = allowance_states(list(counted.values()), pooled(counted))
     return [(service_id, own) for (service_id, _, _), own in zip(counted, states, strict=True)]
 
 
@@ -145,7 +161,7 @@ def _crossings(cycle: CycleSpan, service_id: str, states: Iterable[AllowanceStat
 
 
 def _reached(state: AllowanceState, percent: int) -> bool:
-    return state.used * 100 >= state.included * percent
+    return state.included > 0 and state.used * 100 >= state.included * percent
 
 
 def _entry(crossing: Crossing) -> TimelineEntry:

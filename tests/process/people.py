@@ -13,7 +13,8 @@ import httpx
 
 from billing.messages.account import AccountView, Command, CommandResult
 from billing.messages.identities import account_workflow_id
-from billing.services.accounts import NewAccount, NewService
+from billing.services.accounts import NewAccount
+from billing.services.subscribing import NewService
 from tests.builders import a_brand
 from tests.process.world import World
 

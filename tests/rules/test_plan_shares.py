@@ -76,9 +76,7 @@ def test_a_change_outside_of_the_cycle_is_refused() -> None:
     fee=st.decimals(0, 1000, places=2),
     quantity=st.integers(0, 10**12),
 )
-def test_pro_rata_never_loses_or_doubles_anything(
-    length: int, changes: list[int], fee: Decimal, quantity: int
-) -> None:
+def test_pro_rata_never_loses_or_doubles_anything(length: int, changes: list[int], fee: Decimal, quantity: int) -> None:
     dated = [(OPENS + timedelta(days=min(day, length)), PRO_RATA) for day in sorted(changes)]
     found = shares(OPENS, OPENS + timedelta(days=length), dated)
     assert sum(share.days for share in found) == length

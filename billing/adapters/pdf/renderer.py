@@ -12,8 +12,9 @@ from babel.numbers import format_currency, format_percent
 
 from billing.adapters.pdf.page import ACCENT, BOLD, INK, MARGIN, PALE, QUIET, RIGHT, WIDTH, Page, wrapped
 from billing.adapters.pdf.words import words_for
-from billing.domain.invoice import DocumentKind, InvoiceLine, Section
+from billing.domain.invoice import LATE_USAGE, DocumentKind, InvoiceLine, Section
 from billing.domain.money import Money
+from billing.domain.rating import LineKind
 from billing.ports.documents import InvoiceDocument
 
 _FALLBACK_LOCALE = "en_GB"
@@ -211,7 +212,9 @@ class _Drawing:
         if line.period_from is None or line.period_to is None:
             return line.description
         last_day = line.period_to - timedelta(days=1)
-        dates = self.words["late"].format(from_day=self._short(line.period_from), to_day=self._short(last_day))
+        from_day, to_day = self._short(line.period_from), self._short(last_day)
+        is_usage = line.kind in (LineKind.USAGE, LATE_USAGE)
+        dates = self.words["late"].format(from_day=from_day, to_day=to_day) if is_usage else f"{from_day} - {to_day}"
         return f"{line.description} ({dates})"
 
     def _small(self, words: str) -> None:

@@ -21,6 +21,7 @@ from billing.domain.rating.guiding import Guided, guide
 from billing.domain.rating.increments import Increments
 from billing.domain.rating.lines import LineKind, RatedLine, RatedUsage
 from billing.domain.rating.model import PriceModel
+from billing.domain.rating.on_change import ChangeRule, OnChange, Share, shares
 from billing.domain.rating.package import Package
 from billing.domain.rating.per_event import PerEvent
 from billing.domain.rating.per_unit import PerUnit
@@ -49,6 +50,7 @@ __all__ = [
     "PRICE_MODELS",
     "Allowance",
     "AllowanceState",
+    "ChangeRule",
     "Counter",
     "Destination",
     "Flat",
@@ -59,6 +61,7 @@ __all__ = [
     "LineDiscount",
     "LineKind",
     "NoPrice",
+    "OnChange",
     "Origin",
     "Package",
     "PerEvent",
@@ -75,6 +78,7 @@ __all__ = [
     "RolledOver",
     "Rollover",
     "ServiceGrants",
+    "Share",
     "Tier",
     "TimeBand",
     "TimeBands",
@@ -96,5 +100,6 @@ __all__ = [
     "rate_totals",
     "recurring_lines",
     "roll_over",
+    "shares",
     "since",
 ]

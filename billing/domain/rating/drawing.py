@@ -1,5 +1,7 @@
-"""Drawing allowances from totals: prices in the plan's order, bands by code, allowances in order. First what a plan
-includes, then grants (soonest expiry first), then what the account's other services share.
+"""Drawing allowances from totals: prices in the plan's order, bands by code, allowances in order.
+
+First what a plan includes, then what the service's other plans of the cycle leave, then grants (soonest expiry first),
+then what the account's other services share.
 """
 
 from __future__ import annotations
@@ -101,6 +103,8 @@ def draw_all(
     for book in books:
         _draw_own(book)
     for each in grants:
+        _draw_within([books[place] for place in each.places])
+    for each in grants:
         _draw_granted([books[place] for place in each.places], each.grants)
     _draw_shared(books)
     return books
@@ -121,6 +125,16 @@ def _draw_own(book: DrawBook) -> None:
         for place in book.band_of(counter).allowances:
             if place < len(book.own):
                 book.draw(counter, book.own[place])
+
+
+def _draw_within(books: Sequence[DrawBook]) -> None:
+    """What a plan's allowance leaves, its service may use under the plans it had before and after in the cycle."""
+    for owner in books:
+        for source in owner.own:
+            for book in books:
+                for counter in book.counters if source.left and book is not owner else ():
+                    if book.band_of(counter).is_within(source.allowance):
+                        book.draw(counter, source)
 
 
 def _draw_granted(books: Sequence[DrawBook], grants: Iterable[Grant]) -> None:

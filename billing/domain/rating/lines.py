@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +13,7 @@ from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter
 from billing.domain.rating.drawing import AllowanceState, Draw
 from billing.domain.rating.model import ChargedUsage, events_text, money_text
+from billing.domain.rating.on_change import Share
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
 from billing.domain.rating.zones import HOME
@@ -168,6 +169,20 @@ def recurring_line(plan: PlanDefinition, price: PriceDefinition) -> RatedLine:
     amount = Money.from_decimal(charge.amount, plan.currency)
     steps = (*charge.steps, _rounding_step(charge.amount, amount))
     return _line(LineKind.RECURRING, price, price.name, charge.amount, amount, steps)
+
+
+def part_of_line(line: RatedLine, share: Share) -> RatedLine:
+    """A line of a whole cycle as it is charged for a part of it, rounded half up once."""
+    exact = share.of(line.exact_amount)
+    amount = Money.from_decimal(exact, line.amount.currency)
+    step = f"{money_text(line.exact_amount, amount.currency)} x {share.text}"
+    return replace(
+        line,
+        description=f"{line.description}, {share.days} of {share.of_days} days",
+        exact_amount=exact,
+        amount=amount,
+        explanation=(*line.explanation, step, _rounding_step(exact, amount)),
+    )
 
 
 def _extra_line(kind: LineKind, price: PriceDefinition, description: str, amount: Money, step: str) -> RatedLine:

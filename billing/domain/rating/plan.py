@@ -10,6 +10,7 @@ from billing.domain.discount import Discount
 from billing.domain.fields import Fields
 from billing.domain.rating.allowance import Allowance
 from billing.domain.rating.bands import CompiledBands
+from billing.domain.rating.on_change import OnChange, Share
 from billing.domain.rating.plan_checks import check_plan
 from billing.domain.rating.price import PriceDefinition
 from billing.domain.rating.time_bands import TimeBands, read_time_bands
@@ -37,7 +38,7 @@ class PlanDefinition:
     """What a service costs. ``prices`` holds recurring fees and usage prices; both lists are in order of drawing.
 
     ``add_ons`` are allowances that can be bought for a service; ``time_bands`` and ``zones`` are what its prices and
-    allowances call times and places.
+    allowances call times and places; ``on_change`` rules the cycle in which a service moves to it.
     """
 
     code: str
@@ -50,6 +51,7 @@ class PlanDefinition:
     time_bands: TimeBands = field(default_factory=TimeBands)
     zones: tuple[Zone, ...] = ()
     add_ons: tuple[Allowance, ...] = ()
+    on_change: OnChange = field(default_factory=OnChange)
 
     @property
     def recurring_prices(self) -> tuple[PriceDefinition, ...]:
@@ -83,6 +85,24 @@ class PlanDefinition:
         """The plan with more allowances of its own, which are drawn after the others."""
         return replace(self, allowances=(*self.allowances, *allowances))
 
+    def part(self, share: Share) -> PlanDefinition:
+        """The plan as it counts for a part of a cycle: that part of its allowances and of its minimum charges.
+
+        A maximum stays whole, because it protects; fees are shared where they are charged.
+        """
+        if share.is_whole:
+            return self
+        part = replace(
+            self,
+            prices=tuple(
+                price if price.minimum is None else replace(price, minimum=share.of(price.minimum))
+                for price in self.prices
+            ),
+            allowances=tuple(replace(each, quantity=share.of_quantity(each.quantity)) for each in self.allowances),
+        )
+        part.__dict__["bands"] = self.bands  # quantities do not cut bands, and compiling 20,000 prefixes takes a while
+        return part
+
     @classmethod
     def from_dict(cls, data: object, path: str = "") -> PlanDefinition:
         """Read and check the JSON form. Raises InvalidValue with the dotted field, its value and the remedy."""
@@ -106,6 +126,7 @@ class PlanDefinition:
             add_ons=tuple(
                 Allowance.from_dict(item.rest(), item.path) for item in fields.objects("add_ons", _MOST_ALLOWANCES)
             ),
+            on_change=OnChange.read(fields),
         )
         fields.finish()
         check_plan(plan, fields)
@@ -129,6 +150,8 @@ class PlanDefinition:
         written |= {name: [each.to_dict() for each in items] for name, items in lists.items() if items}
         if self.time_bands.bands:
             written["time_bands"] = self.time_bands.to_dict()
+        if self.on_change != OnChange():
+            written["on_change"] = self.on_change.to_dict()
         return written
 
     def validate(self) -> None:

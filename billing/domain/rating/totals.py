@@ -10,7 +10,16 @@ from billing.domain.rating.bands import Band
 from billing.domain.rating.counters import Counter, merge
 from billing.domain.rating.drawing import AllowanceState, Draw, DrawBook, draw_all
 from billing.domain.rating.grants import ServiceGrants
-from billing.domain.rating.lines import RatedLine, RatedUsage, discount_lines, limit_line, recurring_line, usage_line
+from billing.domain.rating.lines import (
+    RatedLine,
+    RatedUsage,
+    discount_lines,
+    limit_line,
+    part_of_line,
+    recurring_line,
+    usage_line,
+)
+from billing.domain.rating.on_change import Share
 from billing.domain.rating.plan import PlanDefinition
 from billing.domain.rating.price import PriceDefinition
 
@@ -49,13 +58,21 @@ def _drawn(
     return draw_all([(plan, _in_drawing_order(plan, counters)) for plan, counters in services], grants)
 
 
-def recurring_lines(plan: PlanDefinition, *, on: date | None = None) -> tuple[RatedLine, ...]:
-    """The fees of one cycle, with the line discounts that apply on the local date ``on``."""
+def recurring_lines(
+    plan: PlanDefinition, *, on: date | None = None, share: Share | None = None
+) -> tuple[RatedLine, ...]:
+    """The fees of one cycle, with the line discounts that apply on the local date ``on``.
+
+    ``share`` is the part of the cycle the plan counts for, if not all of it: each line is for that part, discounts
+    too, and a plan that counts for no day has none.
+    """
     lines: list[RatedLine] = []
     for price in plan.recurring_prices:
         fee = recurring_line(plan, price)
         lines += [fee, *discount_lines(plan, price, [fee], on)]
-    return tuple(lines)
+    if share is None or share.is_whole:
+        return tuple(lines)
+    return tuple(part_of_line(line, share) for line in lines) if share.days else ()
 
 
 def _rated(book: DrawBook, on: date | None) -> RatedUsage:

@@ -127,6 +127,21 @@ service_plans = Table(
     Column("plan_version", Integer, nullable=False),
 )
 
+# What happened to numbers after usage may have been guided: it follows, and then the move is marked.
+number_moves = Table(
+    "number_moves",
+    metadata,
+    Column("move_id", PrefixedId(identity.MOVE), Identity(start=1001), primary_key=True),
+    Column("identifier", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("kind", Text, nullable=False),  # activated | ended | ported | plan_changed
+    reference("from_account_id", identity.ACCOUNT, nullable=True),
+    reference("to_account_id", identity.ACCOUNT, nullable=True),
+    Column("recorded_at", Instant, nullable=False),
+    Column("reguided_at", Instant),
+)
+Index("ix_number_moves_waiting", number_moves.c.move_id, postgresql_where=number_moves.c.reguided_at.is_(None))
+
 cycles = Table(
     "cycles",
     metadata,
