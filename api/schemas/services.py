@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -52,7 +52,7 @@ class EndServiceIn(ActionIn):
 class PortNumberIn(ActionIn):
     """Where a number goes."""
 
-    model_config = example(to_account_id="acc_1002", plan_code="vonk-basis", at="2027-03-01T00:00:00+01:00")
+    model_config = example(to_account_id="acc_1002", plan_code="vonk-basis", at="2027-02-20T00:00:00+01:00")
     to_account_id: str = Field(pattern=identity_pattern("acc"), description="The account that gets the number.")
     plan_code: str = Field(min_length=1, max_length=64, description="A published plan of that account's brand.")
     plan_version: int | None = Field(default=None, ge=1, le=10**6, description="The newest when left out.")
@@ -100,17 +100,14 @@ class PlanPartOut(Response):
     allowances: list[PlannedAllowanceOut]
 
 
-_CHANGED: dict[str, Any] = {"from_plan_code": "vonk-basis", "to_plan_code": "vonk-plus"}
-
-
 class PlanChangedOut(Response):
     """What a change of plan means. Amounts are net minor units; usage is priced by the plan of its own time."""
 
     service_id: str = Field(examples=["svc_1001"])
     identifier: str
-    from_plan_code: str = Field(examples=[_CHANGED["from_plan_code"]])
+    from_plan_code: str = Field(examples=["vonk-basis"])
     from_plan_version: int
-    to_plan_code: str = Field(examples=[_CHANGED["to_plan_code"]])
+    to_plan_code: str = Field(examples=["vonk-plus"])
     to_plan_version: int
     effective_at: datetime
     cycle_number: int | None = Field(description="The cycle it falls in; none while that one has no dates yet.")

@@ -142,7 +142,7 @@ def _part(each: PlanInCycle, plan: PlanDefinition, invoiced_on: date) -> PlanPar
 
 
 def _fee(line: RatedLine) -> PlannedFee:
-    return PlannedFee(line.description, line.amount.amount_minor, line.explanation)
+    return PlannedFee(line.description, line.amount.amount_minor, list(line.explanation))
 
 
 def _sum(parts: Sequence[PlanPart]) -> int:

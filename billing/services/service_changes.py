@@ -144,6 +144,7 @@ class ServiceChanges:
             service = await service_of(work, command.account_id, command.service_id)
             ported_at = command.at or now
             refuse_ended(accounts[target.to_account_id])
+            _refuse_gone(service, ported_at)
             await _end(work, service, ported_at)
             new = NewService(service.kind, service.identifier, target.plan_code, target.plan_version, ported_at)
             begun = await subscribe(work, accounts[target.to_account_id], new, ported_at)
@@ -178,6 +179,16 @@ def refuse_ended(account: Account) -> None:
             field="account_id",
             value=account.account_id,
             remedy="Open a new account.",
+        )
+
+
+def _refuse_gone(service: Service, at: datetime) -> None:
+    if service.active_to is not None and service.active_to <= at:
+        raise UnableToChangeService(
+            f"The line ended at {service.active_to.isoformat()}, and its number is no longer its own.",
+            field="at",
+            value=at.isoformat(),
+            remedy="Subscribe the number as a line of the other account.",
         )
 
 

@@ -12,6 +12,7 @@ from billing.domain.errors import Refusal
 from billing.domain.rating import (
     AllowanceState,
     Counter,
+    Origin,
     PlanDefinition,
     RatedUsage,
     Share,
@@ -138,7 +139,19 @@ def _states_of(
     if not any(plan.allowances for plan, _ in counted.values()):
         return []
     states = allowance_states(list(counted.values()), pooled(counted))
-    return [(service_id, own) for (service_id, _, _), own in zip(counted, states, strict=True)]
+    of_service: dict[str, list[AllowanceState]] = {}
+    for (service_id, _, _), own in zip(counted, states, strict=True):
+        of_service.setdefault(service_id, []).extend(own)
+    return [(service_id, _as_one(own)) for service_id, own in of_service.items()]
+
+
+def _as_one(states: Iterable[AllowanceState]) -> list[AllowanceState]:
+    """The parts of one allowance that a change of plan made are watched together."""
+    merged: dict[tuple[str, Origin], AllowanceState] = {}
+    for each in states:
+        so_far = merged.get((each.code, each.origin))
+        merged[each.code, each.origin] = each if so_far is None else so_far.plus(each)
+    return list(merged.values())
 
 
 def _crossings(cycle: CycleSpan, service_id: str, states: Iterable[AllowanceState], at: datetime) -> list[Crossing]:

@@ -29,6 +29,8 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.services.access import ROLES, Access
 from billing.services.accounts import AccountService
 from billing.services.catalogue import CatalogueService
+from billing.services.plan_changes import PlanChanges
+from billing.services.service_changes import ServiceChanges
 from billing.services.usage import UsageService
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
@@ -124,6 +126,8 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "process": process,
             "public_url": "http://door.test",
             "accounts": AccountService(make_work, clock, process),
+            "service_changes": ServiceChanges(make_work, clock),
+            "plan_changes": PlanChanges(make_work, clock),
             "catalogue": CatalogueService(make_work, clock),
             "access": access,
             "queries": SqlQueries(engine),

@@ -73,6 +73,8 @@ REFUSED_EXAMPLES = {
     "DELETE /v1/accounts/{account_id}/payment-methods/{method_id}": (404, "method_id"),
     "POST /v1/brands": (409, "brand"),
     "POST /v1/accounts/{account_id}/services": (409, "services.identifier"),
+    "POST /v1/accounts/{account_id}/services/{service_id}/plan": (404, "plan_code"),
+    "POST /v1/accounts/{account_id}/services/{service_id}/plan/preview": (404, "plan_code"),
     "POST /v1/usage/issues/{issue_id}/resubmit": (422, "raw"),
     "POST /v1/accounts/{account_id}/payment-methods/setup/complete": (404, "reference"),
 }

@@ -7,7 +7,7 @@ then what the account's other services share.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from billing.domain.rating.allowance import Allowance
@@ -39,6 +39,11 @@ class AllowanceState:
     left: int
     origin: Origin = Origin.PLAN
     expires_at: datetime | None = None
+
+    def plus(self, other: AllowanceState) -> AllowanceState:
+        """Both parts of one allowance together."""
+        included, used, left = self.included + other.included, self.used + other.used, self.left + other.left
+        return replace(self, included=included, used=used, left=left)
 
 
 @dataclass(slots=True)
