@@ -13,7 +13,7 @@ from billing.services.usage_batch import Entry
 from billing.services.usage_intake import RecordResult, Taken
 from billing.services.usage_records import UsageRecord, hash_of, storable
 
-LONGEST_RAW = 4000
+LONGEST_RAW = 16_000
 
 
 def issues_of(taken: Taken, now: datetime, file_id: str | None = None) -> list[NewIssue]:

@@ -68,6 +68,8 @@ def test_a_session_abroad_says_in_which_country(tmp_path: Path) -> None:
     assert (event["visited"], event["attributes"]["network"]) == ("DE", "26201")
     rules = ChargingRules("packet", METERS, home_networks=frozenset({"26201"}), country="NL")
     assert only_event(tmp_path, cdr.session(servingNodePLMNIdentifier=cdr.GERMANY), rules)["visited"] == ""
+    named = ChargingRules("packet", METERS, named_networks=frozenset({"26201"}), country="NL")
+    assert only_event(tmp_path, cdr.session(servingNodePLMNIdentifier=cdr.GERMANY), named)["visited"] == "26201"
 
 
 def test_what_another_node_wrote_about_the_session_is_not_billed_again(tmp_path: Path) -> None:
@@ -187,6 +189,20 @@ def test_a_bare_file_that_stops_being_readable_says_so(tmp_path: Path) -> None:
     assert good.event is not None
     assert (rest.line_number, rest.field) == (2, "record")
     assert "cannot be read" in rest.reason
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "bf4f80" + "0486ffffffffffff",  # a length beyond every file inside an element without one
+        "b00430023000",  # a list whose items the definitions leave open
+        "bf4f80" * 40,
+        "bf4f84ffffffff",
+    ],
+)
+def test_lengths_beyond_the_file_and_endless_nesting_bill_nothing(tmp_path: Path, damaged: str) -> None:
+    for rules in (RULES, CIRCUIT):
+        assert all(line.reason for line in decoded(tmp_path, bytes.fromhex(damaged), rules=rules))
 
 
 def test_a_file_that_was_cut_off_is_seen_by_its_count_and_says_what_is_missing(tmp_path: Path) -> None:

@@ -106,6 +106,15 @@ def test_the_profile_names_the_meters_the_home_networks_and_the_currency(tmp_pat
     assert service.event["meter"] == "services"
 
 
+def test_a_partner_in_our_own_country_is_home(tmp_path: Path) -> None:
+    assert only_event(tmp_path, tap.call(), Tap3Format(roaming(rules=RoamingRules(country="DE"))))["visited"] == ""
+
+
+def test_a_network_that_plans_price_by_itself_is_told_by_its_code(tmp_path: Path) -> None:
+    reader = Tap3Format(roaming(rules=RoamingRules(named_networks=frozenset({"DEUD1"}))))
+    assert only_event(tmp_path, tap.call(), reader)["visited"] == "DEUD1"
+
+
 def test_without_any_exchange_rate_there_is_no_amount_and_the_charge_is_kept(tmp_path: Path) -> None:
     event = only_event(tmp_path, tap.call(), Tap3Format(roaming(rules=RoamingRules(money=Money("USD")))))
     assert "amount" not in event

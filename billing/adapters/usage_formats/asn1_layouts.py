@@ -31,6 +31,8 @@ class Layouts:
         return known
 
     def _make(self, definition: Any) -> Reader:
+        if definition is None:  # a list whose items the definitions leave open
+            return _octets
         kind = definition.TYPE
         if kind in ("SEQUENCE", "SET"):
             return _Fields(definition, self)
@@ -48,21 +50,31 @@ class _Fields:
 
     def __init__(self, definition: Any, layouts: Layouts) -> None:
         self._layouts = layouts
-        self._fields: Mapping[Tag, tuple[str, Any]] = {
+        self._definitions: Mapping[Tag, tuple[str, Any]] = {
             tag: (name, field) for name, field in definition._cont.items() for tag in _tags_of(field)
         }
+        self._fields: dict[Tag, tuple[str, Reader]] = {}
 
     def __call__(self, node: Node, name: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for child in _children(node, name):
-            known = self._fields.get(child.tag)
+            known = self._fields.get(child.tag) or self._field(child.tag)
             if known is None:
                 continue
-            field, definition = known
+            field, read = known
             if field in values:
                 raise Damaged(field, f"The field {field} occurs twice.")
-            values[field] = self._layouts.reader(definition)(child, field)
+            values[field] = read(child, field)
         return values
+
+    def _field(self, tag: Tag) -> tuple[str, Reader] | None:
+        """The field with a tag; what is no field is looked up each time, so that no file fills the memory."""
+        defined = self._definitions.get(tag)
+        if defined is None:
+            return None
+        name, definition = defined
+        known = self._fields[tag] = (name, self._layouts.reader(definition))
+        return known
 
 
 class _Choice:

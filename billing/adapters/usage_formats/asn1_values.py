@@ -12,6 +12,9 @@ _DIGITS = re.compile(r"[0-9]+")
 _INTERNATIONAL = 1
 _TADIG_COUNTRY_LETTERS = 3
 _LONGEST_NUMBER_BYTES = 20
+# Country digits that several countries share, or that the table lacks, and letters that are not those of ISO 3166.
+_SHARED_CODES = {"221": "XK", "310": "US", "311": "US", "313": "US", "314": "US", "315": "US", "340": "GP"}
+_ISO_CODES = {"FG": "GF", "TP": "TL", "AN": "CW"}
 YEARS = range(1990, 2150)
 
 
@@ -58,12 +61,10 @@ def local_instant(name: str, written: str, offset: str) -> datetime:
     if zone is None:
         raise Damaged(name, f"{offset!r} is not a time offset like +0100.")
     try:
-        if len(written) != len("YYYYMMDDhhmmss") or not _DIGITS.fullmatch(written):
+        if len(written) != len("YYYYMMDDhhmmss") or not _DIGITS.fullmatch(written) or int(written[:4]) not in YEARS:
             raise ValueError
-        at = datetime.strptime(written, "%Y%m%d%H%M%S").replace(tzinfo=zone)
-        if at.year not in YEARS:
-            raise ValueError
-        return at
+        month, day, hour, minute, second = (int(written[at : at + 2]) for at in range(4, 14, 2))
+        return datetime(int(written[:4]), month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         raise Damaged(name, f"{written!r} is not a time like 20270131235959.") from None
 
@@ -94,11 +95,13 @@ def network_code(name: str, value: bytes) -> str:
 
 @cache
 def country_of_network(code: str) -> str:
-    """The ISO 3166 country of mobile country digits (26201 is DE), the code itself when it is not known."""
-    from pycrate_mobile.MCC_MNC import MCC_dict
+    """The ISO 3166 country of a network (26201 is DE), the code itself when it belongs to no country (90114)."""
+    from pycrate_mobile.MCC_MNC import MCC_dict, MNC_dict
 
-    known = MCC_dict.get(code[:3])
-    return str(known[1]) if known else code
+    network, country = MNC_dict.get(code), MCC_dict.get(code[:3])
+    known = network[1] if network else _SHARED_CODES.get(code[:3]) or (country[1] if country else "")
+    known = _ISO_CODES.get(known, known)
+    return known if re.fullmatch(r"[A-Z]{2}", known) else code
 
 
 @cache

@@ -6,10 +6,9 @@ Both length forms are read, nested to a bounded depth; what cannot be framed is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 LONGEST_RECORD_BYTES = 256 * 1024
 DEEPEST = 32
@@ -33,8 +32,7 @@ class BrokenFraming(Exception):
         self.reason = str(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """``tag`` is (class, number); the value lies from ``start`` to ``end``; ``next`` is what follows."""
 
     tag: Tag
@@ -46,8 +44,7 @@ class Element:
     is_indefinite: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """An element of a record: ``value`` of a primitive one, ``children`` of a constructed one."""
 
     tag: Tag
@@ -61,7 +58,12 @@ def read_header(data: bytes, at: int, offset: int = 0) -> tuple[Tag, bool, int, 
     ``offset`` is the place of ``data`` in its file, for the message. Raises BrokenFraming.
     """
     try:
-        tag, is_constructed, start = _read_tag(data, at, offset)
+        lead = data[at]
+        if lead & 0x1F != 0x1F:
+            tag, start = (lead >> 6, lead & 0x1F), at + 1
+        else:
+            tag, start = _read_long_tag(data, at, offset)
+        is_constructed = bool(lead & 0x20)
         first = data[start]
         if first < 0x80:
             return tag, is_constructed, first, start + 1
@@ -79,20 +81,17 @@ def read_header(data: bytes, at: int, offset: int = 0) -> tuple[Tag, bool, int, 
         raise BrokenFraming(offset + at, "The data ends inside an element's tag or length.") from None
 
 
-def _read_tag(data: bytes, at: int, offset: int) -> tuple[Tag, bool, int]:
-    first = data[at]
-    number, start = first & 0x1F, at + 1
-    if number == 0x1F:
-        number = 0
-        while True:
-            part = data[start]
-            start += 1
-            number = number << 7 | part & 0x7F
-            if not part & 0x80:
-                break
-            if start - at > _LONGEST_TAG_BYTES:
-                raise BrokenFraming(offset + at, "A tag is longer than any that is in use.")
-    return (first >> 6, number), bool(first & 0x20), start
+def _read_long_tag(data: bytes, at: int, offset: int) -> tuple[Tag, int]:
+    """A tag whose number is in the bytes behind the first one."""
+    number, start = 0, at + 1
+    while True:
+        part = data[start]
+        start += 1
+        number = number << 7 | part & 0x7F
+        if not part & 0x80:
+            return (data[at] >> 6, number), start
+        if start - at > _LONGEST_TAG_BYTES:
+            raise BrokenFraming(offset + at, "A tag is longer than any that is in use.")
 
 
 def read_tree(data: bytes) -> Node:
@@ -143,6 +142,8 @@ class BerFile:
 
     def read(self, at: int, count: int) -> bytes:
         """``count`` bytes from ``at``, fewer at the end of the file."""
+        if at >= self.size:
+            return b""
         start = at - self._window_at
         if start < 0 or start + count > len(self._window):
             self._opened.seek(at)
@@ -207,7 +208,7 @@ class BerFile:
 
     def _end_of_indefinite(self, at: int, limit: int) -> int:
         """Where the end-of-contents mark is; the elements between are stepped over."""
-        depth = 0
+        depth, start_at = 0, at
         while at < limit:
             head = self.read(at, min(_LONGEST_HEADER_BYTES, limit - at))
             tag, _, length, start = read_header(head, 0, at)
@@ -222,4 +223,4 @@ class BerFile:
                 at += start
                 continue
             at += start + max(0, length)
-        raise BrokenFraming(at, "An element of indefinite length has no end.")
+        raise BrokenFraming(start_at, "An element of indefinite length has no end.")

@@ -7,15 +7,11 @@ from collections.abc import Mapping, Sequence
 from billing.adapters.usage_formats.broadworks import BroadWorksFormat, BroadWorksProfile
 from billing.adapters.usage_formats.charging import ChargingFormat, ChargingProfile, charging_gateway
 from billing.adapters.usage_formats.charging_records import ChargingRules
-from billing.adapters.usage_formats.tap3 import Tap3Format, roaming
+from billing.adapters.usage_formats.tap3 import Tap3Format, TapProfile, roaming
 from billing.adapters.usage_formats.tap3_calls import RoamingRules
 from billing.adapters.usage_formats.tap3_charges import Money
 from billing.ports.usage import UsageFormat
 from billing.ports.usage_profiles import SourceProfile
-
-# Partners charge in their own currency or in SDR; the amount of an event is in the currency of the bill.
-ROAMING_IN_EUROS = roaming()
-ROAMING_IN_POUNDS = roaming("tap3-gb", "tap3-gb", RoamingRules(money=Money("GBP")))
 
 # A session passes several nodes and each writes records: only the packet gateway's are billed.
 _PACKET_METERS: Mapping[str, str] = {"pGWRecord": "data", "sgsnSMORecord": "sms"}
@@ -34,6 +30,14 @@ def charging_profiles(country: str) -> Sequence[ChargingProfile]:
     ]
 
 
+def roaming_profiles(country: str) -> Sequence[TapProfile]:
+    """Partners charge in their own currency or in SDR; the amount of an event is in the currency of our bills."""
+    return [
+        roaming("tap3", "tap3", RoamingRules(money=Money("EUR"), country=country)),
+        roaming("tap3-gb", "tap3-gb", RoamingRules(money=Money("GBP"), country="GB")),
+    ]
+
+
 def broadworks(country: str, name: str = "broadworks", source: str = "broadworks") -> BroadWorksProfile:
     """A hosted telephony switch: calls made to other networks, in UTC."""
     return BroadWorksProfile(SourceProfile(name, source, "broadworks", country=country))
@@ -41,5 +45,8 @@ def broadworks(country: str, name: str = "broadworks", source: str = "broadworks
 
 def binary_formats(country: str = "NL") -> Sequence[UsageFormat]:
     """One reader for each declared source; ``country`` is that of our own network."""
-    roaming_formats = [Tap3Format(ROAMING_IN_EUROS), Tap3Format(ROAMING_IN_POUNDS)]
-    return [*roaming_formats, *map(ChargingFormat, charging_profiles(country)), BroadWorksFormat(broadworks(country))]
+    return [
+        *map(Tap3Format, roaming_profiles(country)),
+        *map(ChargingFormat, charging_profiles(country)),
+        BroadWorksFormat(broadworks(country)),
+    ]

@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from math import ceil
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from billing.adapters.usage_formats.asn1_values import local_instant
 from billing.adapters.usage_formats.base import DeclaredFormat
 from billing.adapters.usage_formats.values import Damaged, international
-from billing.adapters.usage_formats.xml_records import LONGEST_RECORD_BYTES, NotThisXml, XmlRecord, XmlRecords
+from billing.adapters.usage_formats.xml_records import (
+    LONGEST_RECORD_BYTES,
+    NotThisXml,
+    XmlFields,
+    XmlRecord,
+    XmlRecords,
+    fields_of,
+)
 from billing.ports.usage import DecodedLine
 from billing.ports.usage_profiles import SourceProfile
 
@@ -78,7 +81,7 @@ class BroadWorksFormat(DeclaredFormat):
             return DecodedLine(record.number, record.text, None, damaged.field, damaged.reason)
         return None if event is None else DecodedLine(record.number, record.text, {"source": self.source} | event)
 
-    def _event(self, record: Element) -> dict[str, Any] | None:
+    def _event(self, record: XmlFields) -> dict[str, Any] | None:
         kind = _text(record, "headerModule/type")
         if kind in _FILE_MARKS or kind in _IN_PROGRESS:
             return None
@@ -101,7 +104,7 @@ class BroadWorksFormat(DeclaredFormat):
             "attributes": _attributes(record, called),
         }
 
-    def _answered_part(self, record: Element) -> tuple[datetime, int]:
+    def _answered_part(self, record: XmlFields) -> tuple[datetime, int]:
         """From the answer to the release, a begun second counts; a call without answer counts nothing."""
         is_answered = _text(record, "basicModule/answerIndicator").startswith("Yes")
         if not is_answered:
@@ -115,7 +118,7 @@ class BroadWorksFormat(DeclaredFormat):
         )
         return answered, 0 if is_free else ceil((released - answered) / timedelta(seconds=1))
 
-    def _instant(self, record: Element, path: str) -> datetime:
+    def _instant(self, record: XmlFields, path: str) -> datetime:
         """A time with the offset of the user's zone."""
         written = _needed(record, path)
         name = path.rpartition("/")[2]
@@ -127,33 +130,30 @@ class BroadWorksFormat(DeclaredFormat):
         return at.replace(tzinfo=zone) if self._switch.times_are_local else at.astimezone(zone)
 
 
-def _parsed(text: str) -> Element:
+def _parsed(text: str) -> XmlFields:
     try:
-        record: Element = fromstring(text, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise Damaged("record", f"The record is not XML without definitions: {str(error)[:200]}.") from None
-    if record.tag != "cdrData":
-        raise Damaged("record", "The record is not an element cdrData.")
-    return record
+        return fields_of(text, "cdrData")
+    except ValueError as error:
+        raise Damaged("record", str(error)) from None
 
 
-def _text(record: Element, path: str) -> str:
-    return (record.findtext(path) or "").strip()
+def _text(record: XmlFields, path: str) -> str:
+    return record.by_path.get(path, "")
 
 
-def _anywhere(record: Element, name: str) -> str:
+def _anywhere(record: XmlFields, name: str) -> str:
     """A field that stands in one module or another, by release."""
-    return next(((each.text or "").strip() for each in record.iter(name)), "")
+    return record.by_name.get(name, "")
 
 
-def _needed(record: Element, path: str) -> str:
+def _needed(record: XmlFields, path: str) -> str:
     value = _text(record, path)
     if not value:
         raise Damaged(path.rpartition("/")[2], f"The record has no {path}.")
     return value
 
 
-def _direction(record: Element) -> str:
+def _direction(record: XmlFields) -> str:
     """Originating or Terminating; releases that do not say it name the user as the caller."""
     direction = _text(record, "basicModule/direction")
     if direction:
@@ -162,12 +162,12 @@ def _direction(record: Element) -> str:
     return _ORIGINATING if is_caller else "Terminating"
 
 
-def _record_id(record: Element) -> str:
+def _record_id(record: XmlFields) -> str:
     names = ("eventCounter", "systemId", "date")
     return "/".join(_needed(record, f"headerModule/recordId/{name}")[:60] for name in names)
 
 
-def _called(record: Element, country: str) -> str:
+def _called(record: XmlFields, country: str) -> str:
     """The number called, or what the network made of it where that is no number (an address, a short word)."""
     for name in ("calledNumber", "networkTranslatedNumber"):
         number = international(_anywhere(record, name), country)
@@ -176,7 +176,7 @@ def _called(record: Element, country: str) -> str:
     return ""
 
 
-def _attributes(record: Element, called: str) -> dict[str, str]:
+def _attributes(record: XmlFields, called: str) -> dict[str, str]:
     names = {
         "calling": "callingNumber",
         "group": "groupNumber",

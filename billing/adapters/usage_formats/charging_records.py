@@ -37,13 +37,14 @@ class ChargingRules:
     ``meters`` by kind of record: a kind without one is not billed, so that a session is billed from one node only.
     ``traffic_classes`` by rating group; a group without one is ordinary traffic. ``first_part`` is the sequence number
     of the first record of a session. In ``home_networks`` (26201) and in ``country``, which also completes national
-    numbers, nobody roams.
+    numbers, nobody roams; a network in ``named_networks`` is told by its code instead of its country.
     """
 
     family: str
     meters: Mapping[str, str]
     traffic_classes: Mapping[int, str] = field(default_factory=dict)
     home_networks: frozenset[str] = frozenset()
+    named_networks: frozenset[str] = frozenset()
     country: str = ""
     first_part: int = 1
 
@@ -215,7 +216,9 @@ def _network(record: Mapping[str, Any], name: str) -> str:
 
 def _visited(network: str, rules: ChargingRules) -> str:
     """The country of a network abroad; empty at home, which every network of our own country is."""
-    country = country_of_network(network) if network and network not in rules.home_networks else ""
+    if not network or network in rules.home_networks:
+        return ""
+    country = network if network in rules.named_networks else country_of_network(network)
     return "" if country == rules.country else country
 
 

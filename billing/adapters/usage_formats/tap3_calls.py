@@ -16,11 +16,24 @@ from billing.adapters.usage_formats.values import Damaged
 
 @dataclass(frozen=True, slots=True)
 class RoamingRules:
-    """How calls become usage. At a partner in ``home_networks`` (TADIG codes) nobody roams."""
+    """How calls become usage.
+
+    At a partner in ``home_networks`` (TADIG codes) or in our own ``country`` nobody roams; one in ``named_networks`` (a
+    ship, an aircraft) is told by its code instead of its country, for plans that price it by itself.
+    """
 
     meters: RoamingMeters = field(default_factory=RoamingMeters)
     money: Money = field(default_factory=Money)
     home_networks: frozenset[str] = frozenset()
+    named_networks: frozenset[str] = frozenset()
+    country: str = ""
+
+    def visited(self, network: str) -> str:
+        """The place of a network as prices know it; empty at home."""
+        if network in self.home_networks:
+            return ""
+        place = network if network in self.named_networks else country_of_tadig(network)
+        return "" if place == self.country else place
 
 
 def event_of(
@@ -50,7 +63,7 @@ def event_of(
         "quantity": usage.quantity,
         "started_at": started_at,
         "destination": usage.destination,
-        "visited": "" if network in rules.home_networks else country_of_tadig(network),
+        "visited": rules.visited(network),
         "attributes": _known(imsi=imsi, network=network, **_costs(charge, context), **usage.attributes),
     }
     return event | ({} if amount is None else {"amount": str(amount)})

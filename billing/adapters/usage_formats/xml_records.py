@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
 
 LONGEST_RECORD_BYTES = 256 * 1024
 _PART_BYTES = 256 * 1024
 _LONGEST_PROLOG_BYTES = 64 * 1024
 _LONGEST_TOKEN_BYTES = 64
+_DEEPEST = 32
 _ENCODINGS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15", "latin1", "windows-1252"}
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 # A document type with nothing in it defines nothing; switches really write it.
@@ -35,6 +41,17 @@ class XmlRecord:
     number: int
     text: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class XmlFields:
+    """The texts of a record, by their path below it (``basicModule/userNumber``) and by the name of their element.
+
+    Of several with one path or name the first counts.
+    """
+
+    by_path: dict[str, str]
+    by_name: dict[str, str]
 
 
 class XmlRecords:
@@ -94,7 +111,7 @@ class XmlRecords:
                 end = section.end() if section else end
             elif word.startswith(b"<!"):
                 yield word, f"There is {word.decode()} between the records, which is never read."
-            window.drop(end)
+            window.done(end)
         if not has_end:
             yield b"", f"The file has no end: </{self._root}> is missing, so it was cut off."
 
@@ -115,6 +132,51 @@ class XmlRecords:
         return len(window.data), "The file ends inside the record."
 
 
+def fields_of(text: str, record: str) -> XmlFields:
+    """The texts in one record. Raises ValueError when it is not XML, or brings definitions of its own."""
+    parser = DefusedXMLParser(target=_Reading(record), forbid_dtd=True)
+    try:
+        parser.feed(text)
+        fields: XmlFields = parser.close()
+    except (ParseError, ExpatError) as error:
+        raise ValueError(f"The record is not XML: {error}.") from None
+    except DefusedXmlException:
+        raise ValueError("The record brings its own definitions (DOCTYPE), which are never read.") from None
+    return fields
+
+
+class _Reading:
+    """Collects the texts of one record while it is parsed."""
+
+    def __init__(self, record: str) -> None:
+        self._fields = XmlFields({}, {})
+        self._record = record
+        self._path: list[str] = []
+        self._text = ""
+
+    def start(self, name: str, _attributes: object) -> None:
+        if not self._path and name != self._record:
+            raise ValueError(f"The record is not an element {self._record}.")
+        if len(self._path) > _DEEPEST:
+            raise ValueError(f"Elements are nested deeper than {_DEEPEST}.")
+        self._path.append(name)
+        self._text = ""
+
+    def end(self, name: str) -> None:
+        text = self._text.strip()
+        if text:
+            self._fields.by_path.setdefault("/".join(self._path[1:]), text)
+            self._fields.by_name.setdefault(name, text)
+        self._path.pop()
+        self._text = ""
+
+    def data(self, text: str) -> None:
+        self._text += text
+
+    def close(self) -> XmlFields:
+        return self._fields
+
+
 def _as_record(number: int, data: bytes, reason: str, encoding: str) -> XmlRecord:
     try:
         text = data[:LONGEST_RECORD_BYTES].decode(encoding)
@@ -125,31 +187,34 @@ def _as_record(number: int, data: bytes, reason: str, encoding: str) -> XmlRecor
 
 
 class _Window:
-    """The part of a file that is looked at: never longer than a record may be and a read."""
+    """The part of a file that is looked at: never longer than a record may be and two reads."""
 
     def __init__(self, opened: BinaryIO) -> None:
         self._opened = opened
+        self._done = 0
         self.data = b""
 
-    def search(self, pattern: re.Pattern[bytes], at: int = 0, keep_from: int | None = None) -> re.Match[bytes] | None:
+    def search(
+        self, pattern: re.Pattern[bytes], at: int | None = None, keep_from: int | None = None
+    ) -> re.Match[bytes] | None:
         """The first match from ``at``; None when the file ends, or a record that starts at ``keep_from`` is too long.
 
-        Without ``keep_from``, what was searched in vain is dropped.
+        Without them it goes on behind what is done, and forgets what is before.
         """
+        at = self._done if at is None else at
         while (found := pattern.search(self.data, at)) is None:
             if keep_from is not None and len(self.data) - keep_from > LONGEST_RECORD_BYTES:
                 return None
             # A token may have been cut in two by the end of the window.
             at = max(at, len(self.data) - _LONGEST_TOKEN_BYTES)
             if keep_from is None:
-                self.drop(at)
-                at = 0
+                self.data, self._done, at = self.data[at:], 0, 0
             part = self._opened.read(_PART_BYTES)
             if not part:
                 return None
             self.data += part
         return found
 
-    def drop(self, count: int) -> None:
-        """Forget the first bytes."""
-        self.data = self.data[count:]
+    def done(self, count: int) -> None:
+        """The first bytes are not needed any more."""
+        self._done = count
