@@ -20,7 +20,7 @@ from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.twilio.messenger import TwilioMessenger
-from billing.adapters.usage_formats import standard_formats
+from billing.adapters.usage_formats import known_formats
 from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
@@ -129,7 +129,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     payments = PaymentService(make_work, clock, providers, paylinks)
-    usage = UsageService(make_work, clock, process, standard_formats(), settings.data_dir / SPOOL)
+    usage = UsageService(make_work, clock, process, known_formats(settings.usage.profiles), settings.data_dir / SPOOL)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
     messengers = _messengers(settings)

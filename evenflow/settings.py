@@ -149,9 +149,19 @@ class UsageSettings(BaseModel):
 
     Choose what the law allows: as long as a bill can be challenged or pursued, and no longer. At least 90 days, since a
     record may be sent again for so long, and would count twice without its first copy.
+
+    ``profiles`` is a directory of ``*.yaml`` that declare further sources (see docs/usage_formats.md).
     """
 
     keep_days: int = Field(default=0, ge=0, le=36_500)
+    profiles: Path | None = None
+
+    @field_validator("profiles")
+    @classmethod
+    def _the_same_everywhere(cls, profiles: Path | None) -> Path | None:
+        if profiles is not None and not profiles.is_absolute():
+            raise ValueError("give the whole path: every part of the stack looks from another place")
+        return profiles
 
     @field_validator("keep_days")
     @classmethod

@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from billing.adapters.usage_formats import standard_formats
+from billing.adapters.usage_formats import declared_formats, standard_formats
 from billing.ports.usage import UsageFormat
 from evenflow.cli.usage_door import UsageDoor
+from evenflow.settings import read_settings
 from evenflow.stack.errors import StackError
 
 ALL_COUNTED, SOME_REJECTED, HELD = 0, 3, 4
@@ -50,8 +51,9 @@ class _Sending:
 
 
 def format_of(profile: str) -> UsageFormat:
-    """A declared source. Raises StackError naming those there are."""
-    formats = standard_formats()
+    """A declared source. Raises StackError naming those there are, InvalidValue for a declaration that is none."""
+    own = read_settings().usage.profiles
+    formats = {**standard_formats(), **(declared_formats(own) if own else {})}
     if profile not in formats:
         raise StackError(f"There is no profile {profile}. Use one of: {', '.join(sorted(formats))}.")
     return formats[profile]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from billing.adapters.usage_formats.asterisk_cel import cel
+from billing.adapters.usage_formats.asterisk_csv import asterisk
 from billing.adapters.usage_formats.binary_profiles import binary_formats
-from billing.adapters.usage_formats.delimited import Answered, CsvFormat, CsvProfile
+from billing.adapters.usage_formats.declarations import declared_formats
+from billing.adapters.usage_formats.delimited import CsvFormat, CsvProfile
 from billing.adapters.usage_formats.flatstore import flatstore
 from billing.adapters.usage_formats.freeswitch import freeswitch_csv_profile, freeswitch_json, freeswitch_json_profile
 from billing.adapters.usage_formats.json_records import own_json
@@ -18,33 +21,6 @@ _OWN_NAMES = ("identifier", "meter", "quantity", "started_at", "destination", "a
 
 # Columns by our own names, in any order, named by the header line; times carry their offset or are UTC.
 GENERIC_CSV = CsvProfile(name="csv", source="csv", take={name: name for name in _OWN_NAMES}, comment="#")
-
-
-def asterisk(
-    zone: str = "Europe/Amsterdam", country: str = "NL", name: str = "cdr-csv", source: str = "asterisk"
-) -> CsvProfile:
-    """Asterisk's cdr-csv (Master.csv): no header, local time, billsec is the answered part of the call.
-
-    One uniqueid appears on several rows (transfers, queues), so both channels belong to the key.
-    """
-    return CsvProfile(
-        name=name,
-        source=source,
-        columns=(
-            *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
-            *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield"),
-        ),
-        take={"identifier": "src", "destination": "dst", "started_at": "start", "quantity": "billsec"},
-        record_id=("uniqueid", "channel", "dstchannel"),
-        constants={"meter": "voice"},
-        zone=zone,
-        country=country,
-        attributes=("disposition", "duration"),
-        answered=Answered("disposition", "ANSWERED"),
-        no_longer_than="duration",
-    )
-
-
 ASTERISK = asterisk()
 # Each switch writes its own local time and national numbers, so each is a source of its own.
 BRITISH_ASTERISK = asterisk("Europe/London", "GB", "cdr-csv-gb", "asterisk-gb")
@@ -66,3 +42,8 @@ def standard_formats(zone: str = "Europe/Amsterdam", country: str = "NL") -> Map
     formats += [CsvFormat(freeswitch_csv_profile(zone, country), "freeswitch-csv")]
     formats += [freeswitch_json(freeswitch_json_profile(zone, country)), CsvFormat(uk_standard(), "uk-standard")]
     return {each.name: each for each in formats}
+
+
+def known_formats(own: Path | None = None) -> Mapping[str, UsageFormat]:
+    """The standard profiles and those declared in a directory; an own one replaces a standard one of its name."""
+    return {**standard_formats(), **(declared_formats(own) if own else {})}

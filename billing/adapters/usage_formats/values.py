@@ -16,12 +16,13 @@ from billing.ports.usage_profiles import ClockRule
 EPOCH = "epoch"
 EPOCH_MILLISECONDS = "epoch-ms"
 EPOCH_MICROSECONDS = "epoch-us"
+EPOCH_FORMS = (EPOCH, EPOCH_MILLISECONDS, EPOCH_MICROSECONDS)
 _EPOCH_PARTS = {EPOCH: 1, EPOCH_MILLISECONDS: 1_000, EPOCH_MICROSECONDS: 1_000_000}
 _NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,12})?|\.\d{1,12})")
 _CLOCK = re.compile(r"(?:(\d{1,5}):)?(\d{1,6}):([0-5]\d)")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d*)?")
 # Naive on purpose: the caller places the time in the source's zone.
-_by_pattern = datetime.strptime
+by_pattern = datetime.strptime
 
 
 class Damaged(Exception):
@@ -98,7 +99,7 @@ def in_zone(field: str, at: datetime, zone: str, rule: ClockRule) -> datetime:
 
 def _clock_time(field: str, written: str, form: str) -> datetime:
     try:
-        return _by_pattern(written, form) if form else datetime.fromisoformat(written)
+        return by_pattern(written, form) if form else datetime.fromisoformat(written)
     except ValueError:
         like = f"by the pattern {form}" if form else "like 2026-01-31 23:59:59"
         raise Damaged(field, f"{written[:60]!r} is not a time {like}.") from None
