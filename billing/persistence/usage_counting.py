@@ -64,6 +64,18 @@ class SqlUsageCounting:
         due = [(identity.show(identity.ACCOUNT, row.account_id), row.cycle_number) for row in rows if row.account_id]
         return rows[0].rows, sorted(due)
 
+    async def due_cycles(self) -> Sequence[tuple[str, int]]:
+        counters, cycles = t.usage_counters.c, a.cycles.c
+        of_cycle = (cycles.account_id == counters.account_id) & (cycles.cycle_number == counters.cycle_number)
+        query = (
+            select(counters.account_id, counters.cycle_number)
+            .join(a.cycles, of_cycle)
+            .where(counters.quantity >= counters.watch_quantity, cycles.status == "open")
+            .distinct()
+            .order_by(counters.account_id, counters.cycle_number)
+        )
+        return [(row.account_id, row.cycle_number) for row in await self._connection.execute(query)]
+
     async def lock_cycles(self, keys: Sequence[tuple[str, int]]) -> Sequence[CycleSpan]:
         cycles = a.cycles.c
         query = (

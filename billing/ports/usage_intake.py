@@ -157,6 +157,10 @@ class UsageCountingStore(Protocol):
         """
         ...
 
+    async def due_cycles(self) -> Sequence[tuple[str, int]]:
+        """Every open cycle whose thresholds have to be looked at; reads all counters."""
+        ...
+
     async def lock_cycles(self, keys: Sequence[tuple[str, int]]) -> Sequence[CycleSpan]:
         """These cycles, locked in order: thresholds of a cycle are looked at by one transaction at a time."""
         ...

@@ -51,9 +51,9 @@ class UsageService:
         self._intake = UsageIntake(make_work)
         self.thresholds = ThresholdDispatch(make_work, clock, process)
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
-        self.files = UsageFiles(make_work, clock, self._intake, self.counting, self.thresholds, formats, spool)
+        self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
-        self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.thresholds, self.files)
+        self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:
@@ -70,10 +70,8 @@ class UsageService:
         async with self._make_work() as work:
             taken = await self._intake.store(work, batch, now)
             await work.usage.add_issues(issues_of(taken, now))
-            crossed = await self.counting.count_few(work, taken.accounts, now)
             await work.commit()
-        if crossed:
-            await self.thresholds.send_pending(crossed)
+        await self.counting.count_few(taken.accounts)
         return taken.results()
 
     async def balance(self, account_id: str) -> AccountBalance:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 
 from billing.ports.clock import BusinessClock
-from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_thresholds import ThresholdDispatch, write_crossings
 
-# Up to this many accounts a batch is added up in its own transaction, so that thresholds are told at once.
+# Up to this many accounts a batch is added up as soon as it is committed, so that thresholds are told at once.
 FEW_ACCOUNTS = 100
 ROWS_AT_ONCE = 50_000
+CYCLES_AT_ONCE = 500
+CycleKey = tuple[str, int]  # account_id, cycle_number
 _logger = logging.getLogger(__name__)
 
 
@@ -33,44 +34,63 @@ class UsageCounting:
         self._shelf = shelf
         self._thresholds = thresholds
 
-    async def count_few(self, work: UnitOfWork, account_ids: Sequence[str], now: datetime) -> Sequence[str]:
-        """Add up a small batch in its own transaction; answers the accounts that passed a threshold.
+    async def count_few(self, account_ids: Sequence[str]) -> None:
+        """Add up a small batch that is committed, and tell its thresholds; many accounts are left to the loop.
 
-        A batch of many accounts is left to the loop.
+        Never fails: what is not added up now is pending, exact for every reader, and the loop's next work.
         """
         if not account_ids or len(account_ids) > FEW_ACCOUNTS:
-            return ()
-        _, crossed = await self._count(work, account_ids, now)
-        return crossed
+            return
+        try:
+            _, due = await self._fold(account_ids)
+            await self._look(due)
+        except Exception as fault:
+            _logger.warning("counting is left to the loop: %s", fault)
 
     async def count_all(self) -> int:
         """Add up everything that is pending and tell the thresholds; answers how many rows were moved."""
         moved = 0
         while True:
-            async with self._make_work() as work:
-                rows, crossed = await self._count(work, None, self._clock.now())
-                await work.commit()
+            rows, due = await self._fold(None)
+            await self._look(due)
             moved += rows
-            if crossed:
-                await self._thresholds.send_pending(crossed)
             if rows < ROWS_AT_ONCE:
                 return moved
 
+    async def look_at_all(self) -> None:
+        """Look at the thresholds that were due when a process ended between adding up and looking."""
+        async with self._make_work() as work:
+            due = await work.usage.due_cycles()
+        await self._look(due)
+
     async def count_forever(self, pause_seconds: float = 0.5) -> None:
-        """Add up in the background until cancelled; trouble is logged and tried again."""
+        """Add up in the background until cancelled; trouble is logged and tried again, from what was left due."""
+        is_sure = False
         while True:
             try:
+                if not is_sure:
+                    await self.look_at_all()
+                is_sure = False
                 await self.count_all()
+                is_sure = True
             except Exception as fault:  # the database may be away for a while
                 _logger.warning("counting waits: %s", fault)
             await asyncio.sleep(pause_seconds)
 
-    async def _count(
-        self, work: UnitOfWork, account_ids: Sequence[str] | None, now: datetime
-    ) -> tuple[int, Sequence[str]]:
-        rows, due = await work.usage.fold_pending(account_ids, ROWS_AT_ONCE)
-        if not due:
-            return rows, ()
-        spans = [each for each in await work.usage.lock_cycles(due) if each.status == "open"]
-        crossings = await write_crossings(work, self._shelf, spans, now)
-        return rows, sorted({each.account_id for each in crossings})
+    async def _fold(self, account_ids: Sequence[str] | None) -> tuple[int, Sequence[CycleKey]]:
+        """Counters alone are locked here, so that it cannot stand in the way of whoever looks at thresholds."""
+        async with self._make_work() as work:
+            rows, due = await work.usage.fold_pending(account_ids, ROWS_AT_ONCE)
+            await work.commit()
+        return rows, due
+
+    async def _look(self, due: Sequence[CycleKey]) -> None:
+        """Find thresholds that were passed. One transaction at a time looks at a cycle, and sees all counts."""
+        for begin in range(0, len(due), CYCLES_AT_ONCE):
+            async with self._make_work() as work:
+                locked = await work.usage.lock_cycles(due[begin : begin + CYCLES_AT_ONCE])
+                spans = [each for each in locked if each.status == "open"]
+                crossings = await write_crossings(work, self._shelf, spans, self._clock.now())
+                await work.commit()
+            if crossings:
+                await self._thresholds.send_pending(sorted({each.account_id for each in crossings}))

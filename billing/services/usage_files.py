@@ -25,7 +25,6 @@ from billing.services.usage_kept import issues_of
 from billing.services.usage_reports import totals_with
 from billing.services.usage_sessions import UsageSessions, note_parts
 from billing.services.usage_spool import Spool
-from billing.services.usage_thresholds import ThresholdDispatch
 
 COUNT_OF = {
     "accepted": "accepted",
@@ -58,7 +57,6 @@ class UsageFiles:
         clock: BusinessClock,
         intake: UsageIntake,
         counting: UsageCounting,
-        thresholds: ThresholdDispatch,
         formats: Mapping[str, UsageFormat],
         spool: Path,
         batch_size: int = 10_000,
@@ -67,7 +65,6 @@ class UsageFiles:
         self._clock = clock
         self._intake = intake
         self._counting = counting
-        self._thresholds = thresholds
         self._formats = formats
         self._spool = Spool(spool)
         self.batch_size = batch_size
@@ -178,12 +175,10 @@ class UsageFiles:
             taken = await self._intake.store(work, batch, now, file.file_id)
             note_parts(taken, joined)
             await work.usage.add_issues(issues_of(taken, now, file.file_id))
-            crossed = await self._counting.count_few(work, taken.accounts, now)
             await self._note(work, locked, taken, chunk.line_numbers[-1])
             file = await work.usage.file(file.file_id)
             await work.commit()
-        if crossed:
-            await self._thresholds.send_pending(crossed)
+        await self._counting.count_few(taken.accounts)
         return file
 
     async def _note(self, work: UnitOfWork, file: UsageFile, taken: Taken, lines_done: int) -> None:

@@ -18,7 +18,6 @@ from billing.services.usage_files import COUNT_OF, UsageFiles
 from billing.services.usage_intake import Outcome, RecordResult, Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_sessions import Joined, note_parts
-from billing.services.usage_thresholds import ThresholdDispatch
 
 _PAGE = 500
 _SETTLED = (Outcome.ACCEPTED, Outcome.LATE, Outcome.DUPLICATE, Outcome.PARTIAL)
@@ -41,14 +40,12 @@ class UsageMending:
         clock: BusinessClock,
         intake: UsageIntake,
         counting: UsageCounting,
-        thresholds: ThresholdDispatch,
         files: UsageFiles,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._intake = intake
         self._counting = counting
-        self._thresholds = thresholds
         self._files = files
 
     async def reguide(self, identifier: str = "") -> ReguideReport:
@@ -71,11 +68,9 @@ class UsageMending:
             page = await work.usage.lock_recycled(identifier, after, _PAGE)
             batch = _as_batch(page)
             taken = await self._intake.store(work, batch, now)
-            crossed = await self._counting.count_few(work, taken.accounts, now)
             await self._settle(work, page, taken, now, "guided again")
             await work.commit()
-        if crossed:
-            await self._thresholds.send_pending(crossed)
+        await self._counting.count_few(taken.accounts)
         return page, taken
 
     async def resubmit(
@@ -100,11 +95,9 @@ class UsageMending:
                 if Outcome.REJECTED in taken.outcomes:
                     return taken.results()[0]  # it still lacks what it lacked
                 await self._files.sessions.close(work, issue, batch.entry(0).event or {}, now)
-            crossed = await self._counting.count_few(work, taken.accounts, now)
             await self._settle(work, [issue], taken, now, f"sent again by {author}")
             await work.commit()
-        if crossed:
-            await self._thresholds.send_pending(crossed)
+        await self._counting.count_few(taken.accounts)
         return taken.results()[0]
 
     async def _lock_open(self, work: UnitOfWork, issue: UsageIssue) -> UsageIssue:

@@ -32,6 +32,8 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(), nullable=False),
         sa.Column("counted_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "batch_id", "place", name=op.f("pk_usage_pending")),
+        # All of it is deleted again and again: cleaned by what was deleted, not by a share of what is there.
+        postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "50000"},
     )
     op.add_column("usage_counters", sa.Column("watch_quantity", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("cycles", sa.Column("fenced_at", sa.DateTime(timezone=True), nullable=True))

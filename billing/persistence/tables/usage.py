@@ -97,6 +97,8 @@ usage_pending = Table(
     Column("quantity", BigInteger, nullable=False),
     Column("amount", Numeric, nullable=False),
     Column("counted_at", Instant, nullable=False),
+    # All of it is deleted again and again: cleaned by what was deleted, not by a share of what is there.
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "50000"},
 )
 
 usage_batches = Sequence("usage_batches", metadata=metadata)
