@@ -125,6 +125,10 @@ class UsageFormat(Protocol):
         """One corrected line, with the file's header line where the profile has one."""
         ...
 
+    def header_of(self, path: Path) -> str:
+        """The line of a file that names its columns, for ``decode_line``; empty where none does."""
+        ...
+
     def declared_totals(self, path: Path) -> DeclaredTotals | None:
         """What the file says it holds; None when the source declares no totals, or when the file lacks them."""
         ...

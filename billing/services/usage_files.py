@@ -200,16 +200,14 @@ class UsageFiles:
     async def decode_line(self, file_id: str, raw: str) -> DecodedLine:
         """A corrected line, read by the profile and header of its file."""
         file = await self.get(file_id)
-        return self._format(file.profile).decode_line(raw, await asyncio.to_thread(self._first_line, file))
+        decoder = self._format(file.profile)
+        header = await asyncio.to_thread(decoder.header_of, self._spool.path(file.stored_as))
+        return decoder.decode_line(raw, header)
 
     async def move_counts(self, work: UnitOfWork, file_id: str, moved: Mapping[str, int]) -> None:
         """Move lines between the outcomes of a file."""
         file = await work.usage.lock_file(file_id)
         await work.usage.change_file(file_id, {name: getattr(file, name) + by for name, by in moved.items()})
-
-    def _first_line(self, file: UsageFile) -> str:
-        with self._spool.path(file.stored_as).open("rb") as opened:
-            return opened.readline(2**16).decode("utf-8", "replace").rstrip("\r\n")
 
     def _format(self, profile: str) -> UsageFormat:
         if profile not in self._formats:

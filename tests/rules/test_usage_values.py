@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.adapters.usage_formats.delimited import CsvFormat, CsvProfile
 from billing.adapters.usage_formats.flatstore import flatstore
 from billing.adapters.usage_formats.lines import LONGEST_LINE_BYTES, read_lines
 from billing.adapters.usage_formats.radius import radius
@@ -174,3 +176,19 @@ def test_a_call_that_ends_a_moment_before_it_began_has_no_length_and_one_long_be
         return int(event["quantity"])
 
     assert [call(1795165200 + seconds) for seconds in (9, 0, -3, -60)] == [9, 0, 0, -60]
+
+
+def test_the_header_of_a_file_is_read_in_its_encoding(tmp_path: Path) -> None:
+    profile = CsvProfile(
+        name="own",
+        source="own",
+        take={"identifier": "who", "quantity": "zahl", "started_at": "wann"},
+        encoding="utf-16",
+    )
+    path = tmp_path / "file"
+    path.write_bytes("# Größen\nrecord_id,who,zahl,wann\nr-1,a,5,2026-01-01T00:00:00Z\n".encode("utf-16"))
+    decoder = CsvFormat(replace(profile, comment="#", constants={"meter": "x"}))
+    assert decoder.header_of(path) == "record_id,who,zahl,wann"
+    line = decoder.decode_line("r-1,a,6,2026-01-01T00:00:00Z", decoder.header_of(path))
+    assert line.event is not None
+    assert line.event["quantity"] == 6

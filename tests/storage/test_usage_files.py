@@ -206,3 +206,12 @@ async def test_the_same_content_handed_in_at_the_same_time_is_one_file(world: Us
     entered = await asyncio.gather(*(world.register(path, "csv") for _ in range(5)))
     assert len({file.file_id for file, _ in entered}) == 1
     assert sum(is_new for _, is_new in entered) == 1
+
+
+async def test_a_corrected_line_is_read_by_the_header_even_below_a_comment(world: UsageWorld, tmp_path: Path) -> None:
+    path = a_csv(tmp_path, f"r-1,{LINE},voice,sixty,2027-02-20T10:00:00Z,")
+    path.write_text(f"# from the partner\n\n{path.read_text()}")
+    await imported(world, path, "csv")
+    (issue,) = await world.issues()
+    raw = f"r-1,{LINE},voice,60,2027-02-20T10:00:00Z,"
+    assert (await world.service.resubmit(issue.issue_id, raw=raw, author="anna")).outcome == "accepted"

@@ -185,6 +185,18 @@ async def test_a_session_has_no_line_that_could_be_corrected(world: UsageWorld, 
         await world.service.resubmit(issue.issue_id, raw=bye("call-1", TEN), author="anna")
 
 
+async def test_a_radius_session_without_stop_is_billed_as_far_as_it_is_known(world: UsageWorld, files: Files) -> None:
+    interim = [line.replace("Stop", "Interim-Update") for line in stop("s-1", 700)]
+    assert outcomes(await files.take(*interim, profile="radius")) == {"partial": 1}
+    world.clock.at += timedelta(days=11)
+    await world.service.files.sessions.look_after()
+    (issue,) = await world.issues()
+    assert (issue.kind, issue.reason) == ("partial", "Interim records without a stop.")
+    result = await world.service.resubmit(issue.issue_id, author="anna")
+    assert result.outcome == "accepted"
+    assert await counted(world) == [("s-1", 700)]
+
+
 async def test_a_damaged_line_that_is_corrected_completes_its_session(world: UsageWorld, files: Files) -> None:
     await files.take(invite("call-1"))
     report = await files.take(f"BYE|b|a|call-1|200|OK|soon|{NUMBERS}")

@@ -28,6 +28,10 @@ class DeclaredFormat:
     def source(self) -> str:
         return self.profile.source
 
+    def header_of(self, path: Path) -> str:
+        """The line that names the columns; empty for a format without."""
+        return ""
+
     def declared_totals(self, path: Path) -> DeclaredTotals | None:
         """What the file says it holds."""
         return None

@@ -88,6 +88,12 @@ class CsvFormat(DeclaredFormat):
         columns = list(self._profile.columns) or self._header(Line(1, header.removeprefix("\ufeff")))
         return self._decode(as_line(0, raw.encode("utf-8", "replace")), columns)
 
+    def header_of(self, path: Path) -> str:
+        """The first row of a file whose profile names no columns."""
+        if self._profile.columns:
+            return ""
+        return next((line.text for line in read_lines(path, self._profile.encoding) if self._is_row(line)), "")
+
     def declared_totals(self, path: Path) -> DeclaredTotals | None:
         """The last control record of the file; an unreadable number in it is not declared."""
         control, found = self._profile.control, None

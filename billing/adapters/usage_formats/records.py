@@ -204,7 +204,7 @@ class RecordReader:
         return sum((self._one(column, needed(row, column)) for column in columns), Decimal(0))
 
     def _one(self, column: str, written: str) -> Decimal:
-        if self._profile.quantity_is_clock:
+        if self._profile.quantity_is_clock and ":" in written:
             return Decimal(clock_seconds(column, written))
         if self._reads_decimals:
             return decimal(column, written, self._profile.decimal_mark)
