@@ -11,6 +11,7 @@ from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
+from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
@@ -29,6 +30,7 @@ from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
 from billing.services.usage import UsageService
+from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
 
 
@@ -63,6 +65,8 @@ class Container:
     plan_changes: PlanChanges = field(default_factory=_not_built)
     catalogue: CatalogueService = field(default_factory=_not_built)
     usage: UsageService = field(default_factory=_not_built)
+    limits: LimitService = field(default_factory=_not_built)
+    balance_watch: BalanceWatch = field(default_factory=_not_built)
     invoicing: InvoicingService = field(default_factory=_not_built)
     payments: PaymentService = field(default_factory=_not_built)
     payment_methods: MethodService = field(default_factory=_not_built)

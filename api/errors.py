@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+from billing.services.balance_watch import TooManyReaders
 
 PROBLEM = "application/problem+json"
 # Below this path a person looks at errors, not a program.
@@ -31,6 +32,7 @@ class NotAllowed(Refusal):
 # One table maps a kind of refusal to its HTTP status; the first match wins.
 STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (NotSignedIn, 401),
+    (TooManyReaders, 503),
     (NotAllowed, 403),
     (NotFound, 404),
     (Conflict, 409),

@@ -21,6 +21,7 @@ from api.app import create_app
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
 from evenflow.collector import calm_collector
+from evenflow.ending import told_of_the_end
 from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, container_of, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
@@ -36,7 +37,9 @@ def create_api_app() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         calm_collector()
-        yield
+        with told_of_the_end(parts.balance_watch.close):
+            yield
+        parts.balance_watch.close()
         await parts.close()
 
     app = create_app(container_of(parts, settings))

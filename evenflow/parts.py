@@ -30,6 +30,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
+from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
@@ -54,6 +55,7 @@ from billing.services.reconcile import Reconciler
 from billing.services.service_changes import ServiceChanges
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
+from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -83,6 +85,8 @@ class Parts:
     catalogue: CatalogueService
     accounts: AccountService
     usage: UsageService
+    limits: LimitService
+    balance_watch: BalanceWatch
     invoicing: InvoicingService
     paylinks: Paylinks
     payments: PaymentService
@@ -161,6 +165,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         catalogue=CatalogueService(make_work, clock),
         accounts=accounts,
         usage=usage,
+        limits=LimitService(make_work, clock, usage.thresholds),
+        balance_watch=BalanceWatch(make_work, clock, usage.balance),
         invoicing=invoicing,
         paylinks=paylinks,
         payments=payments,
@@ -200,6 +206,8 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         plan_changes=PlanChanges(make_work, clock),
         catalogue=parts.catalogue,
         usage=parts.usage,
+        limits=parts.limits,
+        balance_watch=parts.balance_watch,
         invoicing=parts.invoicing,
         payments=parts.payments,
         payment_methods=parts.methods,

@@ -15,6 +15,7 @@ from activities.announcing import AnnouncingActivities
 from activities.barring import BarringActivities
 from activities.dunning import DunningActivities
 from activities.invoicing import InvoicingActivities
+from activities.limits import LimitActivities
 from activities.notices import NoticeActivities
 from activities.payments import PaymentActivities
 from activities.upkeep import UpkeepActivities
@@ -63,6 +64,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(DunningActivities(parts.dunning)),
         *_of(BarringActivities(parts.barring)),
         *_of(UsageActivities(parts.usage)),
+        *_of(LimitActivities(parts.limits)),
         *_of(UpkeepActivities(parts.upkeep)),
         payments.review_method,
     ]

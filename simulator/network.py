@@ -2,6 +2,9 @@
 
 ``PUT /network/services/{id}/restriction`` with ``{"level", "reason", "correlation_id"}`` sets a level (never a toggle)
 and is idempotent by correlation id; ``GET`` tells what is in force. A newer order supersedes one still under way.
+
+``/network/services/{id}/usage-stop`` is the same for usage that a cap stops: its level is ``stop:`` and the stopped
+parts, divided by commas, and it lives apart from the restriction.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from simulator.store import Json, Transaction
 from simulator.world import World
 
 LEVELS = ("none", "outgoing", "full")
+# Beside its restriction, a service may have usage stopped: kept under a name of its own.
+STOP = "stop:"
+RESTRICTION, USAGE_STOP = "restriction", "usage-stop"
 FAILURE: Json = {"title": "Internal error, as asked for.", "status": 500}
 BUSY: Json = {"title": "Too many orders; try again later.", "status": 429}
 
@@ -39,7 +45,8 @@ def routes(world: World) -> list[BaseRoute]:
         strikes: dict[str, Fault] = request.state.strikes
         try:
             _authenticated(world, request)
-            given = _parsed(await request.body())
+            matter = request.url.path.rpartition("/")[2]
+            given = _parsed(await request.body(), matter)
             service = str(request.path_params["id"])
             if "network_refuse" in strikes:
                 raise NetworkRefusal(422, f"The network refuses the order for service {service}, as asked for.")
@@ -53,13 +60,13 @@ def routes(world: World) -> list[BaseRoute]:
             _authenticated(world, request)
         except NetworkRefusal as refusal:
             return answer_json(refusal.status, refusal.body)
-        service = str(request.path_params["id"])
-        return answer_json(200, await world.store.run(lambda tx: current(tx, service)))
+        service, matter = str(request.path_params["id"]), request.url.path.rpartition("/")[2]
+        return answer_json(200, await world.store.run(lambda tx: current(tx, service, matter)))
 
-    path = "/services/{id}/restriction"
     return [
-        Route(path, serve(world, order, FAILURE, BUSY), methods=["PUT"]),
-        Route(path, serve(world, state, FAILURE, BUSY), methods=["GET"]),
+        Route(f"/services/{{id}}/{matter}", serve(world, door, FAILURE, BUSY), methods=[method])
+        for matter in (RESTRICTION, USAGE_STOP)
+        for method, door in (("PUT", order), ("GET", state))
     ]
 
 
@@ -69,31 +76,45 @@ def _authenticated(world: World, request: Request) -> None:
         raise NetworkRefusal(401, "The bearer key is not the network's.", "Authorization")
 
 
-def _parsed(body: bytes) -> Json:
+def _parsed(body: bytes, matter: str) -> Json:
     try:
         given = json.loads(body)
     except ValueError:
         raise NetworkRefusal(400, "The body is not JSON.") from None
     if not isinstance(given, dict) or not given.get("correlation_id"):
         raise NetworkRefusal(422, "correlation_id is required.", "correlation_id")
-    if given.get("level") not in LEVELS:
-        raise NetworkRefusal(422, f"level {given.get('level')!r} is unknown; use {', '.join(LEVELS)}.", "level")
+    if not _is_level(given.get("level"), matter):
+        known = f"use {', '.join(LEVELS)}" if matter == RESTRICTION else f"use {STOP}, {STOP}data or such"
+        raise NetworkRefusal(422, f"level {given.get('level')!r} is unknown; {known}.", "level")
     return given
 
 
-def current(tx: Transaction, service: str) -> Json:
-    """What is in force on a service, and the last order; a service never ordered has no restriction."""
-    known = tx.get("network_service", service)
+def _is_level(level: object, matter: str) -> bool:
+    return level in LEVELS if matter == RESTRICTION else isinstance(level, str) and level.startswith(STOP)
+
+
+def current(tx: Transaction, service: str, matter: str = RESTRICTION) -> Json:
+    """What is in force on a service, and the last order; a service never ordered has no restriction and no stop."""
+    known = tx.get("network_service", _kept_as(service, matter))
     if known is not None:
         return {name: value for name, value in known.items() if name not in ("id", "_sim")}
+    level = "none" if matter == RESTRICTION else STOP
     return {
         "service": service,
-        "level": "none",
-        "requested_level": "none",
+        "level": level,
+        "requested_level": level,
         "state": "applied",
         "correlation_id": None,
         "updated_at": None,
     }
+
+
+def _kept_as(service: str, matter: str) -> str:
+    return service if matter == RESTRICTION else f"{service}/{matter}"
+
+
+def _matter_of(level: str) -> str:
+    return USAGE_STOP if level.startswith(STOP) else RESTRICTION
 
 
 def _order(world: World, tx: Transaction, service: str, given: Json, strikes: dict[str, Fault]) -> Json:
@@ -122,11 +143,12 @@ def _new_order(world: World, tx: Transaction, service: str, given: Json, strikes
         "business_at": tx.business_now.isoformat(),
     }
     tx.save("network_order", order)
+    matter = _matter_of(order["level"])
     tx.save(
         "network_service",
         {
-            "id": service,
-            **current(tx, service),
+            "id": _kept_as(service, matter),
+            **current(tx, service, matter),
             "requested_level": order["level"],
             "state": "pending",
             "correlation_id": order["id"],
@@ -146,7 +168,7 @@ def confirm(world: World, tx: Transaction, job: Json) -> None:
     order = tx.get("network_order", job["order"])
     if order is None or order["state"] != "accepted":
         return
-    service = tx.get("network_service", order["service"]) or {}
+    service = tx.get("network_service", _kept_as(order["service"], _matter_of(order["level"]))) or {}
     newest = service.get("correlation_id") == order["id"]
     order["state"] = job["state"] if newest else "superseded"
     tx.save("network_order", order)

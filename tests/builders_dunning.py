@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billing.domain.barring import is_stop
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.ledger import invoice_issued, payment_received
 from billing.messages.account import CommandResult
@@ -61,7 +62,10 @@ class CaseClock:
 
 @dataclass
 class ScriptedNetwork:
-    """Sets levels at once, unless it is silent for a number, or loses the answer after doing it."""
+    """Sets levels at once, unless it is silent for a number, or loses the answer after doing it.
+
+    ``levels`` by number; what caps stop is kept apart, under the number and ``stop:``.
+    """
 
     levels: dict[str, str] = field(default_factory=dict)
     requested: dict[str, str] = field(default_factory=dict)
@@ -77,17 +81,22 @@ class ScriptedNetwork:
         if identifier in self.refusing:
             raise NetworkRefused(f"{identifier}: not now")
         self.orders.append((identifier, level, correlation_id))
-        self.requested[identifier] = level
+        self.requested[_matter(identifier, level)] = level
         if not self.slow:
-            self.levels[identifier] = level
+            self.levels[_matter(identifier, level)] = level
         if identifier in self.loses_answers:
             raise TimeoutError(f"{identifier}: answer lost")
 
-    async def get_state(self, identifier: str) -> NetworkState:
+    async def get_state(self, identifier: str, level: str = "none") -> NetworkState:
         if identifier in self.unreachable:
             raise TimeoutError(f"{identifier}: no answer")
-        level = self.levels.get(identifier, "none")
-        return NetworkState(level, self.requested.get(identifier, level))
+        matter = _matter(identifier, level)
+        present = self.levels.get(matter, "stop:" if is_stop(level) else "none")
+        return NetworkState(present, self.requested.get(matter, present))
+
+
+def _matter(identifier: str, level: str) -> str:
+    return f"{identifier} stop:" if is_stop(level) else identifier
 
 
 @dataclass

@@ -46,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows._board import of_brand
 from workflows._collecting import Collector
 from workflows._desk import Desk
+from workflows._limits import LimitCommands, UsageStops
 from workflows._options import COLLECT, QUICK_WRITE
 from workflows.barring import BarringWorkflow
 
@@ -53,9 +54,10 @@ from workflows.barring import BarringWorkflow
 class Commands:
     """Carries out commands one after the other, between the steps of the run."""
 
-    def __init__(self, desk: Desk, collector: Collector) -> None:
+    def __init__(self, desk: Desk, collector: Collector, stops: UsageStops) -> None:
         self._desk = desk
         self._collector = collector
+        self._stops = stops
         self._handlers: dict[str, Callable[[Any], Awaitable[CommandResult]]] = {
             "pause_collection": self._pause,
             "resume_collection": self._resume,
@@ -71,6 +73,7 @@ class Commands:
             "change_dunning_policy": self._change_policy,
             "change_payment_method": self._change_method,
             "close_account": self._close,
+            **LimitCommands(desk, stops).handlers,
         }
 
     async def carry_out(self, kind: str, command: Command) -> None:
@@ -168,6 +171,8 @@ class Commands:
             **QUICK_WRITE,
         )
         self._desk.plan = changed.plan
+        if self._desk.stops_review_at is not None:
+            await self._stops.review()
         return CommandResult(command.command_id, summary=changed.explanation)
 
     async def _waive(self, command: WaiveInvoice) -> CommandResult:

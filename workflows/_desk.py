@@ -35,6 +35,7 @@ class Desk:
         self.last_bill_is_out = state.last_bill_is_out
         self.handed_over_case = state.handed_over_case
         self.needs_operator = state.needs_operator
+        self.stops_review_at = state.stops_review_at
         self.spread = timedelta(seconds=state.spread_seconds)
         self.succeeded: set[str] = set()  # attempts whose success this run has acted on
         self.bill_not_before = self.plan.issue_at
@@ -59,6 +60,7 @@ class Desk:
             last_bill_is_out=self.last_bill_is_out,
             handed_over_case=self.handed_over_case,
             needs_operator=self.needs_operator,
+            stops_review_at=self.stops_review_at,
         )
 
     def now(self) -> datetime:
@@ -82,8 +84,12 @@ class Desk:
 
     def new_order_id(self) -> str:
         """The identity of the next network order placed by hand."""
+        return f"hand-{self.next_order_number()}"
+
+    def next_order_number(self) -> int:
+        """The number of the next order to the network: unique over all runs of the account."""
         self.orders_placed += 1
-        return f"hand-{self.orders_placed}"
+        return self.orders_placed
 
     def put(self, collection: OpenCollection) -> OpenCollection:
         """Add a collection, or put the changed one in the place of the one with the same invoice."""
@@ -113,11 +119,18 @@ class Desk:
         ready = [one for one in self.collections if self._wakes(one) and one.wake_at is not None and one.wake_at <= now]
         return min(ready, key=lambda one: one.wake_at or now, default=None)
 
+    @property
+    def stops_are_due(self) -> bool:
+        """True when what caps stop has to be looked at again: the cycle in which it was stopped is over."""
+        return self.stops_review_at is not None and self.stops_review_at <= self.now()
+
     def next_wake(self) -> datetime | None:
         """The next instant at which something is due, an operator's hold included."""
         instants = [one.wake_at for one in self.collections if one.wake_at is not None and self._wakes(one)]
         if self.hold_until is not None and self.hold_until > self.now():
             instants.append(self.hold_until)
+        if self.stops_review_at is not None:
+            instants.append(self.stops_review_at)
         return min(instants, default=None)
 
     def _wakes(self, collection: OpenCollection) -> bool:

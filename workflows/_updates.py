@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         UnbarService,
         WaiveInvoice,
     )
+    from billing.messages.limits import AgreeToContinue, RemoveUsageLimit, SetUsageLimit
     from billing.messages.payments import PaySessionRequest
 
 from workflows._commands import refused
@@ -204,6 +205,32 @@ class AccountUpdates:
 
     @close_account.validator
     def _may_close(self, command: CloseAccount) -> None:
+        require_reason(command)
+
+    @workflow.update(name="set_usage_limit", description="Set a limit on usage, or change its value.")
+    async def set_usage_limit(self, command: SetUsageLimit) -> CommandResult:
+        return await self._desk.inbox.ask("set_usage_limit", command)
+
+    @set_usage_limit.validator
+    def _may_set_limit(self, command: SetUsageLimit) -> None:
+        require_reason(command)
+        value = command.value
+        require(value >= 0, "value", value, "A limit is not negative.", "Use minor units or the meter's own units.")
+
+    @workflow.update(name="remove_usage_limit", description="Take a limit on usage away.")
+    async def remove_usage_limit(self, command: RemoveUsageLimit) -> CommandResult:
+        return await self._desk.inbox.ask("remove_usage_limit", command)
+
+    @remove_usage_limit.validator
+    def _may_remove_limit(self, command: RemoveUsageLimit) -> None:
+        require_reason(command)
+
+    @workflow.update(name="agree_to_continue", description="Data abroad goes on beyond its cap.")
+    async def agree_to_continue(self, command: AgreeToContinue) -> CommandResult:
+        return await self._desk.inbox.ask("agree_to_continue", command)
+
+    @agree_to_continue.validator
+    def _may_agree(self, command: AgreeToContinue) -> None:
         require_reason(command)
 
     @workflow.update(name="open_pay_session", description="Open the page to pay what is open now.")

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows._collecting import Collector
 from workflows._commands import Commands
 from workflows._desk import Desk
+from workflows._limits import UsageStops, limit_item
 from workflows._options import QUICK_WRITE
 from workflows._updates import AccountUpdates
 
@@ -61,7 +62,8 @@ class AccountWorkflow(AccountUpdates):
     def __init__(self, state: AccountState) -> None:
         self._desk = Desk(state)
         self._collector = Collector(self._desk)
-        self._commands = Commands(self._desk, self._collector)
+        self._stops = UsageStops(self._desk, self._collector)
+        self._commands = Commands(self._desk, self._collector, self._stops)
 
     @workflow.run
     async def run(self, state: AccountState) -> AccountClosed:
@@ -159,7 +161,9 @@ class AccountWorkflow(AccountUpdates):
         while True:
             await self._serve_messages()
             step = self._desk.due()
-            if step is not None:
+            if self._desk.stops_are_due:
+                await self._stops.review()
+            elif step is not None:
                 await self._collector.take_next_step(step)
             elif done():
                 return
@@ -212,6 +216,8 @@ class AccountWorkflow(AccountUpdates):
                     await self._collector.pursuit.find(fact.subject)
                 case "dispute_opened" | "dispute_closed":
                     await self._collector.pursuit.tell(fact.kind)
+                case "usage_threshold_crossed" if fact.notice:
+                    await self._stops.limit_crossed(fact)
                 case "usage_threshold_crossed":
                     await self._notify_threshold(fact)
                 case _:
@@ -248,6 +254,9 @@ class AccountWorkflow(AccountUpdates):
 
     @workflow.signal(name="usage_threshold_crossed", description="A counter passed 80 % or 100 %.")
     def usage_threshold_crossed(self, fact: UsageThresholdCrossed) -> None:
+        if fact.notice:
+            self._desk.inbox.put(limit_item(fact, self._desk.account_id))
+            return
         self._desk.inbox.put(
             InboxItem(
                 "usage_threshold_crossed",

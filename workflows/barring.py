@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.barring import BarringActivities
     from activities.notices import NoticeActivities
+    from billing.domain.barring import is_stop, stopped_parts
     from billing.messages.account import ClockChanged, NetworkConfirmed, OrderWithdrawn
     from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
     from billing.messages.notices import NoticeKind, NoticeRequest
@@ -122,6 +123,9 @@ class BarringWorkflow:
         )
 
     async def _tell_the_customer(self) -> None:
+        if is_stop(self._order.level):
+            await self._tell_that_usage_goes_on()
+            return
         restored = self._order.level == "none"
         request = NoticeRequest(
             self._order.account_id,
@@ -130,7 +134,16 @@ class BarringWorkflow:
             self._order.level,
             hurry=True,
         )
-        summary = "Notice: services restored" if restored else "Notice: services restricted"
+        await self._send(request, "Notice: services restored" if restored else "Notice: services restricted")
+
+    async def _tell_that_usage_goes_on(self) -> None:
+        """Of a cap that was reached the customer was told at once, and why; this is the end of it."""
+        if not stopped_parts(self._order.level):
+            order = self._order
+            request = NoticeRequest(order.account_id, NoticeKind.USAGE_RESUMED, order.order_id, keep=True)
+            await self._send(request, "Notice: usage goes on")
+
+    async def _send(self, request: NoticeRequest, summary: str) -> None:
         try:
             await workflow.execute_activity_method(NoticeActivities.send_notice, request, summary=summary, **NOTIFY)
         except ActivityError as error:  # the services are as they should be; upkeep goes on with the message

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
 
 from api.dependencies import ContainerDep, Viewer
+from api.event_stream import COMMENT, EventStream, event
 from api.parameters import AccountId
 from api.schemas.problems import problems
 from api.schemas.usage import (
@@ -15,8 +19,10 @@ from api.schemas.usage import (
     MoneyOut,
     ServiceBalanceOut,
 )
+from billing.services.balance_watch import Reader
 from billing.services.usage_balance import AccountBalance, LineBalance
 
+AN_EVENT = 'id: 5f1c2a5e1d0b4f0e\nevent: balance\ndata: {"account_id": "acc_1001", "cycle_number": 3}\n\n'
 router = APIRouter(prefix="/v1/accounts", tags=["usage"])
 
 
@@ -24,6 +30,44 @@ router = APIRouter(prefix="/v1/accounts", tags=["usage"])
 async def get_balance(account_id: AccountId, container: ContainerDep, _caller: Viewer) -> AccountBalanceOut:
     """Computed from the counters by the code that makes the invoice, so this is what will be billed."""
     return _balance_out(await container.usage.balance(account_id))
+
+
+@router.get(
+    "/{account_id}/balance/stream",
+    summary="The balance as it changes",
+    responses=problems(404, 503) | {200: {"content": {"text/event-stream": {"example": AN_EVENT}}}},
+    response_class=EventStream,
+)
+async def stream_balance(
+    account_id: AccountId,
+    container: ContainerDep,
+    _caller: Viewer,
+    seen: Annotated[
+        str,
+        Header(
+            alias="Last-Event-ID",
+            max_length=100,
+            pattern=r"^[\x21-\x7e]*$",
+            description="The id of the last event that was read: that balance is not sent again.",
+            examples=[""],
+        ),
+    ] = "",
+) -> EventStream:
+    """Server-sent events: the balance now, then a new one whenever usage is counted, or a limit or the cycle changes.
+
+    Each event is the whole balance, so an event that was missed is not missing. A comment is sent every 15 seconds;
+    after 15 minutes the stream ends and the reader connects again, as browsers do by themselves.
+    """
+    reader = await container.balance_watch.follow(account_id, seen)
+    return EventStream(_events(reader), lambda: container.balance_watch.leave(reader))
+
+
+async def _events(reader: Reader) -> AsyncIterator[bytes]:
+    async for change in reader.changes():
+        if change is None:
+            yield COMMENT
+        else:
+            yield event("balance", _balance_out(change.balance).model_dump_json(), change.mark)
 
 
 def _balance_out(balance: AccountBalance) -> AccountBalanceOut:

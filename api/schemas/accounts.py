@@ -145,7 +145,7 @@ class ProcessOut(Response):
 
 
 class ServiceOut(Response):
-    """A subscribed line; ``barring_level`` is what the network confirmed."""
+    """A subscribed line; ``barring_level`` is what the network confirmed, ``usage_stop`` what caps stop (stop:data)."""
 
     service_id: str
     kind: str
@@ -153,6 +153,7 @@ class ServiceOut(Response):
     plan_code: str
     plan_version: int
     barring_level: str
+    usage_stop: str
     active_from: datetime
     active_to: datetime | None
 

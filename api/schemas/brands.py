@@ -43,6 +43,16 @@ A_BRAND: dict[str, Any] = {
     "tax_table": {"country": "NL", "rates": {"standard": "21", "reduced": "9", "zero": "0"}},
     "notice_channels": {"ready": ["email"], "reminder": ["sms"], "failed": ["sms", "email"]},
     "dunning_policy_code": "default",
+    "limit_policy": {
+        "roaming_data": {
+            "enabled": True,
+            "cap_minor": 5000,
+            "reminder_minor": 10000,
+            "meters": ["data", "data_bytes"],
+            "area": "eea",
+            "customer_kinds": ["consumer"],
+        }
+    },
 }
 
 
@@ -77,6 +87,10 @@ class BrandIn(Request):
     dunning_policy_code: str = Field(
         default="default", max_length=64, description="The policy of new accounts; its newest version is pinned."
     )
+    limit_policy: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Limits that hold by themselves: the cap on data abroad; what is left out is usual.",
+    )
 
     def as_brand(self) -> Brand:
         """The record to keep."""
@@ -103,3 +117,4 @@ class BrandOut(Response):
     tax_table: dict[str, Any]
     notice_channels: dict[str, Any]
     dunning_policy_code: str
+    limit_policy: dict[str, Any]

@@ -163,10 +163,10 @@ class OrderedServiceOut(Response):
 
 
 class OrderDetails(Response):
-    """An order to the network."""
+    """An order to the network: a level, or what caps stop (``stop:data``; ``stop:`` lets all usage go on)."""
 
     order_id: str
-    level: Literal["none", "outgoing", "full"]
+    level: str = Field(pattern="^(none|outgoing|full|stop:.*)$", examples=["outgoing", "stop:data"])
     reason: str
     author: str
     placed_at: datetime

@@ -1,11 +1,17 @@
 """Barring levels: what each level restricts, and what no level may ever restrict.
 
 A level is set, never toggled. Emergency calls, incoming SMS and the pay page work at every level.
+
+Beside the level, usage may be stopped by a cap: ``stop:data,sms`` names every part that is stopped, ``stop:`` none. The
+two are set apart, so that lifting one never lifts the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+_STOP = "stop:"
 
 
 class BarringLevel(StrEnum):
@@ -41,3 +47,18 @@ def restrictions(level: BarringLevel) -> dict[str, str]:
     """What a level means for each part of a service: ``allowed`` or ``barred``; the payload for the network."""
     parts = NEVER_RESTRICTED + _OUTGOING + _INCOMING
     return {part: "barred" if part in _RESTRICTED[level] else "allowed" for part in parts}
+
+
+def stop_level(parts: Iterable[str]) -> str:
+    """The order that stops usage of these parts and no other: ``stop:data,sms``; ``stop:`` lifts every stop."""
+    return _STOP + ",".join(sorted(set(parts)))
+
+
+def is_stop(level: str) -> bool:
+    """True for an order about stopped usage, false for one of a barring level."""
+    return level.startswith(_STOP)
+
+
+def stopped_parts(level: str) -> tuple[str, ...]:
+    """What an order of ``stop_level`` names; nothing for a barring level."""
+    return tuple(part for part in level.removeprefix(_STOP).split(",") if part) if is_stop(level) else ()

@@ -60,6 +60,9 @@ class InboxItem:
     detail: str = ""
     at: datetime | None = None
     amount_minor: int = 0
+    currency: str = ""
+    notice: str = ""
+    stops: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class AccountState:
     last_bill_is_out: bool = False  # of a closed account: only what is open is waited for
     handed_over_case: str = ""  # its services stay barred until the money is in after all
     needs_operator: bool = False  # as operators were shown
+    stops_review_at: datetime | None = None  # when what caps stop is looked at again
     schema_version: int = 1
 
 
@@ -134,12 +138,22 @@ class MandateChanged:
 
 @dataclass(frozen=True)
 class UsageThresholdCrossed:
-    """A counter passed 80 % or 100 % of an allowance or a cap. ``meter`` and ``percent`` name it."""
+    """A counter passed 80 % or 100 % of an allowance or a cap. ``meter`` and ``percent`` name it.
+
+    For a limit, ``limit`` names it at its value, ``notice`` is what to tell the customer, with what was spent (0: it is
+    a quantity), and ``stops`` says that usage must be stopped.
+    """
 
     message_id: str = ""
     service_id: str = ""
     meter: str = ""
     percent: int = 0
+    cycle_number: int = 0
+    limit: str = ""
+    notice: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    stops: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ class NoticeKind(StrEnum):
     PROMISE = "promise"
     USAGE_80 = "usage_80"
     USAGE_100 = "usage_100"
+    USAGE_STOPPED = "usage_stopped"  # a hard cap is reached
+    USAGE_RESUMED = "usage_resumed"
+    ROAMING_80 = "roaming_80"
+    ROAMING_STOPPED = "roaming_stopped"  # until the customer agrees to go on
+    ROAMING_REMINDER = "roaming_reminder"  # gone on beyond the cap, and far
     MANDATE_NEEDED = "mandate_needed"
     CREDIT_NOTE = "credit_note"
     PAYMENT_REVERSED = "payment_reversed"  # neutral words after a chargeback

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,6 +59,20 @@ class SqlBarringRepository:
         ordered = t.barring_order_services
         query = select(ordered).where(ordered.c.account_id == account_id, ordered.c.order_id == order_id)
         return await fetch_all(self._connection, OrderedService, query.order_by(ordered.c.service_id))
+
+    async def ordered_stops(self, account_id: str) -> Mapping[str, str]:
+        orders, ordered = t.barring_orders.c, t.barring_order_services.c
+        query = (
+            select(ordered.service_id, orders.level)
+            .join_from(
+                t.barring_order_services,
+                t.barring_orders,
+                and_(orders.account_id == ordered.account_id, orders.order_id == ordered.order_id),
+            )
+            .where(ordered.account_id == account_id, orders.level.startswith("stop:"))
+            .order_by(orders.placed_at, orders.order_id)
+        )
+        return {row.service_id: row.level for row in await self._connection.execute(query)}
 
     async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None:
         orders = t.barring_orders

@@ -13,6 +13,7 @@ from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
 from billing.persistence.ledger_repository import SqlLedger
+from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.usage_repository import SqlUsageRepository
@@ -47,6 +48,10 @@ class SqlUnitOfWork:
     @cached_property
     def usage(self) -> SqlUsageRepository:
         return SqlUsageRepository(self.connection)
+
+    @cached_property
+    def limits(self) -> SqlLimitRepository:
+        return SqlLimitRepository(self.connection)
 
     @cached_property
     def invoices(self) -> SqlInvoiceRepository:

@@ -106,6 +106,13 @@ class SqlUsageCounting:
         grouped = groupby(rows, key=lambda row: (row.account_id, row.cycle_number))
         return {key: [as_record(CounterRow, row) for row in group] for key, group in grouped}
 
+    async def watch_again(self, account_id: str, from_cycle: int) -> None:
+        await self._connection.execute(
+            update(t.usage_counters)
+            .where(_counters.account_id == account_id, _counters.cycle_number >= from_cycle)
+            .values(watch_quantity=0)
+        )
+
     async def watch(self, quantities: Mapping[tuple[str, int], Mapping[tuple[str, str, int, str, str], int]]) -> None:
         rows = [
             dict(zip(_WATCHED, (account_id, cycle_number, *key, quantity), strict=True))

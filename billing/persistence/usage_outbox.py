@@ -22,8 +22,8 @@ def _account(account_id: str) -> int:
     return identity.parse(identity.ACCOUNT, account_id)
 
 
-def _service(service_id: str) -> int:
-    return identity.parse(identity.SERVICE, service_id)
+def _service(service_id: str | None) -> int | None:
+    return None if service_id is None else identity.parse(identity.SERVICE, service_id)
 
 
 def _arrays(columns: Mapping[str, tuple[str, Callable[[Any], Any]]], rows: Iterable[Any]) -> dict[str, list[Any]]:
@@ -51,18 +51,28 @@ _CROSSING_COLUMNS: dict[str, tuple[str, Callable[[Crossing], Any]]] = {
     "used": ("bigint", lambda crossing: crossing.used),
     "included": ("bigint", lambda crossing: crossing.included),
     "crossed_at": ("timestamptz", lambda crossing: crossing.crossed_at),
+    "limit_key": ("text", lambda crossing: crossing.limit_key),
+    "notice": ("text", lambda crossing: crossing.notice),
+    "currency": ("text", lambda crossing: crossing.currency),
+    "stops": ("boolean", lambda crossing: crossing.stops),
+    "sent_at": ("timestamptz", lambda crossing: crossing.told_at),
 }
 _CROSSING_NAMES = ", ".join(_CROSSING_COLUMNS)
-_CROSSING_KEY = "account_id, cycle_number, service_id, allowance_code, percent"
+_CROSSING_KEY = "account_id, cycle_number, service_id, allowance_code, limit_key, percent"
+_IS_KNOWN = " AND ".join(
+    f"known.{name} IS NOT DISTINCT FROM batch.{name}" if name == "service_id" else f"known.{name} = batch.{name}"
+    for name in _CROSSING_KEY.split(", ")
+)
 _ADD_CROSSINGS = text(
     f"INSERT INTO usage_outbox ({_CROSSING_NAMES}) SELECT {_CROSSING_NAMES} FROM {_unnest(_CROSSING_COLUMNS)} "
-    f"WHERE ({_CROSSING_KEY}) NOT IN (SELECT {_CROSSING_KEY} FROM usage_outbox WHERE account_id = ANY(:account_id)) "
+    f"WHERE NOT EXISTS (SELECT FROM usage_outbox AS known WHERE {_IS_KNOWN}) "
     f"ON CONFLICT DO NOTHING RETURNING {_CROSSING_KEY}"
 )
 
 
-def _rest_of_key(crossing: Crossing) -> tuple[int, int, str, int]:
-    return crossing.cycle_number, _service(crossing.service_id), crossing.allowance_code, crossing.percent
+def _rest_of_key(crossing: Crossing) -> tuple[int, int | None, str, str, int]:
+    _, cycle_number, service_id, allowance_code, limit_key, percent = crossing.key
+    return cycle_number, _service(service_id), allowance_code, limit_key, percent
 
 
 class SqlUsageOutbox:

@@ -6,12 +6,20 @@ from billing.persistence.usage_counting import SqlUsageCounting
 from billing.persistence.usage_files import SqlUsageFiles
 from billing.persistence.usage_intake import SqlUsageIntake
 from billing.persistence.usage_keeping import SqlUsageKeeping
+from billing.persistence.usage_marks import SqlUsageMarks
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
 from billing.persistence.usage_sessions import SqlUsageSessions
 
 
 class SqlUsageRepository(
-    SqlUsageReading, SqlUsageIntake, SqlUsageCounting, SqlUsageOutbox, SqlUsageFiles, SqlUsageKeeping, SqlUsageSessions
+    SqlUsageReading,
+    SqlUsageMarks,
+    SqlUsageIntake,
+    SqlUsageCounting,
+    SqlUsageOutbox,
+    SqlUsageFiles,
+    SqlUsageKeeping,
+    SqlUsageSessions,
 ):
     """Usage events, counters, the file registry and what could not be taken."""

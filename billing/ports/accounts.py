@@ -12,7 +12,10 @@ from billing.ports.numbers import NumberDirectory
 
 @dataclass(frozen=True)
 class Brand:
-    """A commercial name of the operator. ``cycle_policy``, ``tax_table`` and ``notice_channels`` are plain data."""
+    """A commercial name of the operator.
+
+    ``cycle_policy``, ``tax_table``, ``notice_channels`` and ``limit_policy`` are plain data.
+    """
 
     brand: str
     name: str
@@ -28,6 +31,7 @@ class Brand:
     tax_table: Mapping[str, Any]
     notice_channels: Mapping[str, Any]
     dunning_policy_code: str
+    limit_policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Service:
-    """A subscribed line; active in [active_from, active_to). ``barring_level`` is what the network confirmed.
+    """A subscribed line; active in [active_from, active_to).
 
-    ``plan_code`` and ``plan_version`` are by the last change that was decided, which may lie ahead.
+    ``plan_code`` and ``plan_version`` are by the last change that was decided, which may lie ahead. ``barring_level``
+    is what the network confirmed, ``usage_stop`` the same of what caps stop (billing.domain.barring).
     """
 
     account_id: str
@@ -88,6 +93,7 @@ class Service:
     barring_level: str
     active_from: datetime
     active_to: datetime | None = None
+    usage_stop: str = "stop:"
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ class NetworkState:
 
 
 class NetworkControl(Protocol):
-    """The network's barring door. Levels are set, never toggled; a correlation id makes an order count once."""
+    """The network's barring door. Levels are set, never toggled; a correlation id makes an order count once.
+
+    A level is one of billing.domain.barring, or what a cap stops (``stop:data``); the network keeps the two apart.
+    """
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
         """Order a level. Returns when the network took the order.
@@ -64,7 +67,9 @@ class NetworkControl(Protocol):
         """
         ...
 
-    async def get_state(self, identifier: str) -> NetworkState: ...
+    async def get_state(self, identifier: str, level: str = "none") -> NetworkState:
+        """The state in the matter that ``level`` is about: the barring level, or what caps stop."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,10 @@ class BarringRepository(Protocol):
     async def order(self, account_id: str, order_id: str) -> Order: ...
     async def orders(self, account_id: str) -> Sequence[Order]: ...
     async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]: ...
+    async def ordered_stops(self, account_id: str) -> Mapping[str, str]:
+        """What caps stop on each service, as the network was last told (``stop:data``), by service."""
+        ...
+
     async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None: ...
     async def change_service(
         self, account_id: str, order_id: str, service_id: str, values: Mapping[str, Any]

@@ -11,6 +11,7 @@ from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.invoicing import InvoiceRepository
 from billing.ports.ledger import Ledger
+from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.usage import UsageRepository
@@ -25,6 +26,8 @@ class UnitOfWork(Protocol):
     def timeline(self) -> Timeline: ...
     @property
     def usage(self) -> UsageRepository: ...
+    @property
+    def limits(self) -> LimitRepository: ...
     @property
     def invoices(self) -> InvoiceRepository: ...
     @property

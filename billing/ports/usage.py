@@ -198,6 +198,10 @@ class UsageReading(Protocol):
         """The stored events of a service in a cycle by start, late ones included and marked."""
         ...
 
+    async def balance_marks(self, account_ids: Sequence[str], now: datetime) -> Mapping[str, str]:
+        """By account, a short text that changes when the balance of the running cycle does."""
+        ...
+
     async def last_counted_at(self, account_id: str, cycle_number: int) -> datetime | None:
         """When a counter of the cycle last moved, on the business clock."""
         ...

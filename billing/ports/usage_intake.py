@@ -40,22 +40,40 @@ class CycleSpan:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """An allowance that passed a threshold: ``percent`` 80 or 100. ``used`` and ``included`` in the meter's units."""
+    """An allowance, or a limit, that passed a threshold. ``used`` and ``included`` in the meter's units.
+
+    A limit is named by ``limit_key`` (billing.domain.limits) and has no ``allowance_code``; with ``currency`` it is an
+    amount, and ``used`` and ``included`` are in minor units. ``service_id`` is None for a limit of the whole account.
+    ``notice`` is what to tell the customer of it, ``stops`` that usage must be stopped. One with ``told_at`` is kept
+    and not told.
+    """
 
     account_id: str
     cycle_number: int
-    service_id: str
+    service_id: str | None
     allowance_code: str
     meter: str
     percent: int
     used: int
     included: int
     crossed_at: datetime
+    limit_key: str = ""
+    notice: str = ""
+    currency: str = ""
+    stops: bool = False
+    told_at: datetime | None = None
 
     @property
-    def key(self) -> tuple[str, int, str, str, int]:
+    def key(self) -> tuple[str, int, str | None, str, str, int]:
         """What is told only once."""
-        return self.account_id, self.cycle_number, self.service_id, self.allowance_code, self.percent
+        return (
+            self.account_id,
+            self.cycle_number,
+            self.service_id,
+            self.allowance_code,
+            self.limit_key,
+            self.percent,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +96,15 @@ class PendingThreshold:
     outbox_id: str
     brand: str
     number: str
-    service_id: str
+    service_id: str | None
     meter: str
     percent: int
+    cycle_number: int
+    used: int
+    limit_key: str = ""
+    notice: str = ""
+    currency: str = ""
+    stops: bool = False
 
 
 class UsageIntakeStore(Protocol):
@@ -167,6 +191,10 @@ class UsageCountingStore(Protocol):
 
     async def counters_in(self, cycles: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Sequence[CounterRow]]:
         """Counters with what is pending, by (account_id, cycle_number)."""
+        ...
+
+    async def watch_again(self, account_id: str, from_cycle: int) -> None:
+        """Look at every threshold of the account at the next count, from this cycle on: its limits changed."""
         ...
 
     async def watch(self, quantities: Mapping[tuple[str, int], Mapping[tuple[str, str, int, str, str], int]]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from billing.domain.barring import stopped_parts
 from billing.domain.clock import ClockSegment
 from billing.domain.cycle_plan import CyclePlan
 from billing.messages.account import AccountState, CollectionStage, InboxItem, OpenCollection
@@ -21,7 +22,7 @@ from billing.ports.payments import Attempt, AttemptPurpose
 from billing.ports.unit_of_work import UnitOfWork
 
 HANDED_OVER = "handed_over"
-HAND_ORDER = "hand-"
+OWN_ORDERS = ("hand-", "limit-")  # placed by the account itself; dunning counts its own
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,19 @@ async def state_from_books(
         hold_until=account.hold_until,
         dunning_running=runs,
         orders_placed=_highest(
-            one.order_id for one in await work.barring.orders(account.account_id) if one.order_id.startswith(HAND_ORDER)
+            one.order_id for one in await work.barring.orders(account.account_id) if one.order_id.startswith(OWN_ORDERS)
         ),
         closing=account.status == "closing",
         spread_seconds=spread_seconds,
         last_bill_is_out=last_bill_is_out,
         handed_over_case=handed_over,
+        stops_review_at=now if await _is_stopped(work, account.account_id) else None,
     )
+
+
+async def _is_stopped(work: UnitOfWork, account_id: str) -> bool:
+    """Whether a cap stopped something, as the network was last told."""
+    return any(stopped_parts(level) for level in (await work.barring.ordered_stops(account_id)).values())
 
 
 async def _plan(work: UnitOfWork, account: Account) -> tuple[CyclePlan | None, bool]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from billing.domain.barring import BarringLevel
+from billing.domain.barring import BarringLevel, is_stop
 from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
 from billing.ports.accounts import Service
 from billing.ports.barring import Confirmation, NetworkControl, NetworkRefused, Order, OrderedService
@@ -82,11 +82,11 @@ class BarringService:
         """Whether the service is at the level already, as far as we know."""
         async with self._make_work() as work:
             services = await work.accounts.services(state.account_id)
-        return any(one.service_id == ordered.service_id and one.barring_level == state.level for one in services)
+        return any(one.service_id == ordered.service_id and state.level == _known(one, state.level) for one in services)
 
     async def _is_true(self, state: BarringState, ordered: OrderedService) -> bool:
         """Whether the network has the level in force, and no other level on the way."""
-        told = await self._network.get_state(ordered.identifier)
+        told = await self._network.get_state(ordered.identifier, state.level)
         return told.level == told.requested == state.level
 
     async def _count_sending(self, ordered: OrderedService) -> int:
@@ -188,10 +188,15 @@ def correlation_id(ordered: OrderedService, times_sent: int) -> str:
 
 
 async def is_overtaken(work: UnitOfWork, account_id: str, order_id: str, service_id: str) -> bool:
-    """Whether a newer order names the service, so that this one no longer decides its level."""
+    """Whether a newer order names the service, so that this one no longer decides its level.
+
+    Orders about what caps stop and orders about the level do not overtake each other.
+    """
     orders = list(await work.barring.orders(account_id))
     place = [one.order_id for one in orders].index(order_id)
     for newer in orders[place + 1 :]:
+        if is_stop(newer.level) is not is_stop(orders[place].level):
+            continue
         named = await work.barring.services_of(account_id, newer.order_id)
         if service_id in {one.service_id for one in named}:
             return True
@@ -200,7 +205,14 @@ async def is_overtaken(work: UnitOfWork, account_id: str, order_id: str, service
 
 def _is_meant(state: BarringState, service: Service) -> bool:
     """All services or those named; dunning never loosens what a person restricted further."""
+    if is_stop(state.level):
+        return service.service_id in state.service_ids
     level, present = BarringLevel(state.level), BarringLevel(service.barring_level)
     if state.author == BY_DUNNING and level is not BarringLevel.NONE and present.restricts_more_than(level):
         return False
     return not state.service_ids or service.service_id in state.service_ids
+
+
+def _known(service: Service, level: str) -> str:
+    """What the network confirmed of a service, in the words of such an order."""
+    return service.usage_stop if is_stop(level) else service.barring_level

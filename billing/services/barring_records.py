@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from billing.domain.barring import BarringLevel
+from billing.domain.barring import BarringLevel, is_stop, stopped_parts
 from billing.domain.ledger import EntryKind
 from billing.messages.dunning import BarringResult
 from billing.ports.accounts import TimelineEntry
@@ -22,7 +22,8 @@ async def record_confirmed(work: UnitOfWork, order: Order, service_id: str, now:
     confirmed = {"state": "confirmed", "confirmed_at": now}
     await work.barring.change_service(order.account_id, order.order_id, service_id, confirmed)
     if in_force:
-        await work.accounts.change_service(order.account_id, service_id, {"barring_level": order.level})
+        column = "usage_stop" if is_stop(order.level) else "barring_level"
+        await work.accounts.change_service(order.account_id, service_id, {column: order.level})
 
 
 async def order_finished(work: UnitOfWork, order: Order, result: BarringResult, clock: BusinessClock) -> None:
@@ -61,6 +62,13 @@ def _duration(business: timedelta, clock: BusinessClock) -> dict[str, float]:
 
 
 def _summary(order: Order, result: BarringResult) -> str:
-    what = "Restrictions lifted" if order.level == BarringLevel.NONE else f"Services restricted to level {order.level}"
+    what = _what(order.level)
     told = {"confirmed": "confirmed by the network", "withdrawn": "order withdrawn before it was confirmed"}
     return f"{what}: {told.get(result.outcome, result.outcome)}"
+
+
+def _what(level: str) -> str:
+    if is_stop(level):
+        stopped = stopped_parts(level)
+        return f"Usage stopped by a cap: {', '.join(stopped)}" if stopped else "Usage is no longer stopped by a cap"
+    return "Restrictions lifted" if level == BarringLevel.NONE else f"Services restricted to level {level}"

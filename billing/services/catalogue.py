@@ -15,6 +15,7 @@ from billing.domain.cycle_calendar import zone_info
 from billing.domain.cycle_plan import validate_policy
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import Conflict, InvalidValue
+from billing.domain.limit_policy import LimitPolicy
 from billing.domain.rating import PlanDefinition
 from billing.domain.tax import TaxTable
 from billing.ports.accounts import Brand, Plan
@@ -109,6 +110,7 @@ def _check_brand(brand: Brand) -> None:
     zone_info(brand.zone)
     public_holidays(brand.country, 2026)
     TaxTable.from_dict(dict(brand.tax_table), "tax_table")
+    LimitPolicy.from_dict(brand.limit_policy, "limit_policy")
     policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
     validate_policy(policy, brand.zone)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.domain.barring import BarringLevel
+from billing.domain.barring import BarringLevel, is_stop
 from billing.domain.dunning_policy import CaseFacts
 from billing.domain.retry import FailureCategory, Scheme
 from billing.messages.notices import NoticeKind
@@ -176,4 +176,4 @@ async def _hardest_level(work: UnitOfWork, account_id: str) -> BarringLevel:
 
 
 def _bars(order: Order) -> bool:
-    return order.level != _NONE.value
+    return order.level != _NONE.value and not is_stop(order.level)

@@ -33,6 +33,7 @@ MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
     NoticeKind.DUNNING_REMINDER: ("amount", "paylink"),
     NoticeKind.BARRING_WARNING: ("amount", "date", "paylink"),
     NoticeKind.PROMISE: ("date",),
+    NoticeKind.ROAMING_REMINDER: ("amount",),
 }
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)

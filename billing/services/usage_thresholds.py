@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import Refusal
+from billing.domain.limits import LimitUse
 from billing.domain.rating import (
     AllowanceState,
     Counter,
@@ -27,8 +29,10 @@ from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import Crossing, CycleSpan, PendingThreshold, ServicePlan
 from billing.ports.usage_records import Counted
+from billing.services.limits_in_force import AccountLimits, ServiceCharges, uses_in
 from billing.services.plan_periods import PlanInCycle, ServiceKey, plans_in_cycle, pooled
 from billing.services.usage_guiding import PlanKey
+from billing.services.usage_limit_crossings import limit_crossings, limit_entry, read_limits, watch_limits
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_watch import CounterOfCycle, watch_quantities
 
@@ -113,19 +117,40 @@ async def write_crossings(
     of_account: dict[str, list[ServicePlan]] = {}
     for service in services:
         of_account.setdefault(service.account_id, []).append(service)
+    limits = await read_limits(work, counters, plans)
     crossings: list[Crossing] = []
     watched: dict[tuple[str, int], dict[CounterOfCycle, int]] = {}
     for cycle in touched:
         own, key = of_account.get(cycle.account_id, []), (cycle.account_id, cycle.cycle_number)
-        states = _states_of(cycle, own, counters.get(key, ()), plans)
+        rows = counters.get(key, ())
+        states = _states_of(cycle, own, rows, plans)
         crossings += [each for service_id, found in states for each in _crossings(cycle, service_id, found, at)]
         every = [state for _, found in states for state in found]
-        watched[key] = watch_quantities(counters.get(key, ()), plans, every, THRESHOLD_PERCENTS)
+        watched[key] = watch_quantities(rows, plans, every, THRESHOLD_PERCENTS)
+        # Of a cycle that is over nothing can be stopped any more.
+        if cycle.account_id in limits and at < cycle.closes_at:
+            own_limits = limits[cycle.account_id]
+            uses = uses_of(cycle, own, rows, plans, own_limits)
+            crossings += limit_crossings(cycle, uses, own_limits.currency, at)
+            watch_limits(watched[key], rows, plans, uses)
     await work.usage.watch(watched)
     new = await work.usage.add_crossings(crossings)
     for crossing in new:
-        await work.timeline.add(_entry(crossing))
+        await work.timeline.add(limit_entry(crossing) if crossing.limit_key else _entry(crossing))
     return new
+
+
+def uses_of(
+    cycle: CycleSpan,
+    services: Iterable[ServicePlan],
+    rows: Sequence[Counted],
+    plans: Mapping[PlanKey, PlanDefinition],
+    limits: AccountLimits,
+) -> tuple[LimitUse, ...]:
+    """Every limit of an account in a cycle with what is used of it; amounts as the invoice would charge them."""
+    rated = rate_account(cycle, services, rows, plans, local_date(cycle.closes_at, cycle.zone))
+    charges = [ServiceCharges(one.service_id, one.plan, one.counters, one.rated.lines) for one in rated]
+    return uses_in(limits, cycle.cycle_number, charges)
 
 
 def _states_of(
@@ -236,8 +261,14 @@ class ThresholdDispatch:
     async def _send(self, pending: PendingThreshold) -> None:
         message = UsageThresholdCrossed(
             message_id=f"threshold/{pending.outbox_id}",
-            service_id=pending.service_id,
+            service_id=pending.service_id or "",
             meter=pending.meter,
             percent=pending.percent,
+            cycle_number=pending.cycle_number,
+            limit=pending.limit_key,
+            notice=pending.notice,
+            amount_minor=pending.used if pending.currency else 0,
+            currency=pending.currency,
+            stops=pending.stops,
         )
         await self._process.signal(account_workflow_id(pending.brand, pending.number), SIGNAL, message)

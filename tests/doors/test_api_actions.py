@@ -10,6 +10,7 @@ import pytest
 
 from api.schemas.accounts import AN_ACCOUNT
 from billing.messages import account as messages
+from billing.messages import limits
 from billing.messages.account import Command, CommandResult
 from tests.doors.doors_world import DoorsWorld, a_doors_world
 
@@ -42,6 +43,13 @@ ACTIONS: list[tuple[str, dict[str, Any], Command]] = [
     ),
     ("change-payment-method", {"method_id": "pm_1001"}, messages.ChangePaymentMethod(method_id="pm_1001")),
     ("close-account", {}, messages.CloseAccount()),
+    ("set-usage-limit", {"meter": "data", "value": 2500}, limits.SetUsageLimit(meter="data", value=2500)),
+    (
+        "remove-usage-limit",
+        {"roaming": True, "service_id": "svc_1001"},
+        limits.RemoveUsageLimit(roaming=True, service_id="svc_1001"),
+    ),
+    ("agree-to-continue", {"service_id": "svc_1001"}, limits.AgreeToContinue(service_id="svc_1001")),
 ]
 MONEY_ACTIONS = ("waive-invoice", "adjust-balance", "refund-payment")
 
@@ -131,8 +139,8 @@ async def test_an_account_without_a_process_takes_no_commands(world: DoorsWorld)
     assert (answer.status_code, answer.json()["field"]) == (404, "workflow_id")
 
 
-@pytest.mark.parametrize("action", ["bar-service", "unbar-service"])
-async def test_a_line_of_nobody_is_not_barred(world: DoorsWorld, action: str) -> None:
+@pytest.mark.parametrize("action", ["bar-service", "unbar-service", "remove-usage-limit", "agree-to-continue"])
+async def test_a_line_of_nobody_is_not_touched(world: DoorsWorld, action: str) -> None:
     answer = await world.post(path_of(action), WHY | {"service_id": "svc_9999"})
     assert (answer.status_code, answer.json()["field"]) == (404, "service_id")
     assert world.process.commands == []
@@ -151,6 +159,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("hold-until", {"until": 0}, "body.until"),
     ("promise-to-pay", {"pay_by": "0"}, "body.pay_by"),
     ("unbar-service", {"service_id": "inv_1001"}, "body.service_id"),
+    ("set-usage-limit", {"value": -1}, "body.value"),
+    ("set-usage-limit", {"value": 1, "measure": "pages"}, "body.measure"),
+    ("set-usage-limit", {}, "body.value"),
+    ("agree-to-continue", {}, "body.service_id"),
+    ("agree-to-continue", {"service_id": "svc_1001", "asked_by": "a friend"}, "body.asked_by"),
 ]
 
 

@@ -102,7 +102,7 @@ DESCRIPTION = schemathesis.openapi.from_dict(SCHEMA)
 DESCRIPTION.config.phases.coverage.unexpected_methods = set()  # all of them are tried below
 
 
-@DESCRIPTION.parametrize()
+@DESCRIPTION.exclude(path_regex="/stream$").parametrize()
 @settings(
     max_examples=RANDOM_EXAMPLES,
     derandomize=True,

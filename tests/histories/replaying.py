@@ -90,6 +90,24 @@ def recorded_commands(history: Any) -> list[tuple[str, list[Any]]]:
     return commands
 
 
+def without_newer_fields(asked: Any, recorded: Any) -> Any:
+    """What is asked for today, without the fields that messages got since it was recorded.
+
+    Only a field that holds nothing is left out: then what is asked for means what it meant. A field with a value stays,
+    and is found to differ.
+    """
+    if isinstance(asked, dict) and isinstance(recorded, dict):
+        return {
+            name: without_newer_fields(value, recorded.get(name))
+            for name, value in asked.items()
+            if name in recorded or value not in (None, "", False, 0, [], {})
+        }
+    if isinstance(asked, list | tuple) and isinstance(recorded, list | tuple):
+        rest = [without_newer_fields(*both) for both in zip(asked, recorded, strict=False)]
+        return type(asked)([*rest, *asked[len(rest) :]])
+    return asked
+
+
 def ends_within_a_task(history: Any) -> bool:
     """True for a history whose last workflow task was not completed: it was waiting, or its run was terminated."""
     tasks = [one["eventType"] for one in history["events"] if "_WORKFLOW_TASK_" in one["eventType"]]

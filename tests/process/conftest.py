@@ -11,7 +11,9 @@ from tests.process.people import prepare_catalogue
 from tests.process.world import World, a_world
 
 # Their assertions then say what was found.
-pytest.register_assert_rewrite("tests.process.customer_stories", "tests.process.operator_stories")
+pytest.register_assert_rewrite(
+    "tests.process.customer_stories", "tests.process.limit_stories", "tests.process.operator_stories"
+)
 
 
 @pytest.fixture(scope="module")

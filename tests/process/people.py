@@ -15,6 +15,7 @@ from billing.messages.account import AccountView, Command, CommandResult
 from billing.messages.identities import account_workflow_id
 from billing.services.accounts import NewAccount
 from billing.services.subscribing import NewService
+from tests import builders_limits
 from tests.builders import a_brand
 from tests.process.world import World
 
@@ -41,11 +42,14 @@ PLAN = {
     ],
 }
 
+DATA_PLAN = {**builders_limits.PLAN, "code": "vonk-data", "name": "Vonk Data"}
+
 
 async def prepare_catalogue(world: World) -> None:
-    """The brand every test account belongs to, and its plan."""
+    """The brand every test account belongs to, and its plans."""
     await world.parts.catalogue.add_brand(a_brand())
-    await world.parts.catalogue.publish_plan("vonk", PLAN)
+    for plan in (PLAN, DATA_PLAN):
+        await world.parts.catalogue.publish_plan("vonk", plan)
 
 
 async def a_customer(
@@ -62,7 +66,7 @@ async def a_customer(
 async def _served(
     world: World, method: str, script: list[str] | None, days_to_close: int, changes: dict[str, Any]
 ) -> Customer:
-    number = next(_numbers)
+    number, plan = next(_numbers), changes.pop("plan", "vonk-basis")
     closes = world.now().astimezone(ZoneInfo("Europe/Amsterdam")) + timedelta(days=days_to_close)
     account = await world.parts.accounts.open(
         NewAccount(
@@ -72,7 +76,7 @@ async def _served(
             email=f"customer{number}@example.com",
             mobile=f"+31612{number}",
             activated_at=_a_month_before(closes),
-            services=(NewService("mobile", f"+31613{number}", "vonk-basis"),),
+            services=(NewService("mobile", f"+31613{number}", plan),),
             **changes,
         ),
         "tests",

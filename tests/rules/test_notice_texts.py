@@ -104,6 +104,22 @@ FURTHER = {
     NoticeKind.USAGE_100: (
         f"Hello! You have spent 42.10 Euro: 100 % of your limit is used. See your choices at {ACCOUNT}."
     ),
+    NoticeKind.USAGE_STOPPED: (
+        "Hello! You have spent 42.10 Euro: your limit is reached, so we stop what it covers. "
+        f"Emergency calls always work. Raise your limit at {ACCOUNT} and you can go on at once."
+    ),
+    NoticeKind.USAGE_RESUMED: f"Hello! You can go on using your services. See your limits at {ACCOUNT}.",
+    NoticeKind.ROAMING_80: (
+        "Hello! You have spent 42.10 Euro on data abroad: 80 % of your limit abroad is used. "
+        f"See what is left at {ACCOUNT}."
+    ),
+    NoticeKind.ROAMING_STOPPED: (
+        "Hello! You have spent 42.10 Euro on data abroad: your limit abroad is reached, so we stop data abroad. "
+        f"Do you want to go on? Agree at {ACCOUNT} and data works again at once."
+    ),
+    NoticeKind.ROAMING_REMINDER: (
+        f"Hello! Just a reminder that you have spent 42.10 Euro on data abroad. See your limits at {ACCOUNT}."
+    ),
     NoticeKind.MANDATE_NEEDED: (
         "Hello! 42.10 Euro is open and we can no longer collect from your account. "
         f"Choose how to pay at {ACCOUNT}, or pay via paylink, by {PAYLINK}. Thank you!"

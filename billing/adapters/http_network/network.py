@@ -2,6 +2,8 @@
 
 ``PUT {base}/services/{identifier}/restriction`` sets a level and counts once per correlation id; ``GET`` tells the
 level in force and the one requested last. Emergency calls, incoming SMS and the pay page are allowed in every order.
+``{base}/services/{identifier}/usage-stop`` does the same for what caps stop, apart from the level: ``stopped`` lists
+every part that stops, by its meter (``*``: whatever is charged; ``roaming_data``: data abroad).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from billing.domain.barring import BarringLevel, restrictions
+from billing.domain.barring import BarringLevel, is_stop, restrictions, stopped_parts
 from billing.ports.barring import NetworkRefused, NetworkState
 
 TIMEOUT_SECONDS = 10.0
@@ -33,21 +35,16 @@ class HttpNetwork:
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
         """Order a level. Raises NetworkRefused, or httpx.HTTPError when there is no usable answer."""
-        order = {
-            "level": level,
-            "reason": reason,
-            "correlation_id": correlation_id,
-            "restrictions": restrictions(BarringLevel(level)),
-        }
-        await self._call("PUT", identifier, {"X-Correlation-Id": correlation_id}, order)
+        order = {"level": level, "reason": reason, "correlation_id": correlation_id, **_meaning(level)}
+        await self._call("PUT", _path(identifier, level), {"X-Correlation-Id": correlation_id}, order)
 
-    async def get_state(self, identifier: str) -> NetworkState:
-        """The level in force and the one requested last. Raises httpx.HTTPError when there is no usable answer."""
-        state = await self._call("GET", identifier, {}, None)
+    async def get_state(self, identifier: str, level: str = "none") -> NetworkState:
+        """The state in force and the one requested last. Raises httpx.HTTPError when there is no usable answer."""
+        state = await self._call("GET", _path(identifier, level), {}, None)
         return NetworkState(str(state["level"]), str(state["requested_level"]))
 
-    async def _call(self, method: str, identifier: str, headers: dict[str, str], body: Any) -> dict[str, Any]:
-        address = f"{self._api_base}/services/{quote(identifier, safe='')}/restriction"
+    async def _call(self, method: str, path: str, headers: dict[str, str], body: Any) -> dict[str, Any]:
+        address = f"{self._api_base}{path}"
         async with httpx.AsyncClient(timeout=self._timeout, trust_env=False) as client:
             answer = await client.request(method, address, headers={**self._headers, **headers}, json=body)
         if answer.status_code in _REFUSED:
@@ -55,3 +52,14 @@ class HttpNetwork:
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
+
+
+def _path(identifier: str, level: str) -> str:
+    return f"/services/{quote(identifier, safe='')}/{'usage-stop' if is_stop(level) else 'restriction'}"
+
+
+def _meaning(level: str) -> dict[str, Any]:
+    """What an order says to a network that does not read levels."""
+    if is_stop(level):
+        return {"stopped": list(stopped_parts(level))}
+    return {"restrictions": restrictions(BarringLevel(level))}

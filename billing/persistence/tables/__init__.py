@@ -1,6 +1,27 @@
 """All tables, one module per area. Importing this package makes the metadata complete."""
 
 from billing.persistence.columns import metadata
-from billing.persistence.tables import accounts, barring, dunning, invoicing, notices, payments, usage, usage_sessions
+from billing.persistence.tables import (
+    accounts,
+    barring,
+    dunning,
+    invoicing,
+    limits,
+    notices,
+    payments,
+    usage,
+    usage_sessions,
+)
 
-__all__ = ["accounts", "barring", "dunning", "invoicing", "metadata", "notices", "payments", "usage", "usage_sessions"]
+__all__ = [
+    "accounts",
+    "barring",
+    "dunning",
+    "invoicing",
+    "limits",
+    "metadata",
+    "notices",
+    "payments",
+    "usage",
+    "usage_sessions",
+]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, PrefixedId, account_key, document, generated_key, metadata, reference
@@ -38,6 +39,7 @@ brands = Table(
     document("tax_table"),
     document("notice_channels"),
     Column("dunning_policy_code", Text, nullable=False),
+    Column("limit_policy", JSONB, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 
@@ -94,6 +96,7 @@ services = Table(
     Column("plan_code", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
     Column("barring_level", Text, nullable=False, server_default="none"),  # what the network confirmed
+    Column("usage_stop", Text, nullable=False, server_default="stop:"),  # the same of what caps stop
     Column("active_from", Instant, nullable=False),
     Column("active_to", Instant),
 )

@@ -129,7 +129,7 @@ usage_outbox = Table(
     account_key(),
     generated_key("outbox_id", OUTBOX),
     Column("cycle_number", Integer, nullable=False),
-    reference("service_id", identity.SERVICE),
+    reference("service_id", identity.SERVICE, nullable=True),  # none: a limit of the whole account
     Column("allowance_code", Text, nullable=False),
     Column("meter", Text, nullable=False),
     Column("percent", Integer, nullable=False),
@@ -137,7 +137,20 @@ usage_outbox = Table(
     Column("included", BigInteger, nullable=False),
     Column("crossed_at", Instant, nullable=False),
     Column("sent_at", Instant),
-    UniqueConstraint("account_id", "cycle_number", "service_id", "allowance_code", "percent", name="uq_usage_outbox"),
+    Column("limit_key", Text, nullable=False, server_default=""),
+    Column("notice", Text, nullable=False, server_default=""),
+    Column("currency", Text, nullable=False, server_default=""),
+    Column("stops", Boolean, nullable=False, server_default="false"),
+    UniqueConstraint(
+        "account_id",
+        "cycle_number",
+        "service_id",
+        "allowance_code",
+        "limit_key",
+        "percent",
+        name="uq_usage_outbox",
+        postgresql_nulls_not_distinct=True,
+    ),
     Index("ix_usage_outbox_pending", "outbox_id", postgresql_where=text("sent_at IS NULL")),
 )
 
