@@ -141,6 +141,8 @@ def test_the_record_header_says_which_family_a_record_is_of(tmp_path: Path) -> N
         (cdr.session(servedIMSI=bytes.fromhex("0204f40012")), "servedIMSI"),
         (cdr.session(servedMSISDN=b"\x91\x13\xf6\x21"), "servedMSISDN"),
         (cdr.session(servingNodePLMNIdentifier=b"\xff\xff\xff"), "servingNodePLMNIdentifier"),
+        (cdr.session(recordSequenceNumber=2**40), "recordSequenceNumber"),
+        (cdr.session(recordSequenceNumber=-1), "recordSequenceNumber"),
     ],
 )
 def test_a_damaged_record_names_its_field_and_does_not_spoil_the_next(

@@ -198,6 +198,13 @@ def _application(number: int, value: bytes) -> bytes:
     return tag + bytes([len(value)]) + value
 
 
+def encoded_call(event: tuple[str, Any]) -> bytes:
+    """One call event in BER."""
+    TAP_0312.CallEventDetail.set_val(event)
+    encoded: bytes = TAP_0312.CallEventDetail.to_ber()
+    return encoded
+
+
 def _encoded(value: tuple[str, Any]) -> bytes:
     TAP_0312.DataInterChange.set_val(value)
     encoded: bytes = TAP_0312.DataInterChange.to_ber()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,34 @@ async def test_charging_records_that_are_fewer_than_the_header_says_are_held(wor
     content = cdr.framed_file(cdr.encoded(cdr.session()), count=2)
     report = await imported(world, tmp_path / "short.dat", "3gpp-packet", content)
     assert (report.status, await counted(world)) == ("held", {})
+
+
+async def test_a_session_in_several_files_is_counted_once_and_whole_in_whatever_order_they_come(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    causes = [cdr.VOLUME_LIMIT, cdr.VOLUME_LIMIT, cdr.NORMAL_RELEASE]
+    records = [
+        cdr.encoded(cdr.session(up=order, down=0, order=order, cause=cause)) for order, cause in enumerate(causes, 1)
+    ]
+    last = await imported(world, tmp_path / "last.dat", "3gpp-packet", cdr.framed_file(records[2]))
+    first = await imported(world, tmp_path / "first.dat", "3gpp-packet-bare", records[0] + records[0])
+    assert (last.partial, first.partial, first.duplicates, await counted(world)) == (1, 1, 1, {})
+    middle = await imported(world, tmp_path / "middle.dat", "3gpp-packet", cdr.framed_file(records[1]))
+    assert (middle.accepted, await counted(world)) == (1, {"data": 6})
+    again = await imported(world, tmp_path / "again.dat", "3gpp-packet-bare", b"".join(records))
+    assert (again.duplicates, await counted(world)) == (3, {"data": 6})
+
+
+async def test_a_session_that_lacks_a_part_waits_for_a_person_who_is_told_which(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    content = cdr.bare_file(*(cdr.encoded(cdr.session(order=order)) for order in (3,)))
+    await imported(world, tmp_path / "open.dat", "3gpp-packet-bare", content)
+    world.clock.at += timedelta(days=5)
+    assert await world.service.files.sessions.look_after() == 1
+    (issue,) = await world.issues()
+    assert (issue.kind, issue.reason) == ("partial", "Part 1 of the session is missing.")
+    assert await counted(world) == {}
 
 
 async def test_an_accounting_file_counts_its_good_calls_and_keeps_its_damaged_ones(

@@ -28,6 +28,7 @@ _FINAL_CAUSES = frozenset({0, 4, 5, 52, 53, 54, 58})
 _PARTIAL_CALLS = frozenset({1, 2})
 _UNSUCCESSFUL_CALL = 3
 _SEMI_OCTETS_AT_MOST = 0x80
+_LAST_PART = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,6 @@ def usage_of(tree: Node, family: str, rules: ChargingRules) -> tuple[str, Usage]
 def _session(kind: str, record: Mapping[str, Any], rules: ChargingRules) -> Usage:
     imsi, identifier = _subscriber(record, rules)
     cause = _needed(record, "causeForRecClosing")
-    order = record.get("recordSequenceNumber")
     is_last = cause in _FINAL_CAUSES
     network = _network(record, "servingNodePLMNIdentifier")
     charging_id = _needed(record, "chargingID")
@@ -103,10 +103,20 @@ def _session(kind: str, record: Mapping[str, Any], rules: ChargingRules) -> Usag
         started_at=_instant(record, "recordOpeningTime"),
         quantities=_volumes(record, rules.traffic_classes),
         visited=_visited(network, rules),
-        order=rules.first_part if order is None and not is_last else order,
+        order=_order(record, "recordSequenceNumber", rules, is_last=is_last),
         is_last=is_last,
         attributes=_known(imsi=imsi, network=network, apn=record.get("accessPointNameNI"), charging_id=charging_id),
     )
+
+
+def _order(record: Mapping[str, Any], name: str, rules: ChargingRules, *, is_last: bool) -> int | None:
+    """The number of a part; the first one where it has none; None for a record that stands for a whole usage."""
+    order: int | None = record.get(name)
+    if order is None:
+        return None if is_last else rules.first_part
+    if not 0 <= order <= _LAST_PART:
+        raise Damaged(name, f"{name} {order} is not a number from 0 to {_LAST_PART}.")
+    return order
 
 
 def _gateway(record: Mapping[str, Any]) -> str:
@@ -151,7 +161,6 @@ def _call(kind: str, record: Mapping[str, Any], rules: ChargingRules) -> Usage:
         raise Damaged("callDuration", f"callDuration is {seconds}: a duration is never negative.")
     is_answered = cause != _UNSUCCESSFUL_CALL and ("answerTime" in record or seconds > 0)
     is_last = cause not in _PARTIAL_CALLS
-    order = record.get("sequenceNumber")
     network = _network(record.get("location", {}), "mCC-MNC")
     called = record.get("calledNumber", b"")
     reference, exchange = (_octets(record, name).hex() for name in ("callReference", "recordingEntity"))
@@ -162,7 +171,7 @@ def _call(kind: str, record: Mapping[str, Any], rules: ChargingRules) -> Usage:
         quantities={"": seconds if is_answered else 0},
         destination=_number("calledNumber", called, rules.country) if called and kind == "moCallRecord" else "",
         visited=_visited(network, rules),
-        order=rules.first_part if order is None and not is_last else order,
+        order=_order(record, "sequenceNumber", rules, is_last=is_last),
         is_last=is_last,
         attributes=_known(imsi=imsi, network=network, cause=cause),
     )

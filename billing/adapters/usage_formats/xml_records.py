@@ -187,7 +187,7 @@ def _as_record(number: int, data: bytes, reason: str, encoding: str) -> XmlRecor
 
 
 class _Window:
-    """The part of a file that is looked at: never longer than a record may be and two reads."""
+    """The part of a file that is looked at: never longer than a record may be and three reads."""
 
     def __init__(self, opened: BinaryIO) -> None:
         self._opened = opened
@@ -216,5 +216,7 @@ class _Window:
         return found
 
     def done(self, count: int) -> None:
-        """The first bytes are not needed any more."""
+        """The first bytes are not needed any more. They go together, not a few at a time."""
         self._done = count
+        if count > _PART_BYTES:
+            self.data, self._done = self.data[count:], 0
