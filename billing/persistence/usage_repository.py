@@ -10,6 +10,7 @@ from billing.persistence.usage_marks import SqlUsageMarks
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
 from billing.persistence.usage_sessions import SqlUsageSessions
+from billing.persistence.usage_streams import SqlUsageStreams
 
 
 class SqlUsageRepository(
@@ -21,5 +22,6 @@ class SqlUsageRepository(
     SqlUsageFiles,
     SqlUsageKeeping,
     SqlUsageSessions,
+    SqlUsageStreams,
 ):
     """Usage events, counters, the file registry and what could not be taken."""

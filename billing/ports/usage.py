@@ -19,6 +19,7 @@ from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 from billing.ports.usage_sessions import UsageSessionStore
+from billing.ports.usage_streams import UsageStreamStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,14 @@ class UsageKeeping(Protocol):
 
 
 class UsageRepository(
-    UsageReading, UsageIntakeStore, UsageCountingStore, UsageFileRegistry, UsageKeeping, UsageSessionStore, Protocol
+    UsageReading,
+    UsageIntakeStore,
+    UsageCountingStore,
+    UsageFileRegistry,
+    UsageKeeping,
+    UsageSessionStore,
+    UsageStreamStore,
+    Protocol,
 ):
     """Usage events, counters, the file registry and what could not be taken."""
 

@@ -25,6 +25,7 @@ from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_records import RETENTION
+from billing.services.usage_streams import UsageStreams
 from billing.services.usage_thresholds import ThresholdDispatch
 
 MOST_RECORDS = 10_000
@@ -32,8 +33,8 @@ DAY_IS_OVER_AFTER = timedelta(days=1)
 
 
 class UsageService:
-    """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``thresholds``, ``mending`` are
-    its parts.
+    """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
+    ``mending`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files.
     """
@@ -54,6 +55,7 @@ class UsageService:
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
+        self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:

@@ -16,27 +16,30 @@ from billing.services.usage_records import UsageRecord, hash_of, storable
 LONGEST_RAW = 16_000
 
 
-def issues_of(taken: Taken, now: datetime, file_id: str | None = None) -> list[NewIssue]:
-    """What has to be kept of a batch: rejected, recycled and conflicting records, by place."""
+def issues_of(taken: Taken, now: datetime, file_id: str | None = None, origin: str = "") -> list[NewIssue]:
+    """What has to be kept of a batch: rejected, recycled and conflicting records, by place.
+
+    ``origin`` is the stream that it came from; it stands as the source of what does not say its own.
+    """
     batch = taken.batch
     index_of = {place: index for index, place in enumerate(batch.columns.places)} if taken.trouble else {}
     known = {place: batch.record(index_of[place]) for place in taken.trouble if place in index_of}
     return [
-        _issue(batch.entry(place), known.get(place), taken.trouble[place], now, file_id)
+        _issue(batch.entry(place), known.get(place), taken.trouble[place], now, file_id, origin)
         for place in sorted(taken.trouble)
     ]
 
 
 def _issue(
-    entry: Entry, known: UsageRecord | None, result: RecordResult, now: datetime, file_id: str | None
+    entry: Entry, known: UsageRecord | None, result: RecordResult, now: datetime, file_id: str | None, origin: str
 ) -> NewIssue:
     event = known.as_dict() if known else plain(entry.event or {})
     raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
-    where = (file_id or "", str(entry.line_number or ""))
+    where = (file_id or origin, str(entry.line_number or ""))
     identity = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (*where, raw)
     return NewIssue(
         kind=result.outcome.value,
-        source=known.source if known else str(event.get("source") or ""),
+        source=known.source if known else str(event.get("source") or origin),
         record_id=known.record_id if known else str(event.get("record_id") or ""),
         identifier=known.identifier if known else str(event.get("identifier") or ""),
         event=event,

@@ -190,6 +190,23 @@ usage_files = Table(
     Index("ix_usage_files_waiting", "status", postgresql_where=text("status IN ('registered', 'held', 'importing')")),
 )
 
+# Offsets beside the data, so that both are committed or neither.
+usage_stream_offsets = Table(
+    "usage_stream_offsets",
+    metadata,
+    Column("consumer_group", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("end_offset", BigInteger, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    *[
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late")
+    ],
+    Column("trouble", Text, nullable=False, server_default=""),
+)
+
 usage_issues = Table(
     "usage_issues",
     metadata,
