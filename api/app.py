@@ -34,6 +34,7 @@ from api.routers import (
     services,
     usage,
     usage_files,
+    usage_streams,
 )
 from api.schemas.problems import with_problems
 from api.webhooks import network, sendgrid, stripe, twilio
@@ -62,6 +63,7 @@ ROUTERS = (
     limits.router,
     usage.router,
     usage_files.router,
+    usage_streams.router,
     invoices.router,
     ledger.router,
     payments.router,

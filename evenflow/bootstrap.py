@@ -22,6 +22,7 @@ from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
 from evenflow.collector import calm_collector
 from evenflow.ending import told_of_the_end
+from evenflow.intake import running
 from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, container_of, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
@@ -57,13 +58,12 @@ async def run_worker() -> None:
     client = await _patiently(parts.process.client)
     await _patiently(lambda: ensure_default(parts.make_work, parts.clock))
     await _patiently(lambda: parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment())))
-    async with AsyncExitStack() as running:
-        running.push_async_callback(parts.close)
+    async with AsyncExitStack() as open_parts:
+        open_parts.push_async_callback(parts.close)
         for worker in make_workers(client, parts, settings.temporal):
-            await running.enter_async_context(worker)
+            await open_parts.enter_async_context(worker)
         calm_collector()
-        counting = asyncio.create_task(parts.usage.counting.count_forever())
-        running.callback(counting.cancel)
+        await open_parts.enter_async_context(running(parts.sources.tasks()))
         await stop.wait()
 
 

@@ -57,6 +57,7 @@ from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
 from evenflow.settings import Settings
@@ -87,6 +88,7 @@ class Parts:
     usage: UsageService
     limits: LimitService
     balance_watch: BalanceWatch
+    sources: UsageSources
     invoicing: InvoicingService
     paylinks: Paylinks
     payments: PaymentService
@@ -134,6 +136,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     payments = PaymentService(make_work, clock, providers, paylinks)
     usage = UsageService(make_work, clock, process, known_formats(settings.usage.profiles), settings.data_dir / SPOOL)
+    sources = UsageSources(settings, usage, clock)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
     messengers = _messengers(settings)
@@ -146,7 +149,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices.send_waiting,
         partial(usage.forget_older_than, settings.usage.keep_days),
         Reconciler(make_work, inbox, {stripe.name: stripe}),
-        look_after_files=usage.arrivals.look_after,
+        look_after_files=sources.look_after,
         report_open_sessions=usage.files.sessions.look_after,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
@@ -167,6 +170,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         usage=usage,
         limits=LimitService(make_work, clock, usage.thresholds),
         balance_watch=BalanceWatch(make_work, clock, usage.balance),
+        sources=sources,
         invoicing=invoicing,
         paylinks=paylinks,
         payments=payments,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -151,17 +151,25 @@ class UsageSettings(BaseModel):
     record may be sent again for so long, and would count twice without its first copy.
 
     ``profiles`` is a directory of ``*.yaml`` that declare further sources (see docs/usage_formats.md).
+
+    ``watch`` is a folder in which files are delivered, ``incoming/PROFILE/``; empty for none. A file is complete when
+    it has not changed for ``watch_quiet_seconds``, and with ``watch_marker`` (an ending such as ``.ok``) when a file of
+    that name lies beside it. One that lies there for ``watch_patience_minutes`` is an alarm.
     """
 
     keep_days: int = Field(default=0, ge=0, le=36_500)
     profiles: Path | None = None
+    watch: Path | None = None
+    watch_quiet_seconds: float = Field(default=5.0, ge=0.1, le=3600)
+    watch_marker: str = Field(default="", pattern=r"^(\.[A-Za-z0-9_.-]{1,20})?$")
+    watch_patience_minutes: int = Field(default=60, ge=1, le=10_080)
 
-    @field_validator("profiles")
+    @field_validator("profiles", "watch")
     @classmethod
-    def _the_same_everywhere(cls, profiles: Path | None) -> Path | None:
-        if profiles is not None and not profiles.is_absolute():
+    def _the_same_everywhere(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
             raise ValueError("give the whole path: every part of the stack looks from another place")
-        return profiles
+        return path
 
     @field_validator("keep_days")
     @classmethod
@@ -169,6 +177,31 @@ class UsageSettings(BaseModel):
         if 0 < days < RETENTION.days:
             raise ValueError(f"records may be sent again for {RETENTION.days} days: use 0, or that or more")
         return days
+
+
+class KafkaSettings(BaseModel):
+    """A topic of usage; off while ``brokers`` (host:port, several with commas) is empty.
+
+    ``group`` names the consumers and the kept positions, ``profile`` how a message is read (CloudEvents are known by
+    themselves). ``protocol`` is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; ``mechanism``, ``username`` and
+    ``password`` sign in; ``authority`` is the certificate file of the brokers' authority, empty for the system's.
+    """
+
+    brokers: str = ""
+    topic: str = "usage"
+    group: str = "evenflow"
+    profile: str = "ndjson"
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: str = ""
+    password: SecretStr = NOTHING
+    authority: str = ""
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        if self.brokers and self.protocol.startswith("SASL") and not (self.username and self.password):
+            raise ValueError(f"EVENFLOW_KAFKA_PROTOCOL {self.protocol} needs a username and a password")
+        return self
 
 
 class ClockSettings(BaseModel):
@@ -200,6 +233,7 @@ class Settings(BaseSettings):
     secrets: SecretsSettings = SecretsSettings()
     billing: BillingSettings = BillingSettings()
     usage: UsageSettings = UsageSettings()
+    kafka: KafkaSettings = KafkaSettings()
     clock: ClockSettings = ClockSettings()
 
     @model_validator(mode="after")

@@ -209,6 +209,10 @@ class UsageFiles:
         file = await work.usage.lock_file(file_id)
         await work.usage.change_file(file_id, {name: getattr(file, name) + by for name, by in moved.items()})
 
+    def format(self, profile: str) -> UsageFormat:
+        """How the files of a profile are read. Raises InvalidValue for one there is not."""
+        return self._format(profile)
+
     def _format(self, profile: str) -> UsageFormat:
         if profile not in self._formats:
             remedy = f"Use one of: {', '.join(self.profiles)}."

@@ -44,6 +44,7 @@ def _plain(trial: Trial) -> dict[str, Any]:
 def _page(trial: Trial) -> str:
     sequence = "" if trial.sequence is None else f", number {trial.sequence}"
     lines = [f"{trial.name}{sequence}: {trial.read} read, {trial.readable} readable, {trial.rejected} rejected"]
+    lines += [f"  {trial.parts} tell a part of a session"] if trial.parts else []
     lines += [f"  {meter:<14}{quantity:>14}" for meter, quantity in sorted(trial.meters.items())]
     lines += [] if trial.charge is None else [f"  {'charge':<14}{trial.charge:>14f}"]
     if trial.first_start and trial.last_start:

@@ -70,6 +70,7 @@ REFUSED_EXAMPLES = {
     "GET /v1/usage/files/{file_id}/report": (404, "file_id"),
     "POST /v1/usage/files/{file_id}/release": (404, "file_id"),
     "POST /v1/usage/files/{file_id}/reject": (404, "file_id"),
+    "POST /v1/usage/streams/move": (404, "topic"),
     "DELETE /v1/accounts/{account_id}/payment-methods/{method_id}": (404, "method_id"),
     "POST /v1/brands": (409, "brand"),
     "POST /v1/accounts/{account_id}/services": (409, "services.identifier"),
