@@ -18,6 +18,7 @@ from api.routers import balance, pricing, usage, usage_files
 from api.schemas.pricing_examples import EXAMPLES
 from billing.persistence.unit_of_work import make_engine
 from tests.builders_usage import LINE, UsageWorld, a_usage_world, an_event
+from tests.samples import charging_samples as cdr
 
 
 class Keys:
@@ -134,6 +135,25 @@ async def test_an_uploaded_file_starts_its_import_and_shows_its_progress(doors: 
     shown = (await doors.client.get(f"/v1/usage/files/{file_id}")).json()
     assert (shown["status"], shown["read"], shown["accepted"]) == ("done", 1, 1)
     assert [file["name"] for file in (await doors.client.get("/v1/usage/files")).json()] == ["day.csv"]
+
+
+async def test_a_binary_file_is_uploaded_and_its_damaged_record_is_corrected_in_hexadecimal(doors: Doors) -> None:
+    good = cdr.encoded(cdr.message())
+    damaged = cdr.encoded(cdr.message(originationTime=cdr.stamp().replace(b"+", b"?"), messageReference=b"\x08"))
+    answer = await doors.client.post(
+        "/v1/usage/files/content",
+        params={"profile": "3gpp-circuit", "name": "messages.dat"},
+        content=cdr.framed_file(good, damaged, specification=6),
+    )
+    file_id = answer.json()["file"]["file_id"]
+    await doors.world.service.files.import_file(file_id)
+    shown = (await doors.client.get(f"/v1/usage/files/{file_id}")).json()
+    assert (shown["status"], shown["accepted"], shown["rejected"]) == ("done", 1, 1)
+    (issue,) = (await doors.client.get("/v1/usage/issues")).json()
+    assert (issue["field"], issue["raw"]) == ("originationTime", damaged.hex())
+    path = f"/v1/usage/issues/{issue['issue_id']}/resubmit"
+    answer = await doors.client.post(path, json={"raw": damaged.replace(b"?", b"+").hex()})
+    assert answer.json()["outcome"] == "accepted"
 
 
 async def test_waiting_records_are_guided_again_by_command(doors: Doors) -> None:

@@ -136,11 +136,25 @@ def test_a_number_without_msisdn_is_known_by_its_imsi(tmp_path: Path) -> None:
     assert only_event(tmp_path, (kind, values))["identifier"] == "204040000000012"
 
 
-def test_digits_that_were_only_dialled_are_no_destination(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("dialled", "destination"), [("112", ""), ("030123456", ""), ("0049301234567", "+49301234567"), ("*100#", "")]
+)
+def test_digits_that_were_only_dialled_are_a_destination_when_they_say_the_country(
+    tmp_path: Path, dialled: str, destination: str
+) -> None:
     kind, values = tap.call()
-    values["basicCallInformation"]["destination"] = {"dialledDigits": b"112"}
+    values["basicCallInformation"]["destination"] = {"dialledDigits": dialled.encode()}
     event = only_event(tmp_path, (kind, values))
-    assert (event["destination"], event["attributes"]["dialled"]) == ("", "112")
+    assert (event["destination"], event["attributes"]["dialled"]) == (destination, dialled)
+
+
+@pytest.mark.parametrize(
+    ("number", "destination"), [("31687654321", "+31687654321"), ("+31687654321", "+31687654321"), ("4040", "")]
+)
+def test_a_message_goes_to_its_addressee_not_to_the_service_centre(
+    tmp_path: Path, number: str, destination: str
+) -> None:
+    assert only_event(tmp_path, tap.message(number))["destination"] == destination
 
 
 def _damaged_number(name: str, digits: str) -> tuple[str, Any]:

@@ -75,10 +75,10 @@ def received_call(seconds: int = 30, reference: int = 2) -> tuple[str, Any]:
 
 
 def message(number: str = "31687654321", when: str = "20270201120500") -> tuple[str, Any]:
-    """A message sent while roaming; it has no reference of its own."""
+    """A message sent while roaming: called is the service centre. It has no reference of its own."""
     basic = {
         "chargeableSubscriber": _subscriber(),
-        "destination": {"calledNumber": packed(number)},
+        "destination": {"calledNumber": packed("491722270000"), "sMSDestinationNumber": number.encode()},
         "callEventStartTimeStamp": at(when),
         "totalCallEventDuration": 0,
     }

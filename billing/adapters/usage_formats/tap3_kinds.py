@@ -11,6 +11,7 @@ from billing.adapters.usage_formats.values import Damaged
 
 _MESSAGE_SERVICES = (b"21", b"22")
 _INTERNATIONAL_PREFIX = "00"
+_SHORTEST_NUMBER, _LONGEST_NUMBER = 7, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +64,35 @@ def _chosen(values: Mapping[str, Any], *names: str) -> Any:
 def _originated(call: Mapping[str, Any], meters: RoamingMeters) -> Usage:
     basic = call.get("basicCallInformation", {})
     destination = basic.get("destination", {})
-    return _phone_call(call, basic, meters.call, meters.message, _number_called(destination), _dialled(destination))
+    if _is_message(call):
+        # What was called is the service centre; the addressee has a field of its own.
+        addressee = text_of(destination, "sMSDestinationNumber")
+        return _phone_call(call, basic, meters.message, _in_full(addressee), {"dialled": addressee})
+    dialled = {"dialled": text_of(destination, "dialledDigits")}
+    return _phone_call(call, basic, meters.call, _number_called(destination), dialled)
 
 
 def _received(call: Mapping[str, Any], meters: RoamingMeters) -> Usage:
     basic = call.get("basicCallInformation", {})
     calling = service_digits(_at(basic, "callOriginator", "callingNumber") or b"", swapped=False)
-    return _phone_call(call, basic, meters.received_call, meters.received_message, "", {"calling": calling})
+    meter = meters.received_message if _is_message(call) else meters.received_call
+    return _phone_call(call, basic, meter, "", {"calling": calling})
+
+
+def _is_message(call: Mapping[str, Any]) -> bool:
+    services = call.get("basicServiceUsedList", ())
+    return any(_chosen(used, "basicService", "serviceCode") in _MESSAGE_SERVICES for used in services)
 
 
 def _phone_call(
-    call: Mapping[str, Any],
-    basic: Mapping[str, Any],
-    call_meter: str,
-    message_meter: str,
-    destination: str,
-    attributes: Mapping[str, Any],
+    call: Mapping[str, Any], basic: Mapping[str, Any], meter: str, destination: str, attributes: Mapping[str, Any]
 ) -> Usage:
     services = call.get("basicServiceUsedList", ())
-    is_message = any(_chosen(used, "basicService", "serviceCode") in _MESSAGE_SERVICES for used in services)
     charges = [each for used in services for each in used.get("chargeInformationList", ())]
     location = call.get("locationInformation", {})
     return Usage(
-        meter=message_meter if is_message else call_meter,
-        quantity=1 if is_message else _needed(basic, "totalCallEventDuration"),
+        meter=meter,
+        quantity=1 if _is_message(call) else _needed(basic, "totalCallEventDuration"),
         subscriber=_chosen(basic, "chargeableSubscriber"),
         started=basic.get("callEventStartTimeStamp", {}),
         charges=[*charges, call.get("camelServiceUsed", {})],
@@ -109,19 +115,18 @@ def _call_type(charges: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _number_called(destination: Mapping[str, Any]) -> str:
-    """The number in international form. What was only dialled is one too when it starts like one."""
+    """The number in international form; what was only dialled (112, 030123456) is one when it starts like one."""
     if destination.get("calledNumber"):
         return "+" + packed_digits("calledNumber", destination["calledNumber"])
-    for name in ("sMSDestinationNumber", "dialledDigits"):
-        dialled = text_of(destination, name)
-        digits = dialled.removeprefix("+").removeprefix(_INTERNATIONAL_PREFIX)
-        if digits != dialled and digits.isascii() and digits.isdigit():
-            return "+" + digits
-    return ""
+    dialled = text_of(destination, "dialledDigits")
+    return _in_full(dialled) if dialled.startswith(("+", _INTERNATIONAL_PREFIX)) else ""
 
 
-def _dialled(destination: Mapping[str, Any]) -> dict[str, str]:
-    return {"dialled": text_of(destination, "dialledDigits") or text_of(destination, "sMSDestinationNumber")}
+def _in_full(number: str) -> str:
+    """A number that its sender gave in international form, with or without the sign for it; empty for a short code."""
+    digits = number.removeprefix("+").removeprefix(_INTERNATIONAL_PREFIX)
+    is_number = digits.isascii() and digits.isdigit() and _SHORTEST_NUMBER <= len(digits) <= _LONGEST_NUMBER
+    return f"+{digits}" if is_number else ""
 
 
 def _needed(values: Mapping[str, Any], name: str) -> int:
@@ -218,29 +223,23 @@ def _message(call: Mapping[str, Any], meters: RoamingMeters) -> Usage:
         subscriber=party,
         started=call.get("serviceStartTimestamp", {}),
         charges=[call],
-        destination=_other_number(other),
+        destination=_in_full(text_of(other, "nonChargedPartyNumber")),
         reference=call.get("eventReference", b"")[:32].hex(),
         network=text_of(_at(call, "geographicalLocation"), "servingNetwork"),
     )
-
-
-def _other_number(other: Mapping[str, Any]) -> str:
-    digits = text_of(other, "nonChargedPartyNumber").removeprefix("+").removeprefix(_INTERNATIONAL_PREFIX)
-    return f"+{digits}" if digits.isdigit() else ""
 
 
 def _session(call: Mapping[str, Any], meters: RoamingMeters) -> Usage:
     """A call over the packet network: only the caller's record says what was requested."""
     requested = call.get("requestedDestination")
     charges = call.get("sessionChargeInfoList", ())
-    number = text_of(requested or {}, "requestedNumber").removeprefix("+").removeprefix(_INTERNATIONAL_PREFIX)
     return Usage(
         meter=meters.received_call if requested is None else meters.call,
         quantity=_needed(call, "totalCallEventDuration"),
         subscriber=call.get("chargedParty", {}),
         started=call.get("serviceStartTimestamp", {}),
         charges=charges,
-        destination=f"+{number}" if number.isdigit() else "",
+        destination=_in_full(text_of(requested or {}, "requestedNumber")),
         reference=call.get("eventReference", b"")[:32].hex(),
         network=text_of(_at(call, "geographicalLocation"), "servingNetwork"),
         attributes=_call_type(charges),
