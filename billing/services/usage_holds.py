@@ -14,6 +14,7 @@ from billing.ports.usage_files import HELD, REGISTERED, Neighbours, UsageFile
 from billing.ports.usage_profiles import FileTotals, SourceProfile
 from billing.services.usage_sequences import as_written, missing_before, position_of
 
+WHOLE_FILE = "file"  # the field that a decoder names when no record of a file can be read
 GAP, REPEATED, UNNUMBERED, TOTALS = "gap", "repeated", "unnumbered", "totals"
 
 
@@ -77,7 +78,7 @@ def totals_trouble(declared: UsageFormat, said: Mapping[str, str], path: Path) -
     if not said:
         if not declared.profile.control.is_declared:
             return {}, ""
-        return {}, "The file does not say what it holds, as every file of this source must: it may be cut off."
+        return {}, _why_silent(declared, path)
     counted = as_texts(declared.counted_totals(path))
     differences = [
         f"{name}: declared {value}, counted {counted.get(name, 'none')}"
@@ -85,6 +86,14 @@ def totals_trouble(declared: UsageFormat, said: Mapping[str, str], path: Path) -
         if not _same(value, counted.get(name))
     ]
     return counted, f"The control totals differ. {'; '.join(differences)}." if differences else ""
+
+
+def _why_silent(declared: UsageFormat, path: Path) -> str:
+    """Why a file of a source with totals has none: the decoder's reason where it refuses the file as a whole."""
+    first = next(declared.decode(path), None)
+    if first is not None and first.field == WHOLE_FILE:
+        return first.reason
+    return "The file does not say what it holds, as every file of this source must: it may be cut off."
 
 
 def _same(said: str, counted: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.adapters.usage_formats import standard_formats
+from billing.ports.usage import DecodedLine
 from tests.samples.__main__ import sample_files
 
 FILES = Path(__file__).resolve().parents[1] / "samples" / "files"
@@ -38,6 +40,18 @@ def test_a_sample_file_is_read(name: str, profile: str, meters: list[str], parts
     assert not any(line.reason for line in lines)
     declared, counted = FORMATS[profile].declared_totals(FILES / name), FORMATS[profile].counted_totals(FILES / name)
     assert declared is None or declared == counted
+
+
+def test_files_are_read_in_parallel_as_alone() -> None:
+    """Nothing is shared between two files that are read at the same time."""
+    asked = [(name, profile) for name, profile in READERS for _ in range(4)]
+
+    def read(one: tuple[str, str]) -> list[DecodedLine]:
+        return [line for _ in range(20) for line in FORMATS[one[1]].decode(FILES / one[0])]
+
+    alone = [read(one) for one in asked]
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        assert list(threads.map(read, asked)) == alone
 
 
 READERS = [

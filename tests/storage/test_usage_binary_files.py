@@ -69,12 +69,18 @@ async def test_a_roaming_file_whose_totals_do_not_match_is_held_with_the_differe
     assert "charge: declared 0.001, counted 5.430" in file.hold_reason
 
 
-@pytest.mark.parametrize("content", [tap.fraud_file(), tap.batch(CALLS)[:-1]], ids=["fraud file", "cut off"])
-async def test_what_is_no_whole_roaming_file_is_held_and_says_why_when_it_is_released(
-    world: UsageWorld, tmp_path: Path, content: bytes
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(tap.fraud_file(), "NRTRDE"), (tap.batch(CALLS)[:-1], "claims")],
+    ids=["fraud file", "cut off"],
+)
+async def test_what_is_no_whole_roaming_file_is_held_and_says_why(
+    world: UsageWorld, tmp_path: Path, content: bytes, reason: str
 ) -> None:
     report = await imported(world, tmp_path / "other.tap", "tap3", content)
+    (file,) = await world.service.files.list(FileFilter())
     assert report.status == "held"
+    assert reason in file.hold_reason
     await world.service.arrivals.release(report.file_id, "sanne", "let us see")
     report = await world.service.files.import_file(report.file_id)
     assert (report.status, report.rejected, report.accepted) == ("done", 1, 0)
