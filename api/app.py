@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from api import errors
 from api.console.pages import error_page
@@ -34,9 +35,12 @@ from api.routers import (
     services,
     usage,
     usage_files,
+    usage_records,
     usage_streams,
 )
+from api.routers.usage_records import with_usage
 from api.schemas.problems import with_problems
+from api.usage_doors.door import doors_of
 from api.webhooks import network, sendgrid, stripe, twilio
 
 DESCRIPTION = """
@@ -61,6 +65,7 @@ ROUTERS = (
     actions.router,
     balance.router,
     limits.router,
+    usage_records.router,
     usage.router,
     usage_files.router,
     usage_streams.router,
@@ -83,9 +88,16 @@ ROUTERS = (
 class Doors(FastAPI):
     """The application; its description names the errors that every route may answer."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Usage is taken before the framework looks for a route."""
+        doors = doors_of(self)
+        await (doors if doors.answers(scope) else super().__call__)(scope, receive, send)
+
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            with_problems(super().openapi())
+            described = super().openapi()
+            with_problems(described)
+            with_usage(described)
         assert self.openapi_schema is not None
         return self.openapi_schema
 

@@ -30,6 +30,7 @@ from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
 from billing.services.usage import UsageService
+from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
 
@@ -51,6 +52,7 @@ class Container:
 
     ``links`` are shown on the console: a name and an address each. ``session_key`` signs the console's cookies (empty:
     nobody can sign in). ``demo_mode`` opens the console read-only, without sign-in, to callers on this machine.
+    ``cloud_event_types`` says how CloudEvents of a declared type are read.
     """
 
     make_work: UnitOfWorkFactory
@@ -60,6 +62,7 @@ class Container:
     links: dict[str, str] = field(default_factory=dict)
     session_key: str = ""
     demo_mode: bool = False
+    cloud_event_types: EventTypes = field(default_factory=dict)
     accounts: AccountService = field(default_factory=_not_built)
     service_changes: ServiceChanges = field(default_factory=_not_built)
     plan_changes: PlanChanges = field(default_factory=_not_built)

@@ -13,7 +13,7 @@ from api.errors import NotAllowed, NotSignedIn
 from billing.domain.errors import InvalidValue
 from billing.services.access import ROLES, Caller
 
-_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
+api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
 
 
 def get_container(request: Request) -> Container:
@@ -26,29 +26,33 @@ ContainerDep = Annotated[Container, Depends(get_container)]
 
 def require(role: str) -> Callable[..., Awaitable[Caller]]:
     """A dependency that admits callers of at least this role; each may do what the ones before it may."""
-    needed = ROLES.index(role)
 
     async def admitted(
-        request: Request, container: ContainerDep, key: Annotated[str | None, Security(_api_key)] = None
+        request: Request, container: ContainerDep, key: Annotated[str | None, Security(api_key)] = None
     ) -> Caller:
-        caller = await container.access.caller_of(key) if key else None
-        if caller is None:
-            raise NotSignedIn(
-                "This API key is not known or was revoked." if key else "No API key was sent.",
-                field="X-API-Key",
-                remedy="Send a key in the header X-API-Key; `evenflow key create NAME --role ROLE` makes one.",
-            )
-        if ROLES.index(caller.role) < needed:
-            raise NotAllowed(
-                f"This needs the role {role}.",
-                field="role",
-                value=caller.role,
-                remedy=f"Use a key of the role {role}; {caller.name!r} has {caller.role}.",
-            )
+        caller = admit(await container.access.caller_of(key) if key else None, key, role)
         _refuse_unknown_parameters(request)
         return caller
 
     return admitted
+
+
+def admit(caller: Caller | None, key: str | None, role: str) -> Caller:
+    """The caller behind a key, when it has at least this role. Raises NotSignedIn and NotAllowed."""
+    if caller is None:
+        raise NotSignedIn(
+            "This API key is not known or was revoked." if key else "No API key was sent.",
+            field="X-API-Key",
+            remedy="Send a key in the header X-API-Key; `evenflow key create NAME --role ROLE` makes one.",
+        )
+    if ROLES.index(caller.role) < ROLES.index(role):
+        raise NotAllowed(
+            f"This needs the role {role}.",
+            field="role",
+            value=caller.role,
+            remedy=f"Use a key of the role {role}; {caller.name!r} has {caller.role}.",
+        )
+    return caller
 
 
 def _refuse_unknown_parameters(request: Request) -> None:

@@ -15,6 +15,7 @@ from starlette.routing import compile_path
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 from billing.services.balance_watch import TooManyReaders
+from billing.services.usage_grouping import TooBusy
 
 PROBLEM = "application/problem+json"
 # Below this path a person looks at errors, not a program.
@@ -40,6 +41,27 @@ STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (InvalidValue, 422),
     (Refusal, 422),
 )
+
+
+class Problem(Exception):
+    """An answer that is no success, for code that is not the framework's: raised, and sent by ``response``.
+
+    ``retry_after`` in seconds, empty for none; ``more`` are field, value and remedy.
+    """
+
+    def __init__(self, status: int, title: str, detail: str, *, retry_after: str = "", **more: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self._content = problem_body(status, title, detail, **{"field": "request", "value": "", **more})
+        self._headers = {"retry-after": retry_after} if retry_after else {}
+
+    def body(self) -> dict[str, Any]:
+        """The problem document."""
+        return self._content
+
+    def response(self) -> ProblemResponse:
+        """With the security headers."""
+        return ProblemResponse(self._content, self.status, SECURITY_HEADERS | self._headers)
 
 
 def problem_body(status: int, title: str, detail: str, **more: Any) -> dict[str, Any]:
@@ -81,15 +103,34 @@ async def _refused(request: Request, refusal: Exception) -> Response:
 
 
 def _answer_refusal(request: Request, status: int, refusal: Refusal) -> Response:
-    return _answer(
-        request,
-        status,
-        type(refusal).__name__,
-        _short(refusal.message, 1000),
-        field=_short(refusal.field) or "request",
-        value=_short(refusal.value),
-        remedy=refusal.remedy or _REMEDIES.get(status, USUAL_REMEDY),
-    )
+    title, detail = _said_of(refusal)
+    return _answer(request, status, title, detail, **_way_out(status, refusal))
+
+
+def _said_of(refusal: Refusal) -> tuple[str, str]:
+    return type(refusal).__name__, _short(refusal.message, 1000)
+
+
+def _way_out(status: int, refusal: Refusal) -> dict[str, str]:
+    return {
+        "field": _short(refusal.field) or "request",
+        "value": _short(refusal.value),
+        "remedy": refusal.remedy or _REMEDIES.get(status, USUAL_REMEDY),
+    }
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an exception is answered with, where the framework does not do it. A fault shows nothing of itself."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refusal):
+        status = status_of(error)
+        return Problem(status, *_said_of(error), **_way_out(status, error))
+    if isinstance(error, TooBusy):
+        later = str(error.retry_after_seconds)
+        remedy = f"Send it again after {later} s; what was taken before counts once."
+        return Problem(503, "TooBusy", "More is waiting than can be held.", retry_after=later, remedy=remedy)
+    return Problem(500, "Fault", FAULT, field="", remedy=AGAIN)
 
 
 # What to do about the first field that is not as described, by pydantic's name of what is wrong.
@@ -140,6 +181,8 @@ def _short(value: Any, most: int = 200) -> str:
         return ""
 
 
+FAULT = "This could not be done just now."
+AGAIN = "Send it again in a moment; with the same Idempotency-Key or record_id it counts once. The log has the cause."
 USUAL_REMEDY = "GET /docs shows what this route takes."
 # What to do about an error that was raised as a bare HTTP status.
 _REMEDIES = {
@@ -179,10 +222,13 @@ def _methods_of(request: Request) -> str:
     return ", ".join(sorted(method.upper() for operations in found for method in operations))
 
 
+async def _too_busy(_request: Request, error: Exception) -> Response:
+    return problem_of(error).response()
+
+
 async def _fault(request: Request, _error: Exception) -> Response:
     """Something of ours is away or broken; nothing of it is shown."""
-    remedy = "Send it again in a moment; with the same Idempotency-Key it counts once. The log has the cause."
-    answer = _answer(request, 500, "Fault", "This could not be done just now.", field="", value="", remedy=remedy)
+    answer = _answer(request, 500, "Fault", FAULT, field="", value="", remedy=AGAIN)
     answer.headers.update(SECURITY_HEADERS)  # the middleware that adds them is left already
     return answer
 
@@ -192,4 +238,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(TooBusy, _too_busy)
     app.add_exception_handler(Exception, _fault)

@@ -55,6 +55,7 @@ from billing.services.reconcile import Reconciler
 from billing.services.service_changes import ServiceChanges
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
+from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
 from evenflow.intake import UsageSources
@@ -205,6 +206,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         links=_links(settings),
         session_key=settings.secrets.session_key.get_secret_value(),
         demo_mode=settings.clock.rate != 1,
+        cloud_event_types=event_types(settings.usage.cloud_event_types),
         accounts=parts.accounts,
         service_changes=ServiceChanges(make_work, clock),
         plan_changes=PlanChanges(make_work, clock),

@@ -15,6 +15,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from billing.domain.errors import InvalidValue
+from billing.services.usage_cloudevents import event_types
 from billing.services.usage_records import RETENTION
 
 PREFIX = "EVENFLOW_"
@@ -155,6 +157,9 @@ class UsageSettings(BaseModel):
     ``watch`` is a folder in which files are delivered, ``incoming/PROFILE/``; empty for none. A file is complete when
     it has not changed for ``watch_quiet_seconds``, and with ``watch_marker`` (an ending such as ``.ok``) when a file of
     that name lies beside it. One that lies there for ``watch_patience_minutes`` is an alarm.
+
+    ``cloud_event_types`` declares how CloudEvents are read, by type: {"com.example.call.ended": {"meter": "voice",
+    "fields": {"quantity": "seconds", "destination": "called"}}, "com.example.sms": {"meter": "sms", "quantity": 1}}.
     """
 
     keep_days: int = Field(default=0, ge=0, le=36_500)
@@ -163,6 +168,7 @@ class UsageSettings(BaseModel):
     watch_quiet_seconds: float = Field(default=5.0, ge=0.1, le=3600)
     watch_marker: str = Field(default="", pattern=r"^(\.[A-Za-z0-9_.-]{1,20})?$")
     watch_patience_minutes: int = Field(default=60, ge=1, le=10_080)
+    cloud_event_types: dict[str, dict[str, Any]] = {}
 
     @field_validator("profiles", "watch")
     @classmethod
@@ -170,6 +176,15 @@ class UsageSettings(BaseModel):
         if path is not None and not path.is_absolute():
             raise ValueError("give the whole path: every part of the stack looks from another place")
         return path
+
+    @field_validator("cloud_event_types")
+    @classmethod
+    def _can_be_read(cls, declared: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        try:
+            event_types(declared)
+        except InvalidValue as refusal:
+            raise ValueError(f"{refusal.field}: {refusal.remedy}") from None
+        return declared
 
     @field_validator("keep_days")
     @classmethod

@@ -85,14 +85,6 @@ def refuse_unkeepable(data: Any, place: tuple[str, ...] = ()) -> None:
         refuse_unkeepable(value, (*place, str(name)))
 
 
-def refuse_too_deep(data: Any, levels: int = DEEPEST) -> None:
-    """Raises Unkeepable for what is nested so deep that it could not be written again."""
-    if not levels:
-        raise Unkeepable("is nested too deep")
-    for _, value in _parts(data):
-        refuse_too_deep(value, levels - 1)
-
-
 def _parts(data: Any) -> Iterable[tuple[Any, Any]]:
     """What an object or a list of plain JSON holds, by name or place."""
     if isinstance(data, dict):

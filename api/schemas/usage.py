@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.base import Request, refuse_too_deep
+from api.schemas.base import Request
 
 Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late", "partial"]
 
@@ -58,17 +58,6 @@ class UsageEventIn(BaseModel):
     amount: Annotated[Any, Field(description="An amount the record carries, as text, for percentage prices.")] = None
     attributes: Annotated[Any, Field(description="Anything else worth keeping on the itemised bill.")] = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_too_deep(cls, data: Any) -> Any:
-        """Anything else that is wrong with it is answered and kept."""
-        refuse_too_deep(data)
-        return data
-
-    def as_event(self) -> Mapping[str, Any]:
-        """What was sent, and nothing that was not."""
-        return self.model_dump(exclude_unset=True)
-
 
 class RecordResultOut(BaseModel):
     """What became of one record. ``rejected``, ``recycled`` and ``conflict`` name the field and the reason."""
@@ -110,6 +99,48 @@ class BatchResultOut(BaseModel):
 
     counts: dict[str, int]
     results: Sequence[RecordResultOut]
+
+
+class LineProblemOut(BaseModel):
+    """A line of a stream that was not counted; the record is kept under ``/v1/usage/issues``."""
+
+    line: int
+    outcome: Outcome
+    record_id: str
+    field: str
+    value: str
+    reason: str
+
+
+class StreamProgressOut(BaseModel):
+    """One line of a stream's answer: everything up to ``acknowledged_line`` is committed and counted.
+
+    ``counts`` are of the whole stream so far, ``problems`` are new since the line before (at most 100). The last line
+    has ``done`` true; or ``done`` false and the ``problem`` that ended the stream.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "done": True,
+                    "acknowledged_line": 2,
+                    "records": 2,
+                    "counts": {"accepted": 2},
+                    "problems": [],
+                    "problems_left_out": 0,
+                }
+            ]
+        }
+    )
+
+    done: bool
+    acknowledged_line: int
+    records: int
+    counts: dict[str, int]
+    problems: Sequence[LineProblemOut]
+    problems_left_out: int
+    problem: dict[str, Any] | None = None
 
 
 class UsageIssueOut(BaseModel):

@@ -21,6 +21,7 @@ from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_files import UsageFiles
+from billing.services.usage_grouping import Grouping
 from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
@@ -50,6 +51,7 @@ class UsageService:
         self._make_work = make_work
         self._clock = clock
         self._intake = UsageIntake(make_work)
+        self._singles: Grouping[Entry, RecordResult] = Grouping(self.take_entries)
         self.thresholds = ThresholdDispatch(make_work, clock, process)
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
@@ -63,11 +65,22 @@ class UsageService:
 
         Answers one result per record, in order. Raises InvalidValue for more than 10,000 records at once.
         """
-        if len(events) > MOST_RECORDS:
-            remedy = f"Send at most {MOST_RECORDS} records at once, or upload a file."
-            raise InvalidValue("The batch is too large.", field="events", value=len(events), remedy=remedy)
+        return await self.take_entries([Entry(event) for event in events])
+
+    async def take_one(self, entry: Entry) -> RecordResult:
+        """Take one record together with others that are taken at the same time; its ``place`` is among those.
+
+        Raises TooBusy when too many are waiting.
+        """
+        return await self._singles.take(entry)
+
+    async def take_entries(self, entries: Sequence[Entry]) -> Sequence[RecordResult]:
+        """``take`` for records of which some could not be decoded."""
+        if len(entries) > MOST_RECORDS:
+            remedy = f"Send at most {MOST_RECORDS} records at once, a stream, or a file."
+            raise InvalidValue("The batch is too large.", field="events", value=len(entries), remedy=remedy)
         now = self._clock.now()
-        batch = read_batch([Entry(event) for event in events], now)
+        batch = read_batch(entries, now)
         await self._intake.prepare(batch, now)
         async with self._make_work() as work:
             taken = await self._intake.store(work, batch, now)

@@ -6,6 +6,7 @@ values. The others spoil the description's own examples, which lead further in. 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import cycle, islice
@@ -73,6 +74,9 @@ RAW_BODIES: dict[str, tuple[str, bytes]] = {
     "text": ("text/plain", b"{}"),
     "XML": ("application/xml", b"<reason>x</reason>"),
     "of no type": ("", b"{}"),
+    "damaged lines": ("application/x-ndjson", b'{"source": \n[]\n\xff\n\n' + b"9" * 70_000 + b"\n" + b"[" * 60_000),
+    "a CloudEvent of nothing": ("application/cloudevents+json", b"{}"),
+    "CloudEvents of nothing": ("application/cloudevents-batch+json", b'[{}, null, [], {"specversion": 1}]'),
 }
 
 
@@ -102,7 +106,13 @@ DESCRIPTION = schemathesis.openapi.from_dict(SCHEMA)
 DESCRIPTION.config.phases.coverage.unexpected_methods = set()  # all of them are tried below
 
 
-@DESCRIPTION.exclude(path_regex="/stream$").parametrize()
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_context: Any, value: Any) -> bytes:
+    """Text as it is, and any other value as one line."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
+
+
+@DESCRIPTION.exclude(path_regex="/balance/stream$").parametrize()
 @settings(
     max_examples=RANDOM_EXAMPLES,
     derandomize=True,

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from api.container import Container
 from api.dependencies import Caller
 from api.errors import install
-from api.routers import balance, pricing, usage, usage_files
+from api.routers import balance, pricing, usage, usage_files, usage_records
 from api.schemas.pricing_examples import EXAMPLES
 from billing.persistence.unit_of_work import make_engine
 from tests.builders_usage import LINE, UsageWorld, a_usage_world, an_event
@@ -40,7 +40,7 @@ async def doors(database_url: str, tmp_path: Path) -> AsyncIterator[Doors]:
     world = await a_usage_world(engine, tmp_path)
     app = FastAPI()
     install(app)
-    for module in (usage, usage_files, balance, pricing):
+    for module in (usage, usage_records, usage_files, balance, pricing):
         app.include_router(module.router)
     app.state.container = Container(
         make_work=world.work,

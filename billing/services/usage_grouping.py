@@ -1,0 +1,131 @@
+"""Single records share transactions: whoever waits while one group commits is in the next one.
+
+There is no timer: a record that comes alone is taken alone at once, and under load a group is as large as what arrived
+while the groups before it were committing. Every caller gets its own answer, and only after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+MOST_WAITING = 4000
+MOST_TOGETHER = 256
+GROUPS_AT_ONCE = 2
+SPLITTING_SECONDS = 5.0
+RETRY_AFTER_SECONDS = 1
+
+
+class TooBusy(Exception):
+    """More is waiting than is held; a fault, so sending again after ``retry_after_seconds`` is right."""
+
+    def __init__(self, what: str, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
+        super().__init__(f"{what}: try again after {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Item, Answer]):
+    item: Item
+    answer: asyncio.Future[Answer]
+
+
+class Grouping(Generic[Item, Answer]):
+    """Hands items to ``take_together`` in groups; it answers one result per item, in order.
+
+    A group that fails is taken again in halves, so that an item which breaks the transaction fails alone. A database
+    that is away fails every half: after five seconds what is left of the group fails without another try.
+    """
+
+    def __init__(
+        self,
+        take_together: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most_waiting: int = MOST_WAITING,
+        most_together: int = MOST_TOGETHER,
+        groups_at_once: int = GROUPS_AT_ONCE,
+    ) -> None:
+        self._take_together = take_together
+        self._most_waiting = most_waiting
+        self._most_together = most_together
+        self._groups_at_once = groups_at_once
+        self._waiting: deque[_Waiting[Item, Answer]] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+
+    async def take(self, item: Item) -> Answer:
+        """The item's own answer, once its group is committed. Raises TooBusy, or what taking it alone raises."""
+        if len(self._waiting) >= self._most_waiting:
+            raise TooBusy(f"{len(self._waiting)} records are waiting")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append(_Waiting(item, answer))
+        if len(self._workers) < self._groups_at_once:
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return await answer
+
+    async def _work(self) -> None:
+        while self._waiting:
+            size = min(len(self._waiting), self._most_together)
+            await self._settle([self._waiting.popleft() for _ in range(size)])
+
+    async def _settle(self, group: list[_Waiting[Item, Answer]]) -> None:
+        """Answer everybody in the group, in halves where the whole of it fails."""
+        give_up_at = monotonic() + SPLITTING_SECONDS
+        parts = [group]
+        while parts:
+            part = parts.pop()
+            try:
+                answers = await self._take_together([each.item for each in part])
+            except Exception as error:
+                if len(part) == 1 or monotonic() > give_up_at:
+                    _fail(part, error)
+                    continue
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+            else:
+                _answer(part, answers)
+
+
+def _answer(group: Sequence[_Waiting[Item, Answer]], answers: Sequence[Answer]) -> None:
+    for waiting, answer in zip(group, answers, strict=True):
+        if not waiting.answer.done():  # its caller may be gone
+            waiting.answer.set_result(answer)
+
+
+def _fail(group: Sequence[_Waiting[Item, Answer]], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+
+
+class Turnstile:
+    """Lets so many callers in at once and holds some more; beyond that it raises TooBusy."""
+
+    def __init__(self, what: str, *, at_once: int, most_waiting: int) -> None:
+        self._what = what
+        self._most = at_once + most_waiting
+        self._inside = 0
+        self._places = asyncio.Semaphore(at_once)
+
+    async def __aenter__(self) -> None:
+        if self._inside >= self._most:
+            raise TooBusy(f"{self._inside} {self._what} are being taken or waiting")
+        self._inside += 1
+        try:
+            await self._places.acquire()
+        except BaseException:
+            self._inside -= 1
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._places.release()
