@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +14,7 @@ from api.usage_doors.records import MOST_BYTES_OF_A_BATCH, MOST_BYTES_OF_A_RECOR
 from billing.domain.errors import InvalidValue
 from billing.services.usage_batch import Entry
 from billing.services.usage_cloudevents import EventTypes, record_of
-from billing.services.usage_kept import LONGEST_RAW
-from billing.services.usage_lines import NotJson, entry_of, read_json
+from billing.services.usage_lines import NotJson, entry_of, read_json, written
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -55,8 +53,7 @@ class CloudEventDoor:
         try:
             return self._entry(event)
         except InvalidValue as refusal:
-            raw = json.dumps(event)[:LONGEST_RAW] if isinstance(event, dict) else str(event)[:LONGEST_RAW]
-            return Entry(None, raw, field=refusal.field, reason=f"{refusal.message} {refusal.remedy}")
+            return Entry(None, written(event), field=refusal.field, reason=f"{refusal.message} {refusal.remedy}")
 
     def _entry(self, event: Any) -> Entry:
         checked = entry_of(event)

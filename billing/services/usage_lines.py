@@ -53,13 +53,21 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(_is_deeper(part, levels - 1) for part in parts if type(part) in (dict, list))
 
 
+def written(value: Any) -> str:
+    """The beginning of a decoded value as JSON, to be kept; nothing of what is nested too deep to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False)[:LONGEST_RAW]
+    except RecursionError:
+        return ""
+
+
 def entry_of(event: Any, line_number: int | None = None) -> Entry:
     """A decoded record, or why it is none."""
     if not isinstance(event, dict):
-        return Entry(None, str(event)[:LONGEST_RAW], line_number, "record", "A record is a JSON object.")
+        return Entry(None, written(event), line_number, "record", "A record is a JSON object.")
     deep = too_deep_field(event)
     if deep:
-        return Entry(None, "", line_number, deep, "This field is nested too deep.")
+        return Entry(None, written(event), line_number, deep, "This field is nested too deep.")
     return Entry(event, line_number=line_number)
 
 
