@@ -32,6 +32,8 @@ from workflows.usage_import import UsageImportWorkflow
 WORKFLOWS = [AccountWorkflow, DunningWorkflow, BarringWorkflow, UsageImportWorkflow, UpkeepWorkflow]
 # What a worker may still finish after it was told to stop.
 GRACE = timedelta(seconds=15)
+# How old the progress of a long activity, such as an import, may be where operators see it.
+SHOWN_EVERY = timedelta(seconds=1)
 # Near nine tenths of the vendors' quotas: Stripe answers 100 calls a second; the messengers' limits are per sender.
 CALLS_PER_SECOND = 90.0
 
@@ -49,6 +51,7 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         graceful_shutdown_timeout=GRACE,
         deployment_config=_deployment(temporal),
         max_concurrent_activities=50,
+        max_heartbeat_throttle_interval=SHOWN_EVERY,
     )
     return [
         billing,

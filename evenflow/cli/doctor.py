@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -89,7 +92,7 @@ def examined(part: Part) -> Finding:
 
 def parts(settings: Settings) -> list[Part]:
     """Every part of the application that depends on settings."""
-    return [*_servers(settings), *_vendors(settings), *_own(settings)]
+    return [*_servers(settings), *_vendors(settings), *_own(settings), *_sources(settings)]
 
 
 def _servers(settings: Settings) -> list[Part]:
@@ -158,6 +161,31 @@ def _own(settings: Settings) -> list[Part]:
             "paylinks, sessions, the first API key",
         ),
     ]
+
+
+def _sources(settings: Settings) -> list[Part]:
+    """Ways in for usage that are switched on; without them it comes by the API."""
+    found = []
+    if settings.kafka.brokers:
+        found.append(Part("Kafka", {}, "usage from the topic", lambda: _try_brokers(settings.kafka.brokers)))
+    if settings.usage.watch is not None:
+        folder = settings.usage.watch
+        found.append(Part("watched folder", {}, "usage delivered as files", lambda: _try_folder(folder)))
+    return found
+
+
+def _try_brokers(brokers: str) -> str:
+    """Only that one of them takes a connection."""
+    host, _, port = brokers.split(",")[0].strip().rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=TRY_SECONDS):
+        return f"{host}:{port} takes connections"
+
+
+def _try_folder(folder: Path) -> str:
+    """That the worker could take files from it."""
+    if not os.access(folder / "incoming", os.R_OK | os.W_OK | os.X_OK):
+        raise OSError(f"{folder}/incoming is not there, or may not be written to")
+    return f"files are taken from {folder}/incoming"
 
 
 def _try_database(url: str) -> str:

@@ -76,6 +76,13 @@ def issues(
 
 
 @app.command()
+def streams(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, api: Api = "", key: Key = "") -> None:
+    """Show how far every partition of a stream is taken, how many messages wait, and why one stands still."""
+    columns = ("consumer_group", "topic", "partition", "next_offset", "lag", "accepted", "rejected", "trouble")
+    _show(carry_out(data_dir, api, key, lambda door: door.get("/v1/usage/streams")), columns, as_json)
+
+
+@app.command()
 def report(
     file_id: FileArgument,
     as_json: AsJson = False,

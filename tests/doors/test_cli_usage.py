@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from api.container import Container
 from api.dependencies import Caller
 from api.errors import install
-from api.routers import usage, usage_files
+from api.routers import usage, usage_files, usage_streams
 from billing.adapters.usage_formats import standard_formats
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import make_engine
@@ -90,7 +90,7 @@ def line(
 
     doors.router.lifespan_context = lifespan
     install(doors)
-    for module in (usage, usage_files):
+    for module in (usage, usage_files, usage_streams):
         doors.include_router(module.router)
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,6 +158,11 @@ def test_a_rejected_file_is_not_imported_by_handing_it_in_again(line: CommandLin
     assert line.run("usage", "reject", file["file_id"], "--reason", "not ours").exit_code == 0
     again = line.run("import", NUMBERED, line.numbered(3), "--json")
     assert (again.exit_code, json.loads(again.stdout)["files"][0]["file"]["status"]) == (4, "rejected")
+
+
+def test_positions_of_streams_are_shown(line: CommandLine) -> None:
+    assert json.loads(line.run("usage", "streams", "--json").stdout) == []
+    assert "lag" in line.run("usage", "streams").stdout
 
 
 def test_without_waiting_it_says_what_was_handed_in(line: CommandLine) -> None:

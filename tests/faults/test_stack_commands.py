@@ -78,6 +78,8 @@ def test_doctor_names_what_is_missing_and_what_does_not_answer(
     monkeypatch.setenv("EVENFLOW_TEMPORAL_ADDRESS", temporal_address)
     monkeypatch.setenv("EVENFLOW_NETWORK_API_BASE", "http://127.0.0.1:9")
     monkeypatch.setenv("EVENFLOW_NETWORK_SIGNING_SECRET", "hidden")
+    monkeypatch.setenv("EVENFLOW_KAFKA_BROKERS", "127.0.0.1:9,broker:9092")
+    monkeypatch.setenv("EVENFLOW_USAGE_WATCH", "/nowhere/watched")
     monkeypatch.setenv("COLUMNS", "200")
     result = CliRunner().invoke(app, ["doctor"])
     rows = {line.split("│")[1].strip(): line for line in result.output.splitlines() if line.count("│") > 3}
@@ -86,6 +88,8 @@ def test_doctor_names_what_is_missing_and_what_does_not_answer(
     assert "namespace default answers" in rows["process"]
     assert "EVENFLOW_STRIPE_SECRET_KEY" in rows["Stripe"]
     assert "broken" in rows["network"]
+    assert "broken" in rows["Kafka"]
+    assert "/nowhere/watched/incoming is not there" in rows["watched folder"]
     assert "hidden" not in result.output
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,27 @@ async def test_only_a_held_file_can_be_decided_and_only_with_a_reason(world: Usa
     await arrivals.reject(held.file_id, "sanne", "not ours")
     with pytest.raises(UnableTo, match="it is rejected"):
         await arrivals.release(held.file_id, "sanne", "changed my mind")
+
+
+async def test_upkeep_starts_what_was_registered_while_the_process_was_away(world: UsageWorld) -> None:
+    file = await hand_in(world, 1)
+    world.process.imports.clear()
+    assert (await world.service.arrivals.look_after()).count == 0
+    world.clock.at += timedelta(minutes=2)
+    assert (await world.service.arrivals.look_after()).count == 1
+    assert [request.file_id for request in world.process.imports] == [file.file_id]
+    await import_all(world)
+    assert (await world.service.arrivals.look_after()).count == 0
+
+
+async def test_a_file_that_is_held_for_a_day_is_an_alarm(world: UsageWorld) -> None:
+    await hand_in(world, 1)
+    held = await hand_in(world, 3)
+    await import_all(world)
+    assert (await world.service.arrivals.look_after()).alarms == ()
+    world.clock.at += timedelta(hours=25)
+    (alarm,) = (await world.service.arrivals.look_after()).alarms
+    assert alarm == f"{held.file_id} (numbered) is held: Number 3 arrived before 2."
 
 
 async def test_two_people_decide_once(world: UsageWorld) -> None:
