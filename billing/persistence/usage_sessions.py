@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.domain import identity
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables.usage import usage_issues
 from billing.persistence.tables.usage_sessions import usage_session_parts, usage_sessions
 from billing.ports.usage_sessions import OPEN, KeptPart, UsageSession
 
-_NEW = ("session_hash", "source", "session_key", "profile", "status", "opened_at", "raw", "file_id", "line_number")
-_PART = [field.name for field in fields(KeptPart)]
+# Whole batches in one statement each, as one document. Rows are locked by hash in one order, so that files with parts
+# of the same sessions do not wait for each other in a circle.
+_ADD_SESSIONS = text(
+    "INSERT INTO usage_sessions (session_hash, source, session_key, profile, opened_at, raw, file_id, line_number) "
+    "SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS added (session_hash uuid, source text, "
+    "session_key text, profile text, opened_at timestamptz, raw text, file_id bigint, line_number bigint) "
+    "ORDER BY added.session_hash ON CONFLICT DO NOTHING"
+)
+_ADD_PARTS = text(
+    "INSERT INTO usage_session_parts (session_hash, kind, part_order, fields, file_id) "
+    "SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS added (session_hash uuid, kind text, "
+    "part_order bigint, fields jsonb, file_id bigint)"
+)
+_SETTLE = text(
+    "UPDATE usage_sessions SET event = found.event, status = :status, settled_at = :at "
+    "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS found (session_hash uuid, event jsonb) "
+    "WHERE usage_sessions.session_hash = found.session_hash"
+)
+_NEW = ("source", "session_key", "profile", "raw", "line_number")
+
+
+def _among(column: Any, hashes: Sequence[UUID]) -> Any:
+    """One array instead of thousands of parameters."""
+    return column == func.any(bindparam(None, list(hashes), type_=ARRAY(Uuid)))
+
+
+def _number(file_id: str | None) -> int | None:
+    return None if file_id is None else identity.parse(identity.FILE, file_id)
 
 
 class SqlUsageSessions:
@@ -30,43 +56,54 @@ class SqlUsageSessions:
     async def lock_sessions(self, sessions: Sequence[UsageSession]) -> Mapping[UUID, UsageSession]:
         if not sessions:
             return {}
-        rows = [{name: getattr(each, name) for name in _NEW} for each in sessions]
-        # One order for all writers, so that two files with parts of the same sessions do not wait for each other.
-        rows.sort(key=lambda row: str(row["session_hash"]))
-        await self._connection.execute(insert(usage_sessions).on_conflict_do_nothing(), rows)
-        hashes = [row["session_hash"] for row in rows]
+        rows = [
+            {
+                **{name: getattr(each, name) for name in _NEW},
+                "session_hash": str(each.session_hash),
+                "opened_at": each.opened_at.isoformat(),
+                "file_id": _number(each.file_id),
+            }
+            for each in sessions
+        ]
+        await self._connection.execute(_ADD_SESSIONS, {"rows": json.dumps(rows)})
         key = usage_sessions.c.session_hash
-        query = select(usage_sessions).where(key.in_(hashes)).order_by(key).with_for_update()
-        return {each.session_hash: each for each in await fetch_all(self._connection, UsageSession, query)}
+        query = select(usage_sessions).where(_among(key, [each.session_hash for each in sessions]))
+        found = await fetch_all(self._connection, UsageSession, query.order_by(key).with_for_update())
+        return {each.session_hash: each for each in found}
 
     async def parts_of(self, hashes: Sequence[UUID]) -> Mapping[UUID, Sequence[KeptPart]]:
         found: dict[UUID, list[KeptPart]] = {each: [] for each in hashes}
         if hashes:
-            query = select(usage_session_parts).where(usage_session_parts.c.session_hash.in_(hashes))
+            query = select(usage_session_parts).where(_among(usage_session_parts.c.session_hash, hashes))
             for part in await fetch_all(self._connection, KeptPart, query):
                 found[part.session_hash].append(part)
         return found
 
     async def add_parts(self, parts: Sequence[KeptPart]) -> None:
         if parts:
-            rows = [{name: getattr(part, name) for name in _PART} for part in parts]
-            await self._connection.execute(insert(usage_session_parts), rows)
+            rows = [
+                {
+                    "session_hash": str(part.session_hash),
+                    "kind": part.kind,
+                    "part_order": part.part_order,
+                    "fields": part.fields,
+                    "file_id": _number(part.file_id),
+                }
+                for part in parts
+            ]
+            await self._connection.execute(_ADD_PARTS, {"rows": json.dumps(rows)})
 
     async def settle_sessions(self, events: Mapping[UUID, Mapping[str, Any]], status: str, at: datetime) -> None:
-        if not events:
-            return
-        sessions = usage_sessions.c
-        rows = [{"settled": each, "found": dict(event)} for each, event in events.items()]
-        change = update(usage_sessions).where(sessions.session_hash == bindparam("settled"))
-        change = change.values(event=bindparam("found", type_=sessions.event.type), status=status, settled_at=at)
-        await self._connection.execute(change, rows)
+        if events:
+            rows = [{"session_hash": str(each), "event": event} for each, event in events.items()]
+            await self._connection.execute(_SETTLE, {"rows": json.dumps(rows), "status": status, "at": at})
 
     async def resolve_waiting(self, hashes: Sequence[UUID], at: datetime) -> None:
         if not hashes:
             return
         issues = usage_issues.c
         told = update(usage_issues).where(
-            issues.dedup_hash.in_(hashes), issues.kind == "partial", issues.status == "open"
+            _among(issues.dedup_hash, hashes), issues.kind == "partial", issues.status == "open"
         )
         resolution = "accepted: the missing part came"
         await self._connection.execute(told.values(status="resolved", resolved_at=at, resolution=resolution))
@@ -84,7 +121,7 @@ class SqlUsageSessions:
 
     async def mark_reported(self, hashes: Sequence[UUID], at: datetime) -> None:
         if hashes:
-            change = update(usage_sessions).where(usage_sessions.c.session_hash.in_(hashes))
+            change = update(usage_sessions).where(_among(usage_sessions.c.session_hash, hashes))
             await self._connection.execute(change.values(reported_at=at))
 
     async def forget_sessions(self, settled_before: datetime) -> int:

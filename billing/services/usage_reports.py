@@ -137,6 +137,8 @@ def _closing(report: FileReport) -> str:
         return f"{file.rejected + file.conflicts} records wait for a correction: GET /v1/usage/issues."
     if file.recycled:
         return f"{file.recycled} records wait for their number or price, and are guided again by themselves."
+    if file.partial:
+        return f"{file.partial} records are parts of sessions, which are counted when all of their parts are there."
     return "All of it is counted." if file.status == DONE else f"The file is {file.status}."
 
 

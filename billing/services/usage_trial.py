@@ -73,7 +73,6 @@ def _add(trial: Trial, batch: ReadBatch, most_shown: int) -> None:
     trial.readable += len(records.places)
     trial.rejected += len(batch.malformed)
     trial.parts += len(batch.parts)
-    trial.parts += len(batch.parts)
     for place in sorted(batch.malformed)[: max(most_shown - len(trial.shown), 0)]:
         entry, found = batch.entry(place), batch.malformed[place]
         trial.shown.append(Unreadable(entry.line_number or 0, found.field, found.reason, entry.raw))

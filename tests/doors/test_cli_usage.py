@@ -212,3 +212,15 @@ def test_a_trial_says_that_a_file_would_be_held_for_its_totals(line: CommandLine
     result = CliRunner().invoke(app, ["import", NUMBERED, path, "--dry-run", "--at", "2027-02-02T00:00:00"])
     assert result.exit_code == 4
     assert "would be held: The control totals differ. records: declared 2, counted 1." in result.stdout
+
+
+def test_a_trial_tells_parts_of_sessions_from_rejected_lines(tmp_path: Path) -> None:
+    path = tmp_path / "acc_1.log"
+    numbers = "sip:+31612345678@example.net|sip:+31201234567@example.net"
+    path.write_text(f"INVITE|a|b|call-1|200|OK|1801562400|{numbers}\nBYE|b|a|call-1|200|OK|soon|{numbers}\n")
+    dry = ["import", "flatstore", str(path), "--dry-run", "--at", "2027-02-03T00:00:00"]
+    page = CliRunner().invoke(app, dry)
+    assert page.exit_code == 3
+    assert "2 read, 0 readable, 1 rejected" in page.stdout
+    assert "1 tell a part of a session" in page.stdout
+    assert json.loads(CliRunner().invoke(app, [*dry, "--json"]).stdout)["files"][0]["parts"] == 1
