@@ -8,7 +8,9 @@ from temporalio import activity
 
 from activities.refusals import refusals_final
 from billing.messages.usage import ImportFileRequest, ImportReport
+from billing.ports.usage_files import CANCELLING
 from billing.services.usage import UsageService
+from billing.services.usage_files import report_of
 
 TELL_EVERY_SECONDS = 1.0
 
@@ -28,6 +30,8 @@ class UsageActivities:
         try:
             report = await self._service.files.import_file(request.file_id, on_progress=told.note)
             await self._service.counting.count_all()
+            if report.status == CANCELLING:
+                report = report_of(await self._service.cancelling.carry_out(request.file_id))
             return report
         finally:
             beating.cancel()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Header, Query, Request, UploadFile
 from fastapi.responses import PlainTextResponse, Response
 
-from api.dependencies import Agent, ContainerDep, Viewer
+from api.dependencies import Agent, ContainerDep, Finance, Viewer
 from api.parameters import FileId
 from api.schemas.base import identity_pattern
 from api.schemas.problems import problems
@@ -61,7 +61,7 @@ async def list_files(
     container: ContainerDep,
     _caller: Viewer,
     status: Annotated[
-        Literal["", "registered", "held", "importing", "done", "rejected", "cancelled"],
+        Literal["", "registered", "held", "importing", "done", "rejected", "cancelling", "cancelled"],
         Query(description="In this state only."),
     ] = "",
     profile: Annotated[str, Query(description="Of this profile only.", examples=["csv"])] = "",
@@ -112,6 +112,16 @@ async def release_file(file_id: FileId, decision: DecisionIn, container: Contain
 async def reject_file(file_id: FileId, decision: DecisionIn, container: ContainerDep, caller: Agent) -> UsageFileOut:
     """Nothing of it is counted; its number in the sequence is free for the right file."""
     file = await container.usage.arrivals.reject(file_id, caller.name, decision.reason)
+    return UsageFileOut.model_validate(file)
+
+
+@router.post("/{file_id}/cancel", status_code=202, summary="Take an imported file back", responses=problems(404, 409))
+async def cancel_file(file_id: FileId, decision: DecisionIn, container: ContainerDep, caller: Finance) -> UsageFileOut:
+    """As if it had never come: its records are counted down, in a billed cycle by a correction on the next invoice.
+
+    ``cancelling`` until the last record is taken back, then ``cancelled``; the same content may then be sent again.
+    """
+    file = await container.usage.cancelling.cancel(file_id, caller.name, decision.reason)
     return UsageFileOut.model_validate(file)
 
 

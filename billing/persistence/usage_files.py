@@ -6,14 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, desc, func, select, text, update
+from sqlalchemy import case, delete, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
 from billing.persistence.statements import as_record, fetch_all, fetch_one
 from billing.persistence.tables import usage as t
-from billing.ports.usage_files import HELD, OUT_OF_SEQUENCE, REGISTERED, REJECTED, FileFilter, Neighbours, UsageFile
+from billing.persistence.tables.usage_sessions import usage_session_parts, usage_sessions
+from billing.ports.usage_files import (
+    CANCELLED,
+    CANCELLING,
+    HELD,
+    OUT_OF_SEQUENCE,
+    REGISTERED,
+    REJECTED,
+    FileFilter,
+    Neighbours,
+    UsageFile,
+)
 
 # Any number no other advisory lock of ours uses; the second key is the profile.
 _SEQUENCE_LOCK = text("SELECT pg_advisory_xact_lock(7290002, hashtext(:profile))")
@@ -34,13 +45,15 @@ class SqlUsageFiles:
         added = await self._connection.execute(
             insert(t.usage_files)
             .values(**values)
-            .on_conflict_do_nothing(index_elements=["sha256", "profile"])
+            .on_conflict_do_nothing(index_elements=["sha256", "profile"], index_where=text("status <> 'cancelled'"))
             .returning(*_FILES)
         )
         row = added.first()
         if row is not None:
             return as_record(UsageFile, row), True
-        query = select(t.usage_files).where(_FILES.sha256 == values["sha256"], _FILES.profile == values["profile"])
+        query = select(t.usage_files).where(
+            _FILES.sha256 == values["sha256"], _FILES.profile == values["profile"], _FILES.status != CANCELLED
+        )
         return as_record(UsageFile, (await self._connection.execute(query)).one()), False
 
     async def file(self, file_id: str) -> UsageFile:
@@ -93,8 +106,26 @@ class SqlUsageFiles:
         query = select(t.usage_files).where(_FILES.profile == profile, _WAITS).order_by(_FILES.position)
         return await fetch_all(self._connection, UsageFile, query.with_for_update())
 
+    async def close_issues_of(self, file_id: str, resolution: str, at: datetime) -> None:
+        issues = t.usage_issues.c
+        change = update(t.usage_issues).where(issues.file_id == file_id, issues.status == "open")
+        await self._connection.execute(change.values(status="resolved", resolved_at=at, resolution=resolution))
+
+    async def forget_parts_of(self, file_id: str) -> None:
+        of_file = usage_session_parts.c.file_id == file_id
+        sessions = select(usage_session_parts.c.session_hash).where(of_file)
+        again = update(usage_sessions).where(usage_sessions.c.session_hash.in_(sessions))
+        await self._connection.execute(again.values(status="open", settled_at=None, event=None, reported_at=None))
+        await self._connection.execute(delete(usage_session_parts).where(of_file))
+        parts = select(usage_session_parts.c.session_hash).where(
+            usage_session_parts.c.session_hash == usage_sessions.c.session_hash
+        )
+        empty = delete(usage_sessions).where(usage_sessions.c.file_id == file_id, ~parts.exists())
+        await self._connection.execute(empty)
+
     async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
-        query = select(t.usage_files).where(_FILES.status == REGISTERED, _FILES.registered_at < before)
+        to_start = _FILES.status.in_((REGISTERED, CANCELLING))
+        query = select(t.usage_files).where(to_start, func.coalesce(_FILES.decided_at, _FILES.registered_at) < before)
         return await fetch_all(self._connection, UsageFile, query.order_by(_FILES.file_id).limit(1000))
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.persistence.usage_correcting import SqlUsageCorrecting
 from billing.persistence.usage_counting import SqlUsageCounting
 from billing.persistence.usage_files import SqlUsageFiles
 from billing.persistence.usage_intake import SqlUsageIntake
@@ -14,6 +15,7 @@ from billing.persistence.usage_streams import SqlUsageStreams
 
 
 class SqlUsageRepository(
+    SqlUsageCorrecting,
     SqlUsageReading,
     SqlUsageMarks,
     SqlUsageIntake,

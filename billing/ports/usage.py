@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from billing.ports.usage_columns import RecordColumns
+from billing.ports.usage_corrections import UsageCorrecting
 from billing.ports.usage_files import UsageFile, UsageFileRegistry
 from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
@@ -225,6 +226,7 @@ class UsageKeeping(Protocol):
 
 
 class UsageRepository(
+    UsageCorrecting,
     UsageReading,
     UsageIntakeStore,
     UsageCountingStore,

@@ -8,17 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-REGISTERED, HELD, IMPORTING, DONE, REJECTED, CANCELLED = (
-    *("registered", "held", "importing"),
-    *("done", "rejected", "cancelled"),
+REGISTERED, HELD, IMPORTING, DONE, REJECTED, CANCELLING, CANCELLED = (
+    *("registered", "held", "importing", "done"),
+    *("rejected", "cancelling", "cancelled"),
 )
 # Nothing of these files is counted, and their place in the sequence is free for another file.
-OUT_OF_SEQUENCE = (REJECTED, CANCELLED)
+OUT_OF_SEQUENCE = (REJECTED, CANCELLING, CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageFile:
-    """A registered file: ``status`` is registered, held, importing, done, rejected or cancelled.
+    """A registered file: ``status`` is registered, held, importing, done, rejected, cancelling or
+    cancelled.
 
     ``lines_done`` is where an import resumes; ``stored_as`` the name below the spool directory. The six counts and
     ``partial`` (parts of sessions) add up to ``read``. ``sequence`` is the number the source gave it and ``position``
@@ -66,7 +67,7 @@ class UsageFile:
     @property
     def is_settled(self) -> bool:
         """Whether nothing more happens to it by itself."""
-        return self.status in (DONE, *OUT_OF_SEQUENCE)
+        return self.status in (DONE, REJECTED, CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,16 @@ class UsageFileRegistry(Protocol):
         """The files held for a gap, in their order."""
         ...
 
+    async def close_issues_of(self, file_id: str, resolution: str, at: datetime) -> None:
+        """Resolve what is kept of a file's records."""
+        ...
+
+    async def forget_parts_of(self, file_id: str) -> None:
+        """Forget a file's parts of sessions; a session that was whole with them is open again."""
+        ...
+
     async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
-        """Files registered before an instant and not begun."""
+        """Files registered before an instant and not begun, and those being cancelled."""
         ...
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:

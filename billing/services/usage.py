@@ -19,6 +19,7 @@ from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
 from billing.services.usage_arrivals import UsageArrivals
 from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
+from billing.services.usage_cancelling import UsageCancelling
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_grouping import Grouping
@@ -56,6 +57,7 @@ class UsageService:
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
+        self.cancelling = UsageCancelling(make_work, clock, process, self.counting)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf)

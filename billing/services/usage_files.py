@@ -127,7 +127,7 @@ class UsageFiles:
         Control totals are checked before the first record is counted.
         """
         file = await self._begin(file_id)
-        if file.is_settled or file.status == HELD:
+        if file.status != IMPORTING:
             return report_of(file)
         decoder = self._format(file.profile)
         chunks = chunks_of(decoder, self._spool.path(file.stored_as), file.lines_done, self.batch_size)

@@ -111,6 +111,14 @@ def reject(
     _decide(file_id, "reject", reason, data_dir, api, key)
 
 
+@app.command()
+def cancel(
+    file_id: FileArgument, reason: Reason, data_dir: DataDir = DEFAULT_DATA_DIR, api: Api = "", key: Key = ""
+) -> None:
+    """Take an imported file back: its records are counted down, and billed ones corrected on the next invoice."""
+    _decide(file_id, "cancel", reason, data_dir, api, key)
+
+
 def _decide(file_id: str, verb: str, reason: str, data_dir: Path, api: str, key: str) -> None:
     def work(door: UsageDoor) -> Any:
         return door.post(f"/v1/usage/files/{file_id}/{verb}", {"reason": reason})

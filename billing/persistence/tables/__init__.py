@@ -10,6 +10,7 @@ from billing.persistence.tables import (
     notices,
     payments,
     usage,
+    usage_corrections,
     usage_sessions,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "notices",
     "payments",
     "usage",
+    "usage_corrections",
     "usage_sessions",
 ]

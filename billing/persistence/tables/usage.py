@@ -185,7 +185,8 @@ usage_files = Table(
     Column("charge", Numeric),
     Column("first_start", Instant),
     Column("last_start", Instant),
-    UniqueConstraint("sha256", "profile"),
+    # The same content again has no effect, unless it was cancelled before.
+    Index("uq_usage_files_content", "sha256", "profile", unique=True, postgresql_where=text("status <> 'cancelled'")),
     Index("ix_usage_files_position", "profile", "position"),
     Index("ix_usage_files_waiting", "status", postgresql_where=text("status IN ('registered', 'held', 'importing')")),
 )

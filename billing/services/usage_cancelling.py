@@ -1,0 +1,98 @@
+"""Cancelling a file that should not have been imported: its records are taken back, as if it had never come.
+
+Batch by batch, each a transaction of its own: a process that dies goes on where the last committed batch ended. The
+same content may be handed in again afterwards, on purpose.
+"""
+
+from __future__ import annotations
+
+from billing.domain.errors import InvalidValue, UnableTo
+from billing.messages.usage import ImportFileRequest
+from billing.ports.clock import BusinessClock
+from billing.ports.process import Process
+from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.usage_corrections import CANCELLED as TAKEN_BACK
+from billing.ports.usage_corrections import Change, EventsOf
+from billing.ports.usage_files import CANCELLED, CANCELLING, DONE, HELD, IMPORTING, REGISTERED, UsageFile
+from billing.services.usage_counting import UsageCounting
+from billing.services.usage_reversal import reverse
+
+LONGEST_REASON = 500
+_CAN_BE = (REGISTERED, HELD, IMPORTING, DONE, CANCELLING, CANCELLED)
+EVENTS_AT_ONCE = 2000
+
+
+class UsageCancelling:
+    """Takes whole files back."""
+
+    def __init__(
+        self, make_work: UnitOfWorkFactory, clock: BusinessClock, process: Process, counting: UsageCounting
+    ) -> None:
+        self._make_work = make_work
+        self._clock = clock
+        self._process = process
+        self._counting = counting
+
+    async def cancel(self, file_id: str, author: str, reason: str) -> UsageFile:
+        """Decide it; the file's own process takes the records back. Cancelling again changes nothing.
+
+        Raises NotFound, InvalidValue without a reason, UnableTo for a file that was put aside before it counted.
+        """
+        if not reason.strip() or len(reason) > LONGEST_REASON:
+            remedy = f"Say why in 1 to {LONGEST_REASON} characters."
+            raise InvalidValue("A reason is needed.", field="reason", value=reason[:100], remedy=remedy)
+        async with self._make_work() as work:
+            file = await work.usage.lock_file(file_id)
+            if file.status not in _CAN_BE:
+                remedy = "Nothing of it was counted, so there is nothing to take back."
+                raise UnableTo(f"This file is {file.status}.", field="file_id", value=file_id, remedy=remedy)
+            if file.status not in (CANCELLING, CANCELLED):
+                decided = {"decided_at": self._clock.now(), "decided_by": author, "decision_reason": reason.strip()}
+                await work.usage.change_file(file_id, {"status": CANCELLING, **decided})
+                file = await work.usage.file(file_id)
+                await work.commit()
+        if file.status == CANCELLING:
+            await self._process.start_import(ImportFileRequest(file_id))
+        return file
+
+    async def carry_out(self, file_id: str) -> UsageFile:
+        """Take back what a file that is being cancelled has counted, to the last record. May be called again."""
+        async with self._make_work() as work:
+            file = await work.usage.file(file_id)
+            # Its own import saw the new status, or is one of these.
+            await work.usage.wait_for_intake()
+        while file.status == CANCELLING and await self._take_back(file):
+            pass
+        if file.status == CANCELLING:
+            file = await self._finish(file_id)
+        await self._counting.count_all()
+        return file
+
+    async def _take_back(self, file: UsageFile) -> bool:
+        """One batch; False when there was nothing left."""
+        if file.first_start is None or file.last_start is None:
+            return False
+        wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id)
+        why = f"{file.name} ({file.file_id}): {file.decision_reason}"
+        change = Change(TAKEN_BACK, why, file.decided_by, self._clock.now())
+        async with self._make_work() as work:
+            await work.usage.begin_intake()
+            events = await work.usage.take_out(wanted, EVENTS_AT_ONCE)
+            await reverse(work, events, change)
+            await work.usage.remember(events, change)
+            await work.commit()
+        return bool(events)
+
+    async def _finish(self, file_id: str) -> UsageFile:
+        now = self._clock.now()
+        async with self._make_work() as work:
+            file = await work.usage.lock_file(file_id)
+            if file.status == CANCELLING:
+                await work.usage.close_issues_of(
+                    file_id, f"cancelled: the file was taken back by {file.decided_by}", now
+                )
+                await work.usage.forget_parts_of(file_id)
+                await work.usage.change_file(file_id, {"status": CANCELLED, "finished_at": now})
+            file = await work.usage.file(file_id)
+            await work.commit()
+        return file
