@@ -19,6 +19,7 @@ from api.routers import (
     balance,
     barring,
     brands,
+    catalogue,
     console,
     cycles,
     dunning,
@@ -57,6 +58,7 @@ STATIC = Path(__file__).parent / "static"
 ROUTERS = (
     health.router,
     brands.router,
+    catalogue.router,
     plans.router,
     pricing.router,
     cycles.router,

@@ -15,6 +15,7 @@ from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
+from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
@@ -67,6 +68,7 @@ class Container:
     service_changes: ServiceChanges = field(default_factory=_not_built)
     plan_changes: PlanChanges = field(default_factory=_not_built)
     catalogue: CatalogueService = field(default_factory=_not_built)
+    catalogue_files: CatalogueFiles = field(default_factory=_not_built)
     usage: UsageService = field(default_factory=_not_built)
     limits: LimitService = field(default_factory=_not_built)
     balance_watch: BalanceWatch = field(default_factory=_not_built)

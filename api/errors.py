@@ -104,7 +104,9 @@ async def _refused(request: Request, refusal: Exception) -> Response:
 
 def _answer_refusal(request: Request, status: int, refusal: Refusal) -> Response:
     title, detail = _said_of(refusal)
-    return _answer(request, status, title, detail, **_way_out(status, refusal))
+    errors = getattr(refusal, "errors", None)  # a refusal of many things at once lists them
+    listed = {"errors": errors} if errors else {}
+    return _answer(request, status, title, detail, **_way_out(status, refusal), **listed)
 
 
 def _said_of(refusal: Refusal) -> tuple[str, str]:

@@ -12,8 +12,12 @@ from api.headers import SECURITY_HEADERS
 
 MEBIBYTE = 1024 * 1024
 BODY_LIMIT = MEBIBYTE
-# Usage comes in files and batches; everything else is small.
-LARGER_BODIES = {"/v1/usage/files": 1024 * MEBIBYTE, "/v1/usage/": 64 * MEBIBYTE}
+# Usage and catalogues come in files and batches; everything else is small.
+LARGER_BODIES = {
+    "/v1/usage/files": 1024 * MEBIBYTE,
+    "/v1/usage/": 64 * MEBIBYTE,
+    "/v1/catalogue/import": 20 * MEBIBYTE,
+}
 
 
 class BodyTooLarge(Exception):

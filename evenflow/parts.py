@@ -34,6 +34,7 @@ from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
+from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
@@ -211,6 +212,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         service_changes=ServiceChanges(make_work, clock),
         plan_changes=PlanChanges(make_work, clock),
         catalogue=parts.catalogue,
+        catalogue_files=CatalogueFiles(make_work, clock),
         usage=parts.usage,
         limits=parts.limits,
         balance_watch=parts.balance_watch,

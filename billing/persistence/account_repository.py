@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import desc, insert, select, update
+from sqlalchemy import desc, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
@@ -18,6 +18,10 @@ from billing.ports.accounts import Account, Brand, Cycle, Plan, TimelineEntry
 
 def _missing(what: str, field: str, value: object, remedy: str) -> NotFound:
     return NotFound(f"There is no {what} {value}.", field=field, value=value, remedy=remedy)
+
+
+_CATALOGUE_LOCK = 7_290_004  # any number no other advisory lock of ours uses
+_LOCK_CATALOGUE = text("SELECT pg_advisory_xact_lock(:lock)")
 
 
 class SqlCatalogueRepository:
@@ -37,6 +41,9 @@ class SqlCatalogueRepository:
 
     async def brands(self) -> Sequence[Brand]:
         return await fetch_all(self._connection, Brand, select(t.brands).order_by(t.brands.c.brand))
+
+    async def lock_catalogue(self) -> None:
+        await self._connection.execute(_LOCK_CATALOGUE, {"lock": _CATALOGUE_LOCK})
 
     async def add_plan(self, plan: Plan) -> None:
         await self._connection.execute(insert(t.plans).values(**asdict(plan)))

@@ -66,16 +66,11 @@ class CatalogueService:
         read = PlanDefinition.from_dict(dict(definition))
         async with self._make_work() as work:
             owner = await work.accounts.brand(brand)
-            if read.currency != owner.currency:
-                raise InvalidValue(
-                    f"The brand {brand} bills in {owner.currency}.",
-                    field="currency",
-                    value=read.currency,
-                    remedy=f"Publish the plan in {owner.currency}.",
-                )
-            _check_tax_codes(read, owner)
-            read = read.in_time_zone(owner.zone)
-            versions = [plan for plan in await work.accounts.plans(brand) if plan.plan_code == read.code]
+            read = check_against_brand(read, owner)
+            await work.accounts.lock_catalogue()
+            everyones = await work.accounts.plans()
+            _refuse_foreign(read.code, owner, everyones)
+            versions = [plan for plan in everyones if plan.plan_code == read.code]
             number = 1 + max((plan.plan_version for plan in versions), default=0)
             kept = {**read.to_dict(), "version": number}
             same = [plan for plan in versions if {**plan.definition, "version": number} == kept]
@@ -89,6 +84,30 @@ class CatalogueService:
     async def plans(self, brand: str | None = None) -> Sequence[Plan]:
         async with self._make_work() as work:
             return await work.accounts.plans(brand)
+
+
+def check_against_brand(plan: PlanDefinition, brand: Brand) -> PlanDefinition:
+    """The plan as a brand would publish it, its time bands in the brand's zone. Raises InvalidValue."""
+    if plan.currency != brand.currency:
+        raise InvalidValue(
+            f"The brand {brand.brand} bills in {brand.currency}.",
+            field="currency",
+            value=plan.currency,
+            remedy=f"Publish the plan in {brand.currency}.",
+        )
+    _check_tax_codes(plan, brand)
+    return plan.in_time_zone(brand.zone)
+
+
+def _refuse_foreign(plan_code: str, brand: Brand, plans: Sequence[Plan]) -> None:
+    for plan in plans:
+        if plan.plan_code == plan_code and plan.brand != brand.brand:
+            raise Conflict(
+                f"The brand {plan.brand} has a plan of this code.",
+                field="code",
+                value=plan_code,
+                remedy="Give the plan another code.",
+            )
 
 
 def _check_brand(brand: Brand) -> None:

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli import keys, usage, usage_door
+from evenflow.cli import catalogue, keys, usage, usage_door
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="key")
 app.add_typer(usage.app, name="usage")
+app.add_typer(catalogue.app, name="catalogue")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")

@@ -29,6 +29,7 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.services.access import ROLES, Access
 from billing.services.accounts import AccountService
 from billing.services.catalogue import CatalogueService
+from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
 from billing.services.usage import UsageService
@@ -129,6 +130,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "service_changes": ServiceChanges(make_work, clock),
             "plan_changes": PlanChanges(make_work, clock),
             "catalogue": CatalogueService(make_work, clock),
+            "catalogue_files": CatalogueFiles(make_work, clock),
             "access": access,
             "queries": SqlQueries(engine),
             "usage": UsageService(make_work, clock, process, {}, Path("unused")),
