@@ -69,6 +69,7 @@ REFUSED_EXAMPLES = {
     "GET /v1/usage/files/{file_id}": (404, "file_id"),
     "GET /v1/usage/files/{file_id}/report": (404, "file_id"),
     "POST /v1/usage/files/{file_id}/release": (404, "file_id"),
+    "POST /v1/usage/files/{file_id}/cancel": (404, "file_id"),
     "POST /v1/usage/files/{file_id}/reject": (404, "file_id"),
     "POST /v1/usage/streams/move": (404, "topic"),
     "DELETE /v1/accounts/{account_id}/payment-methods/{method_id}": (404, "method_id"),
