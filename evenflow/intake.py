@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from billing.adapters.kafka_usage import KafkaAccess, KafkaStream
-from billing.domain.errors import InvalidValue
 from billing.ports.clock import BusinessClock
 from billing.ports.usage import UsageFormat
 from billing.services.reconcile import Watched
 from billing.services.usage import UsageService
+from billing.services.usage_cloudevents import event_types, record_of
 from billing.services.usage_folder import FolderRules, WatchedFolder
 from billing.services.usage_streams import StreamSource, consume_forever
 from evenflow.settings import KafkaSettings, Settings, SettingsError
@@ -24,6 +24,7 @@ class UsageSources:
 
     def __init__(self, settings: Settings, usage: UsageService, clock: BusinessClock) -> None:
         self._kafka = settings.kafka
+        self._unwrap = partial(record_of, types=event_types(settings.usage.cloud_event_types))
         self._usage = usage
         self._folder = _watched_folder(settings, usage, clock)
 
@@ -38,17 +39,11 @@ class UsageSources:
         """What runs until the worker ends. Raises SettingsError for a profile there is not."""
         tasks: list[Coroutine[Any, Any, None]] = []
         if self._kafka.brokers:
-            source = StreamSource(self._kafka.group, _decoder(self._kafka, self._usage), no_cloud_events)
+            source = StreamSource(self._kafka.group, _decoder(self._kafka, self._usage), self._unwrap)
             tasks.append(consume_forever(self._usage.streams, source, partial(KafkaStream, _access(self._kafka))))
         if self._folder is not None:
             tasks.append(self._folder.watch())
         return [*tasks, self._usage.counting.count_forever()]
-
-
-def no_cloud_events(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Stands where no types of CloudEvents are declared."""
-    remedy = "Send records of the HTTP shape."
-    raise InvalidValue("CloudEvents are not read here.", field="specversion", value="", remedy=remedy)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from evenflow.settings import SettingsError, settings_from
 from tests.builders_usage import LINE, UsageWorld, a_usage_world
 from tests.builders_usage_streams import a_message, stored_events
 from tests.kafka_broker import Broker
+
+A_CLOUD_EVENT = {
+    "specversion": "1.0",
+    "id": "e-1",
+    "source": "switch-7",
+    "type": "org.evenflow.usage.sms",
+    "subject": LINE,
+    "time": "2027-02-01T10:00:00Z",
+    "data": {"quantity": 1},
+}
 
 
 @pytest.fixture
@@ -32,7 +43,7 @@ async def test_the_folder_and_the_topic_of_the_settings_are_taken_until_the_work
     world: UsageWorld, tmp_path: Path, unique: str
 ) -> None:
     broker = Broker()
-    await broker.send_soon(unique, [a_message("by-stream"), b"\xff"])
+    await broker.send_soon(unique, [a_message("by-stream"), b"\xff", json.dumps(A_CLOUD_EVENT).encode()])
     watched = tmp_path / "watched"
     (watched / "incoming" / "csv").mkdir(parents=True)
     rows = ["record_id,identifier,meter,quantity,started_at", f"by-folder,{LINE},sms,1,2027-02-01T10:00:00Z"]
@@ -46,12 +57,12 @@ async def test_the_folder_and_the_topic_of_the_settings_are_taken_until_the_work
         KAFKA_GROUP=unique,
     )
     async with asyncio.timeout(60), running(named.tasks()):
-        while await stored_events(world) < 2 or not list((watched / "done").rglob("*.csv")):
+        while await stored_events(world) < 3 or not list((watched / "done").rglob("*.csv")):
             while world.process.imports:
                 await world.service.files.import_file(world.process.imports.pop(0).file_id)
             await asyncio.sleep(0.1)
     (position,) = [each for each in await world.service.streams.positions() if each.read]
-    assert (position.consumer_group, position.accepted, position.rejected) == (unique, 1, 1)
+    assert (position.consumer_group, position.accepted, position.rejected) == (unique, 2, 1)
     assert (await named.look_after()).alarms == ()
 
 
