@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.messages.limits import AgreeRequest, ChangeLimitRequest, LimitChanged, ReviewStopsRequest, StopsReview
-from billing.services.usage_limits import LimitService, LimitView
+from billing.services.limits_in_force import LimitView
+from billing.services.usage_limits import LimitService
 from tests.builders_usage import UsageWorld, a_usage_world, an_event
 
 # Data costs a cent per MB at home and a euro abroad, where nothing is included.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header
 from api.dependencies import ContainerDep, Viewer
 from api.event_stream import COMMENT, EventStream, event
 from api.parameters import AccountId
+from api.schemas.limits import LimitOut
 from api.schemas.problems import problems
 from api.schemas.usage import (
     AccountBalanceOut,
@@ -19,7 +20,10 @@ from api.schemas.usage import (
     MoneyOut,
     ServiceBalanceOut,
 )
+from billing.domain.balance import MeterUse
+from billing.domain.limits import LimitScope
 from billing.services.balance_watch import Reader
+from billing.services.limits_in_force import LimitView
 from billing.services.usage_balance import AccountBalance, LineBalance
 
 AN_EVENT = 'id: 5f1c2a5e1d0b4f0e\nevent: balance\ndata: {"account_id": "acc_1001", "cycle_number": 3}\n\n'
@@ -80,18 +84,21 @@ def _balance_out(balance: AccountBalance) -> AccountBalanceOut:
         last_update_at=balance.last_update_at,
         charges=MoneyOut.model_validate(balance.charges),
         projected_charges=MoneyOut.model_validate(balance.projected_charges),
-        services=[_service_out(line) for line in balance.services],
+        limits=_limits(balance.limits, LimitScope()) + _limits_of_meters(balance.limits),
+        services=[_service_out(line, balance.limits) for line in balance.services],
     )
 
 
-def _service_out(line: LineBalance) -> ServiceBalanceOut:
+def _service_out(line: LineBalance, limits: Sequence[LimitView]) -> ServiceBalanceOut:
     balance = line.balance
     return ServiceBalanceOut(
         service_id=line.service_id,
         identifier=line.identifier,
         plan_code=line.plan_code,
         plan_version=line.plan_version,
-        meters=[MeterOut.model_validate(meter) for meter in balance.meters],
+        stopped=line.stopped,
+        limits=_limits(limits, LimitScope(line.service_id), LimitScope(line.service_id, roaming=True)),
+        meters=[_meter_out(line.service_id, meter, limits) for meter in balance.meters],
         allowances=[AllowanceOut.model_validate(state) for state in balance.allowances],
         usage_charges=MoneyOut.model_validate(balance.usage_charges),
         recurring_charges=MoneyOut.model_validate(balance.recurring_charges),
@@ -99,3 +106,23 @@ def _service_out(line: LineBalance) -> ServiceBalanceOut:
         projected_charges=MoneyOut.model_validate(balance.projected_charges),
         lines=[ChargeLineOut.model_validate(each) for each in balance.lines],
     )
+
+
+def _meter_out(service_id: str, used: MeterUse, limits: Sequence[LimitView]) -> MeterOut:
+    return MeterOut(
+        meter=used.meter,
+        events=used.events,
+        quantity=used.quantity,
+        charges=MoneyOut.model_validate(used.charges),
+        limits=_limits(limits, LimitScope(service_id, used.meter)),
+    )
+
+
+def _limits(limits: Sequence[LimitView], *scopes: LimitScope) -> list[LimitOut]:
+    """Every limit stands once, where its scope is."""
+    return [LimitOut.of(view) for view in limits if view.use.limit.scope in scopes]
+
+
+def _limits_of_meters(limits: Sequence[LimitView]) -> list[LimitOut]:
+    """Those of one meter of every line."""
+    return [LimitOut.of(view) for view in limits if view.use.limit.scope.meter and not view.use.limit.scope.service_id]

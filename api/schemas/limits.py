@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 from api.schemas.actions import ActionIn, example
 from api.schemas.base import Response, identity_pattern
 from billing.domain.fields import LARGEST_QUANTITY
-from billing.services.usage_limits import LimitView
+from billing.services.limits_in_force import LimitView
 
 Kind = Literal["soft", "hard"]
 Measure = Literal["amount", "quantity"]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.base import Request
+from api.schemas.limits import LimitOut
 
 Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late", "partial"]
 
@@ -211,13 +212,16 @@ class MoneyOut(BaseModel):
 
 
 class MeterOut(BaseModel):
-    """What was counted on a meter, in its own units, after increments."""
+    """What was counted on a meter, in its own units, after increments, and what it costs so far.
 
-    model_config = ConfigDict(from_attributes=True)
+    ``limits`` are those of this meter of this line.
+    """
 
     meter: str
     events: int
     quantity: int
+    charges: MoneyOut
+    limits: Sequence[LimitOut]
 
 
 class AllowanceOut(BaseModel):
@@ -259,12 +263,18 @@ class ChargeLineOut(BaseModel):
 
 
 class ServiceBalanceOut(BaseModel):
-    """One line's balance. ``projected_charges`` is the whole cycle's, if use goes on as it did."""
+    """One line's balance. ``projected_charges`` is the whole cycle's, if use goes on as it did.
+
+    ``limits`` are those of the line, data abroad included; ``stopped`` is what the network does not let it use any
+    more: a meter, * for all that is charged, or roaming_data.
+    """
 
     service_id: str
     identifier: str
+    stopped: Sequence[str]
     plan_code: str
     plan_version: int
+    limits: Sequence[LimitOut]
     meters: Sequence[MeterOut]
     allowances: Sequence[AllowanceOut]
     usage_charges: MoneyOut
@@ -275,7 +285,10 @@ class ServiceBalanceOut(BaseModel):
 
 
 class AccountBalanceOut(BaseModel):
-    """The open cycle now, net of VAT and before invoice discounts; exact at the last acknowledged record."""
+    """The open cycle now, net of VAT and before invoice discounts; exact at the last acknowledged record.
+
+    ``limits`` are those of the whole account; those of a line or a meter stand there.
+    """
 
     account_id: str
     cycle_number: int
@@ -285,4 +298,5 @@ class AccountBalanceOut(BaseModel):
     last_update_at: datetime | None
     charges: MoneyOut
     projected_charges: MoneyOut
+    limits: Sequence[LimitOut]
     services: Sequence[ServiceBalanceOut]

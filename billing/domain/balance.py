@@ -29,11 +29,15 @@ _SHORTEST_BASIS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class MeterUse:
-    """What was counted on one meter in the open cycle; ``quantity`` is billable, in the meter's own units."""
+    """What was counted on one meter in the open cycle; ``quantity`` is billable, in the meter's own units.
+
+    ``charges`` are all usage charges of its prices so far, minimum, maximum and line discounts included.
+    """
 
     meter: str
     events: int
     quantity: int
+    charges: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def balance_of(
     """
     recurring_charges = total((line.amount for line in fees), plan.currency)
     return ServiceBalance(
-        meters=_meters(plan, counters),
+        meters=_meters(plan, counters, rated.lines),
         allowances=rated.allowances,
         lines=(*fees, *rated.lines),
         usage_charges=rated.subtotal,
@@ -141,11 +145,16 @@ def grown(counter: Counter, cycle: OpenCycle) -> Counter:
     )
 
 
-def _meters(plan: PlanDefinition, counters: Iterable[Counter]) -> tuple[MeterUse, ...]:
+def _meters(plan: PlanDefinition, counters: Iterable[Counter], lines: Iterable[RatedLine]) -> tuple[MeterUse, ...]:
     meter_of = {price.code: price.meter for price in plan.usage_prices}
-    used: dict[str, MeterUse] = {meter: MeterUse(meter, 0, 0) for meter in meter_of.values()}
+    nothing = Money(0, plan.currency)
+    used: dict[str, MeterUse] = {meter: MeterUse(meter, 0, 0, nothing) for meter in meter_of.values()}
     for counter in counters:
         meter = meter_of[counter.price_code]
         so_far = used[meter]
-        used[meter] = MeterUse(meter, so_far.events + counter.events, so_far.quantity + counter.quantity)
+        more = (so_far.events + counter.events, so_far.quantity + counter.quantity)
+        used[meter] = MeterUse(meter, *more, so_far.charges)
+    for line in lines:
+        meter = meter_of[line.price_code]
+        used[meter] = replace(used[meter], charges=used[meter].charges + line.amount)
     return tuple(used.values())

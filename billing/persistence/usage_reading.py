@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.persistence.statements import fetch_all
@@ -70,11 +69,6 @@ class SqlUsageReading:
             .limit(limit)
         )
         return await fetch_all(self._connection, EventDetail, query)
-
-    async def last_counted_at(self, account_id: str, cycle_number: int) -> datetime | None:
-        rows = counted(_of_cycle(account_id, cycle_number)).order_by(None).subquery("counted")
-        found: datetime | None = (await self._connection.execute(select(func.max(rows.c.counted_at)))).scalar_one()
-        return found
 
 
 def _of_cycle(account_id: str, cycle_number: int) -> Condition:

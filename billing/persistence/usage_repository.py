@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.persistence.balance_reading import SqlBalanceReading
 from billing.persistence.usage_correcting import SqlUsageCorrecting
 from billing.persistence.usage_counting import SqlUsageCounting
 from billing.persistence.usage_files import SqlUsageFiles
@@ -17,6 +18,7 @@ from billing.persistence.usage_streams import SqlUsageStreams
 class SqlUsageRepository(
     SqlUsageCorrecting,
     SqlUsageReading,
+    SqlBalanceReading,
     SqlUsageMarks,
     SqlUsageIntake,
     SqlUsageCounting,

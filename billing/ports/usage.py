@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
+from billing.ports.balance import BalanceFacts
 from billing.ports.usage_columns import RecordColumns
 from billing.ports.usage_corrections import UsageCorrecting
 from billing.ports.usage_files import UsageFile, UsageFileRegistry
@@ -200,12 +201,12 @@ class UsageReading(Protocol):
         """The stored events of a service in a cycle by start, late ones included and marked."""
         ...
 
-    async def balance_marks(self, account_ids: Sequence[str], now: datetime) -> Mapping[str, str]:
-        """By account, a short text that changes when the balance of the running cycle does."""
+    async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        """What the balance of this moment is computed from; None for an unknown account."""
         ...
 
-    async def last_counted_at(self, account_id: str, cycle_number: int) -> datetime | None:
-        """When a counter of the cycle last moved, on the business clock."""
+    async def balance_marks(self, account_ids: Sequence[str], now: datetime) -> Mapping[str, str]:
+        """By account, a short text that changes when the balance of the running cycle does."""
         ...
 
 

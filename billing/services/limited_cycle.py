@@ -7,56 +7,74 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.limits import LimitUse
-from billing.ports.accounts import Cycle, Service
+from billing.ports.balance import BalanceFacts, LineName
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_intake import CycleSpan
-from billing.services.invoicing_cycles import CANCELLED, span_of, zone_of
-from billing.services.limits_in_force import AccountLimits
+from billing.services.limits_in_force import AccountLimits, LimitView, views_of
+from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_thresholds import uses_of
 
 
 @dataclass(frozen=True, slots=True)
 class LimitedCycle:
-    """``cycle`` is the one that runs now (None: between none); ``services`` are active now, ``meters`` they price."""
+    """``cycle`` is the one that runs now (None: none does); ``services`` are active now.
+
+    ``service_ids`` are all of the account's services, ``meters`` what their plans price.
+    """
 
     account_id: str
     cycle: CycleSpan | None
-    services: Sequence[Service]
+    services: Sequence[LineName]
+    service_ids: frozenset[str]
     meters: frozenset[str]
     limits: AccountLimits
     uses: tuple[LimitUse, ...]
 
+    @property
+    def views(self) -> list[LimitView]:
+        """The limits as they are shown."""
+        return views_of(self.limits, self.cycle.cycle_number, self.uses) if self.cycle else []
+
 
 async def read_limited_cycle(work: UnitOfWork, shelf: PlanShelf, account_id: str, now: datetime) -> LimitedCycle:
     """What limits say now. Raises NotFound for an unknown account."""
-    brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
-    limits = await read_account_limits(work, account_id)
-    services = await work.accounts.services(account_id)
-    active = [one for one in services if one.active_from <= now and (one.active_to is None or now < one.active_to)]
-    periods = await work.usage.service_plans([account_id])
-    keys = {(one.plan_code, one.plan_version) for one in periods}
+    facts = await read_facts(work, account_id, now)
+    keys = plan_keys(facts)
     plans = await shelf.get(work, keys)
-    meters = frozenset(price.meter for key in keys for price in plans[key].usage_prices)
-    found = running_cycle(await work.accounts.cycles(account_id), now)
-    if found is None:
-        return LimitedCycle(account_id, None, active, meters, limits, ())
-    cycle = span_of(found, zone_of(found, brand))
-    rows = await work.usage.counters_of(account_id, cycle.cycle_number)
-    plans = await shelf.get(work, keys | {(row.plan_code, row.plan_version) for row in rows})
-    return LimitedCycle(account_id, cycle, active, meters, limits, uses_of(cycle, periods, rows, plans, limits))
-
-
-async def read_account_limits(work: UnitOfWork, account_id: str) -> AccountLimits:
-    """Everything that was chosen for one account, with its brand's terms."""
-    only = [account_id]
-    (terms,) = await work.limits.terms(only)
-    return AccountLimits(await work.limits.changes(only), await work.limits.agreements(only), terms)
-
-
-def running_cycle(cycles: Sequence[Cycle], now: datetime) -> Cycle | None:
-    """The cycle that contains this moment."""
-    return next(
-        (one for one in cycles if one.opens_at <= now < one.closes_at and one.status != CANCELLED),
-        None,
+    limits = AccountLimits(facts.changes, facts.agreements, facts.terms)
+    cycle = running(facts, now)
+    active = {
+        one.service_id
+        for one in facts.periods
+        if one.active_from <= now and (one.active_to is None or now < one.active_to)
+    }
+    return LimitedCycle(
+        account_id,
+        cycle,
+        [line for line in facts.lines if line.service_id in active],
+        frozenset(line.service_id for line in facts.lines),
+        frozenset(price.meter for key in keys for price in plans[key].usage_prices),
+        limits,
+        uses_of(cycle, facts.periods, facts.rows, plans, limits) if cycle else (),
     )
+
+
+async def read_facts(work: UnitOfWork, account_id: str, now: datetime) -> BalanceFacts:
+    """What the balance and the limits of this moment are computed from. Raises NotFound for an unknown account."""
+    facts = await work.usage.balance_facts(account_id, now)
+    if facts is None:
+        await work.accounts.get(account_id)  # says that there is none
+        raise AssertionError("an account that is there has facts")
+    return facts
+
+
+def plan_keys(facts: BalanceFacts) -> set[PlanKey]:
+    """The plan versions that are needed to rate."""
+    keys = {(one.plan_code, one.plan_version) for one in facts.periods}
+    return keys | {(one.plan_code, one.plan_version) for one in facts.rows}
+
+
+def running(facts: BalanceFacts, now: datetime) -> CycleSpan | None:
+    """The cycle that contains this moment."""
+    return facts.cycle if facts.cycle and facts.cycle.opens_at <= now < facts.cycle.closes_at else None

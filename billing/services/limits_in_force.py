@@ -50,6 +50,28 @@ class AccountLimits:
         return {change_id(one): one for one in self.changes if one.from_cycle <= cycle_number}
 
 
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """A limit with its use, whose choice it was (None: the brand's policy), and the change that waits, if any."""
+
+    use: LimitUse
+    currency: str
+    change: LimitChange | None
+    coming: LimitChange | None
+
+
+def views_of(account: AccountLimits, cycle_number: int, uses: Iterable[LimitUse]) -> list[LimitView]:
+    """The limits of a cycle as they are shown. A change for a later cycle waits, unless a newer one overtook it."""
+    chosen = account.in_cycle(cycle_number)
+    newest = {change_id(one): one for one in account.changes}
+    views: list[LimitView] = []
+    for use in uses:
+        last = newest.get(use.limit.limit_id)
+        coming = last if last is not None and last.from_cycle > cycle_number else None
+        views.append(LimitView(use, account.currency, chosen.get(use.limit.limit_id), coming))
+    return views
+
+
 def change_id(change: LimitChange) -> str:
     """The limit that a change is about."""
     return limit_id(LimitKind(change.kind), Measure(change.measure), scope_of(change))

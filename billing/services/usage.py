@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.domain.errors import InvalidValue, UnableTo
+from billing.ports.balance import BalanceSource
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
@@ -48,6 +49,7 @@ class UsageService:
         process: Process,
         formats: Mapping[str, UsageFormat],
         spool: Path,
+        balances: BalanceSource | None = None,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
@@ -60,7 +62,7 @@ class UsageService:
         self.cancelling = UsageCancelling(make_work, clock, process, self.counting)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
-        self._balance = UsageBalance(make_work, clock, self._intake.shelf)
+        self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:
         """Take records of the HTTP shape; when this returns, they are committed and counted.

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from billing.domain.balance import OpenCycle, ServiceBalance, balance_of, grown
+from billing.domain.barring import stopped_parts
 from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import NotFound
 from billing.domain.money import Money, total
 from billing.domain.rating import Counter, PlanDefinition, recurring_lines
-from billing.ports.accounts import Cycle
+from billing.ports.balance import BalanceFacts, BalanceSource, LineName
 from billing.ports.clock import BusinessClock
-from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
-from billing.services.invoicing_cycles import CANCELLED, span_of, zone_of
+from billing.services.limited_cycle import plan_keys, read_facts, running
+from billing.services.limits_in_force import AccountLimits, LimitView, ServiceCharges, uses_in, views_of
 from billing.services.plan_periods import plans_in_cycle
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
@@ -25,10 +27,11 @@ from billing.services.usage_thresholds import RatedService, rate_account
 
 @dataclass(frozen=True, slots=True)
 class LineBalance:
-    """One service (at one plan version) with its balance."""
+    """One service (at one plan version) with its balance; ``stopped`` is what caps stop, as the network confirmed."""
 
     service_id: str
     identifier: str
+    stopped: tuple[str, ...]
     plan_code: str
     plan_version: int
     balance: ServiceBalance
@@ -50,58 +53,78 @@ class AccountBalance:
     services: Sequence[LineBalance]
     charges: Money
     projected_charges: Money
+    limits: Sequence[LimitView] = ()
 
 
 class UsageBalance:
-    """Answers balances; exact at the acknowledgement of the last record."""
+    """Answers balances; exact at the acknowledgement of the last record. Without a ``source`` it reads by units of
+    work.
+    """
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, shelf: PlanShelf) -> None:
+    def __init__(
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        shelf: PlanShelf,
+        source: BalanceSource | None = None,
+    ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._shelf = shelf
+        self._source = source
 
     async def of(self, account_id: str) -> AccountBalance:
         """The balance now. Raises NotFound for an unknown account, or one without a cycle."""
         now = self._clock.now()
-        async with self._make_work() as work:
-            account = await work.accounts.get(account_id)
-            brand = await work.accounts.brand(account.brand)
-            cycle = _cycle_at(await work.accounts.cycles(account_id), now, account_id)
-            services = await work.accounts.services(account_id)
-            rows = await work.usage.counters_of(account_id, cycle.cycle_number)
-            periods = await work.usage.service_plans([account_id])
-            plans = await self._plans(work, periods, rows)
-            last_update_at = await work.usage.last_counted_at(account_id, cycle.cycle_number)
-        seen = _Seen(span_of(cycle, zone_of(cycle, brand)), periods, plans, now)
-        identifiers = {service.service_id: service.identifier for service in services}
-        lines = [_line(identifiers[rated.service_id], rated, then, seen) for rated, then in seen.rated(rows)]
-        return AccountBalance(
-            account_id=account_id,
-            cycle_number=cycle.cycle_number,
-            opens_at=cycle.opens_at,
-            closes_at=cycle.closes_at,
-            as_of=now,
-            last_update_at=last_update_at,
-            services=lines,
-            charges=total((line.balance.charges for line in lines), brand.currency),
-            projected_charges=total((line.balance.projected_charges for line in lines), brand.currency),
-        )
+        facts = await self._facts(account_id, now)
+        if facts.cycle is None:
+            raise NotFound(
+                "The account has no cycle yet.", field="account_id", value=account_id, remedy="Activate it first."
+            )
+        plans = await self._plans(facts)
+        return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now))
 
-    async def _plans(
-        self, work: UnitOfWork, periods: Sequence[ServicePlan], rows: Sequence[CounterRow]
-    ) -> Mapping[PlanKey, PlanDefinition]:
-        keys = [(each.plan_code, each.plan_version) for each in periods]
-        return await self._shelf.get(work, keys + [(row.plan_code, row.plan_version) for row in rows])
+    async def _facts(self, account_id: str, now: datetime) -> BalanceFacts:
+        found = None if self._source is None else await self._source.balance_facts(account_id, now)
+        if found is None:
+            async with self._make_work() as work:
+                found = await read_facts(work, account_id, now)
+        return found
+
+    async def _plans(self, facts: BalanceFacts) -> Mapping[PlanKey, PlanDefinition]:
+        keys = plan_keys(facts)
+        if not self._shelf.has(keys):
+            async with self._make_work() as work:
+                return await self._shelf.get(work, keys)
+        return self._shelf.all
 
 
-def _cycle_at(cycles: Sequence[Cycle], now: datetime, account_id: str) -> Cycle:
-    """The cycle that contains this moment; before the first one and after the last one, that one."""
-    begun = [cycle for cycle in cycles if cycle.status != CANCELLED and cycle.opens_at <= now]
-    if not cycles:
-        raise NotFound(
-            "The account has no cycle yet.", field="account_id", value=account_id, remedy="Activate it first."
-        )
-    return begun[-1] if begun else cycles[0]
+def _balance(facts: BalanceFacts, seen: _Seen) -> AccountBalance:
+    rated = seen.rated(facts.rows)
+    lines_by_id = {line.service_id: line for line in facts.lines}
+    lines = [_line(lines_by_id[now.service_id], now, then, seen) for now, then in rated]
+    currency = facts.terms.currency
+    return AccountBalance(
+        account_id=seen.cycle.account_id,
+        cycle_number=seen.cycle.cycle_number,
+        opens_at=seen.cycle.opens_at,
+        closes_at=seen.cycle.closes_at,
+        as_of=seen.now,
+        last_update_at=facts.last_update_at,
+        services=lines,
+        charges=total((line.balance.charges for line in lines), currency),
+        projected_charges=total((line.balance.projected_charges for line in lines), currency),
+        limits=_limits(facts, seen, [now for now, _ in rated]),
+    )
+
+
+def _limits(facts: BalanceFacts, seen: _Seen, rated: Sequence[RatedService]) -> Sequence[LimitView]:
+    """The limits of a cycle that runs; of no other anything can be stopped."""
+    if running(facts, seen.now) is None:
+        return ()
+    limits = AccountLimits(facts.changes, facts.agreements, facts.terms)
+    charges = [ServiceCharges(one.service_id, one.plan, one.counters, one.rated.lines) for one in rated]
+    return views_of(limits, seen.cycle.cycle_number, uses_in(limits, seen.cycle.cycle_number, charges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +164,13 @@ class _Seen:
         return OpenCycle(self.now, max(period.active_from, self.cycle.opens_at), ends)
 
 
-def _line(identifier: str, rated: RatedService, projected: RatedService, seen: _Seen) -> LineBalance:
+def _line(line: LineName, rated: RatedService, projected: RatedService, seen: _Seen) -> LineBalance:
     fees = recurring_lines(rated.plan, on=seen.invoiced_on, share=rated.fees)
     balance = balance_of(rated.plan, rated.counters, rated.rated, fees, projected=projected.rated)
     states = (replace(each, expires_at=each.expires_at or seen.cycle.closes_at) for each in balance.allowances)
     balance = replace(balance, allowances=tuple(states))
-    return LineBalance(rated.service_id, identifier, rated.plan_code, rated.plan_version, balance)
+    stopped = stopped_parts(line.usage_stop)
+    return LineBalance(rated.service_id, line.identifier, stopped, rated.plan_code, rated.plan_version, balance)
 
 
 def _grown(row: CounterRow, cycle: OpenCycle) -> CounterRow:

@@ -7,14 +7,13 @@ crossed limits (usage_thresholds), telling the customer (the account's process),
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from billing.domain.errors import UnableTo
 from billing.domain.limits import (
     LimitKind,
     LimitScope,
-    LimitUse,
     Measure,
     limit_id,
     takes_effect_in,
@@ -28,7 +27,7 @@ from billing.messages.limits import (
     StopsReview,
 )
 from billing.ports.clock import BusinessClock
-from billing.ports.limits import LimitAgreement, LimitChange
+from billing.ports.limits import LimitAgreement
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.invoicing_commands import (
     CommandContext,
@@ -39,7 +38,7 @@ from billing.services.invoicing_commands import (
 )
 from billing.services.limit_checks import check_limit, refuse_too_many
 from billing.services.limited_cycle import LimitedCycle, read_limited_cycle
-from billing.services.limits_in_force import change_id
+from billing.services.limits_in_force import LimitView
 from billing.services.usage_limit_crossings import limit_crossings, limit_entry
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_stops import write_orders
@@ -48,16 +47,6 @@ from billing.services.usage_thresholds import ThresholdDispatch
 
 class UnableToChangeLimit(UnableTo):
     """The account has no running cycle, or nothing to agree to."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitView:
-    """A limit with its use, whose choice it was (None: the brand's policy), and the change that waits, if any."""
-
-    use: LimitUse
-    currency: str
-    change: LimitChange | None
-    coming: LimitChange | None
 
 
 class LimitService:
@@ -111,7 +100,7 @@ class LimitService:
         """Every limit in force now with what is used of it, and those that are set for a later cycle."""
         now = self._clock.now()
         async with self._make_work() as work:
-            return views_of(await read_limited_cycle(work, self._shelf, account_id, now))
+            return (await read_limited_cycle(work, self._shelf, account_id, now)).views
 
     async def review_stops(self, request: ReviewStopsRequest) -> StopsReview:
         """Write down the orders that bring the network in step with limits; a repeat answers the same ones."""
@@ -124,32 +113,13 @@ class LimitService:
         return review
 
 
-def views_of(present: LimitedCycle) -> list[LimitView]:
-    """The limits of the running cycle, and what waits for a later one."""
-    number = present.cycle.cycle_number if present.cycle else 0
-    chosen = present.limits.in_cycle(number)
-    coming = {change_id(one): one for one in present.limits.changes if one.from_cycle > number}
-    newest = {change_id(one): one for one in present.limits.changes}
-    return [
-        LimitView(use, present.limits.currency, chosen.get(name), _waiting(coming.get(name), newest.get(name)))
-        for use in present.uses
-        for name in [use.limit.limit_id]
-    ]
-
-
-def _waiting(coming: LimitChange | None, newest: LimitChange | None) -> LimitChange | None:
-    """A change for a later cycle, unless a newer one overtook it."""
-    return coming if coming is newest else None
-
-
 # Changing ------------------------------------------------------------------------------------------------------------
 
 
 async def _change(
     work: UnitOfWork, shelf: PlanShelf, before: LimitedCycle, request: ChangeLimitRequest, context: CommandContext
 ) -> LimitChanged:
-    services = await work.accounts.services(request.account_id)
-    check_limit(request, {one.service_id for one in services}, before.meters)
+    check_limit(request, before.service_ids, before.meters)
     cycle = _running(before)
     name = limit_id(LimitKind(request.kind), Measure(request.measure), _scope(request))
     in_force = {use.limit.limit_id: use.limit.value for use in before.uses}

@@ -15,6 +15,15 @@ class PlanShelf:
     def __init__(self) -> None:
         self._plans: dict[PlanKey, PlanDefinition] = {}
 
+    @property
+    def all(self) -> Mapping[PlanKey, PlanDefinition]:
+        """Those that were read so far."""
+        return self._plans
+
+    def has(self, keys: Iterable[PlanKey]) -> bool:
+        """Whether all of these were read before."""
+        return all(key in self._plans for key in keys)
+
     async def get(self, work: UnitOfWork, keys: Iterable[PlanKey]) -> Mapping[PlanKey, PlanDefinition]:
         """At least these. Raises NotFound for a version that was never published."""
         for key in sorted(set(keys) - self._plans.keys()):

@@ -1,0 +1,160 @@
+"""Everything a live balance is computed from, in one statement: a page that looks must not wait for many answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from billing.domain import identity
+from billing.persistence.tables.limits import LIMIT_CHANGE
+from billing.ports.balance import BalanceFacts, LineName
+from billing.ports.limits import LimitAgreement, LimitChange, LimitTerms
+from billing.ports.usage_intake import CycleSpan, ServicePlan
+from billing.ports.usage_records import CounterRow
+
+# The cycle that began last; before the first one, that one.
+_CYCLE = (
+    "SELECT cycle_number, opens_at, closes_at, status, plan ->> 'zone' AS zone FROM cycles "
+    "WHERE account_id = asked.account_id ORDER BY (status <> 'cancelled' AND opens_at <= :now) DESC, "
+    "CASE WHEN status <> 'cancelled' AND opens_at <= :now THEN -cycle_number ELSE cycle_number END LIMIT 1"
+)
+_OF_CYCLE = "WHERE account_id = asked.account_id AND cycle_number = running.cycle_number"
+_COUNTER = "service_id, plan_code, plan_version, price_code, band"
+_COUNTED = f"SELECT {_COUNTER}, events, quantity, amount, counted_at FROM"
+_COUNTERS = (
+    f"SELECT {_COUNTER}, sum(events)::bigint AS events, sum(quantity)::bigint AS quantity, "
+    "sum(amount)::text AS amount, max(counted_at) AS counted_at "
+    f"FROM ({_COUNTED} usage_counters {_OF_CYCLE} UNION ALL {_COUNTED} usage_pending {_OF_CYCLE}) AS counted "
+    f"GROUP BY {_COUNTER}"
+)
+_PERIODS = (
+    "SELECT plans.service_id, plans.active_from, plans.plan_code, plans.plan_version, coalesce(lead(plans.active_from) "
+    "OVER (PARTITION BY plans.service_id ORDER BY plans.active_from), services.active_to) AS active_to "
+    "FROM service_plans AS plans JOIN services USING (account_id, service_id) "
+    "WHERE plans.account_id = asked.account_id"
+)
+
+
+def _listed(columns: str, source: str, order: str) -> str:
+    """The rows of a query as one JSON list of lists."""
+    return f"(SELECT json_agg(json_build_array({columns}) ORDER BY {order}) FROM {source})"
+
+
+_LINES = _listed(
+    "service_id, identifier, usage_stop", "services WHERE account_id = asked.account_id", "services.service_id"
+)
+_CHANGES = _listed(
+    "change_id, kind, measure, service_id, meter, roaming, value, from_cycle, set_at, asked_by, author, reason",
+    "usage_limit_changes WHERE account_id = asked.account_id",
+    "change_id",
+)
+_AGREEMENTS = _listed(
+    "cycle_number, service_id, agreed_at, asked_by, author, reason",
+    "usage_agreements WHERE account_id = asked.account_id",
+    "cycle_number, service_id",
+)
+_ROWS = _listed(
+    f"{_COUNTER}, events, quantity, amount, counted_at",
+    f"({_COUNTERS}) AS counters",
+    _COUNTER,
+)
+_PLANS = _listed(
+    "service_id, plan_code, plan_version, active_from, active_to",
+    f"({_PERIODS}) AS periods",
+    "service_id, active_from",
+)
+_FACTS = text(
+    "SELECT asked.customer_kind, brands.currency, brands.country, brands.limit_policy, running.cycle_number, "
+    "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
+    f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements "
+    "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
+    f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = :account_id"
+)
+
+
+class SqlBalanceReading:
+    """What a balance is computed from."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        asked = {"account_id": identity.parse(identity.ACCOUNT, account_id, "account_id"), "now": now}
+        row = (await self._connection.execute(_FACTS, asked)).first()
+        return None if row is None else _facts(account_id, row)
+
+
+def make_reading_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
+    """An engine for single looks: no transaction is begun and no connection is tried first, so a look is one question
+    to the database and one answer.
+    """
+    return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT")
+
+
+class SqlBalanceSource:
+    """Reads balances by a reading engine; when the database was started again meanwhile, by a second try."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        try:
+            return await self._look(account_id, now)
+        except DBAPIError as fault:
+            if not fault.connection_invalidated:
+                raise
+            return await self._look(account_id, now)
+
+    async def _look(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        async with self._engine.connect() as connection:
+            return await SqlBalanceReading(connection).balance_facts(account_id, now)
+
+
+def _facts(account_id: str, row: Any) -> BalanceFacts:
+    cycle = row.cycle_number and CycleSpan(
+        account_id, row.cycle_number, row.opens_at.astimezone(UTC), row.closes_at.astimezone(UTC), row.status, row.zone
+    )
+    counters = row.counters or ()
+    return BalanceFacts(
+        cycle=cycle or None,
+        lines=[LineName(_service(one[0]), *one[1:]) for one in row.lines or ()],
+        periods=[
+            ServicePlan(account_id, _service(one[0]), one[1], one[2], _at(one[3]), one[4] and _at(one[4]))
+            for one in row.periods or ()
+        ],
+        rows=[_counter(one) for one in counters],
+        last_update_at=max((_at(one[8]) for one in counters), default=None),
+        changes=[_change(account_id, one) for one in row.changes or ()],
+        agreements=[
+            LimitAgreement(account_id, one[0], _service(one[1]), _at(one[2]), *one[3:]) for one in row.agreements or ()
+        ],
+        terms=LimitTerms(account_id, row.customer_kind, row.currency, row.country, row.limit_policy),
+    )
+
+
+def _counter(one: Sequence[Any]) -> CounterRow:
+    service_id, plan_code, plan_version, price_code, band, events, quantity, amount, _ = one
+    return CounterRow(
+        _service(service_id), price_code, band, events, quantity, Decimal(amount), plan_code, plan_version
+    )
+
+
+def _change(account_id: str, one: Sequence[Any]) -> LimitChange:
+    change_id, kind, measure, service_id, meter, roaming, value, from_cycle, set_at, *said = one
+    named = None if service_id is None else _service(service_id)
+    shown = identity.show(LIMIT_CHANGE, change_id)
+    return LimitChange(account_id, shown, kind, measure, named, meter, roaming, value, from_cycle, _at(set_at), *said)
+
+
+def _service(number: int) -> str:
+    return identity.show(identity.SERVICE, number)
+
+
+def _at(written: str) -> datetime:
+    return datetime.fromisoformat(written).astimezone(UTC)

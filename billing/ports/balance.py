@@ -1,0 +1,46 @@
+"""Everything a live balance is computed from, as one look at the database saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from billing.ports.limits import LimitAgreement, LimitChange, LimitTerms
+from billing.ports.usage_intake import CycleSpan, ServicePlan
+from billing.ports.usage_records import CounterRow
+
+
+@dataclass(frozen=True, slots=True)
+class LineName:
+    """A service by its number; ``usage_stop`` is what the network confirmed that caps stop."""
+
+    service_id: str
+    identifier: str
+    usage_stop: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceFacts:
+    """One account in the cycle of a moment. ``cycle`` is the one that runs, or the nearest; None: it has none at all.
+
+    ``rows`` are its counters with what is pending; ``last_update_at`` is when they last moved.
+    """
+
+    cycle: CycleSpan | None
+    lines: Sequence[LineName]
+    periods: Sequence[ServicePlan]
+    rows: Sequence[CounterRow]
+    last_update_at: datetime | None
+    changes: Sequence[LimitChange]
+    agreements: Sequence[LimitAgreement]
+    terms: LimitTerms
+
+
+class BalanceSource(Protocol):
+    """Where balances are read when nothing is written with them."""
+
+    async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        """What the balance of this moment is computed from; None for an unknown account."""
+        ...
