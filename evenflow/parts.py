@@ -21,6 +21,7 @@ from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.twilio.messenger import TwilioMessenger
 from billing.adapters.usage_formats import known_formats
+from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
 from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
@@ -137,7 +138,9 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     payments = PaymentService(make_work, clock, providers, paylinks)
-    usage = UsageService(make_work, clock, process, known_formats(settings.usage.profiles), settings.data_dir / SPOOL)
+    looks = make_reading_engine(settings.database.url.get_secret_value())
+    formats = known_formats(settings.usage.profiles)
+    usage = UsageService(make_work, clock, process, formats, settings.data_dir / SPOOL, SqlBalanceSource(looks))
     sources = UsageSources(settings, usage, clock)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
@@ -182,7 +185,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         dunning=DunningService(make_work, clock),
         barring=BarringService(make_work, clock, _network(settings)),
         upkeep=upkeep,
-        close=partial(_close, engine, stripe),
+        close=partial(_close, stripe, engine, looks),
     )
 
 
@@ -297,6 +300,7 @@ def _confirmations(settings: Settings) -> SignedConfirmations:
     return SignedConfirmations(_several(settings.network.signing_secret))
 
 
-async def _close(engine: AsyncEngine, stripe: StripePayments) -> None:
+async def _close(stripe: StripePayments, *engines: AsyncEngine) -> None:
     await stripe.close()
-    await engine.dispose()
+    for engine in engines:
+        await engine.dispose()

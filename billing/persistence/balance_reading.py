@@ -74,7 +74,7 @@ _FACTS = text(
     "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
     f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements "
     "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
-    f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = :account_id"
+    f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = CAST(:account_id AS bigint)"
 )
 
 
@@ -92,9 +92,12 @@ class SqlBalanceReading:
 
 def make_reading_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
     """An engine for single looks: no transaction is begun and no connection is tried first, so a look is one question
-    to the database and one answer.
+    to the database and one answer. Planning it anew would take longer than reading.
     """
-    return create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT")
+    prepared = {"prepare_threshold": 0, "options": "-c plan_cache_mode=force_generic_plan"}
+    return create_async_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT", connect_args=prepared
+    )
 
 
 class SqlBalanceSource:
