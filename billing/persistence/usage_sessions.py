@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -31,7 +31,8 @@ _ADD_PARTS = text(
     "part_order bigint, fields jsonb, file_id bigint)"
 )
 _SETTLE = text(
-    "UPDATE usage_sessions SET event = found.event, status = :status, settled_at = :at "
+    "UPDATE usage_sessions SET event = found.event, status = :status, settled_at = :at, "
+    "settled_file_id = :file_id "
     "FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS found (session_hash uuid, event jsonb) "
     "WHERE usage_sessions.session_hash = found.session_hash"
 )
@@ -93,19 +94,22 @@ class SqlUsageSessions:
             ]
             await self._connection.execute(_ADD_PARTS, {"rows": json.dumps(rows)})
 
-    async def settle_sessions(self, events: Mapping[UUID, Mapping[str, Any]], status: str, at: datetime) -> None:
+    async def settle_sessions(
+        self, events: Mapping[UUID, Mapping[str, Any]], status: str, at: datetime, file_id: str | None
+    ) -> None:
         if events:
             rows = [{"session_hash": str(each), "event": event} for each, event in events.items()]
-            await self._connection.execute(_SETTLE, {"rows": json.dumps(rows), "status": status, "at": at})
+            await self._connection.execute(
+                _SETTLE, {"rows": json.dumps(rows), "status": status, "at": at, "file_id": _number(file_id)}
+            )
 
-    async def resolve_waiting(self, hashes: Sequence[UUID], at: datetime) -> None:
+    async def resolve_waiting(self, hashes: Sequence[UUID], at: datetime, resolution: str) -> None:
         if not hashes:
             return
         issues = usage_issues.c
         told = update(usage_issues).where(
             _among(issues.dedup_hash, hashes), issues.kind == "partial", issues.status == "open"
         )
-        resolution = "accepted: the missing part came"
         await self._connection.execute(told.values(status="resolved", resolved_at=at, resolution=resolution))
 
     async def waiting_sessions(self, profile: str, opened_before: datetime, limit: int = 500) -> Sequence[UsageSession]:
@@ -123,6 +127,32 @@ class SqlUsageSessions:
         if hashes:
             change = update(usage_sessions).where(_among(usage_sessions.c.session_hash, hashes))
             await self._connection.execute(change.values(reported_at=at))
+
+    async def sessions_of_file(self, file_id: str, after: UUID | None, limit: int) -> Sequence[UsageSession]:
+        sessions, parts = usage_sessions.c, usage_session_parts.c
+        with_parts = select(parts.session_hash).where(parts.file_id == file_id)
+        completed = select(sessions.session_hash).where(sessions.settled_file_id == file_id)
+        query = select(usage_sessions).where(sessions.session_hash.in_(with_parts.union(completed)))
+        if after is not None:
+            query = query.where(sessions.session_hash > after)
+        query = query.order_by(sessions.session_hash).limit(limit).with_for_update()
+        return await fetch_all(self._connection, UsageSession, query)
+
+    async def remove_parts(self, file_id: str, hashes: Sequence[UUID]) -> None:
+        parts = usage_session_parts.c
+        await self._connection.execute(
+            delete(usage_session_parts).where(parts.file_id == file_id, _among(parts.session_hash, hashes))
+        )
+
+    async def reopen_sessions(self, hashes: Sequence[UUID]) -> None:
+        if hashes:
+            change = update(usage_sessions).where(_among(usage_sessions.c.session_hash, hashes))
+            nothing = {"event": null(), "settled_at": None, "settled_file_id": None, "reported_at": None}
+            await self._connection.execute(change.values(status=OPEN, **nothing))
+
+    async def drop_sessions(self, hashes: Sequence[UUID]) -> None:
+        if hashes:
+            await self._connection.execute(delete(usage_sessions).where(_among(usage_sessions.c.session_hash, hashes)))
 
     async def forget_sessions(self, settled_before: datetime) -> int:
         sessions = usage_sessions.c

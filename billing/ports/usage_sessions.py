@@ -17,7 +17,8 @@ class UsageSession:
 
     ``status`` is open, complete (its parts made ``event``) or closed (a person did). ``raw``, ``file_id`` and
     ``line_number`` are those of the part that came first; ``opened_at`` is when that came, ``reported_at`` when its
-    missing parts were reported. An empty event is a session that counts nothing.
+    missing parts were reported. ``settled_file_id`` is the file whose part completed it. An empty event is a session
+    that counts nothing.
     """
 
     session_hash: UUID
@@ -32,6 +33,7 @@ class UsageSession:
     line_number: int | None = None
     reported_at: datetime | None = None
     settled_at: datetime | None = None
+    settled_file_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,26 @@ class UsageSessionStore(Protocol):
         ...
 
     async def add_parts(self, parts: Sequence[KeptPart]) -> None: ...
-    async def settle_sessions(self, events: Mapping[UUID, Mapping[str, Any]], status: str, at: datetime) -> None:
-        """Note what came of sessions."""
+    async def settle_sessions(
+        self, events: Mapping[UUID, Mapping[str, Any]], status: str, at: datetime, file_id: str | None
+    ) -> None:
+        """Note what came of sessions, by a part in this file."""
         ...
 
-    async def resolve_waiting(self, hashes: Sequence[UUID], at: datetime) -> None:
+    async def resolve_waiting(self, hashes: Sequence[UUID], at: datetime, resolution: str) -> None:
         """Resolve the kept records that told of missing parts of these sessions."""
         ...
+
+    async def sessions_of_file(self, file_id: str, after: UUID | None, limit: int) -> Sequence[UsageSession]:
+        """Sessions with a part in a file, or completed by one, by their hash after ``after``; locked."""
+        ...
+
+    async def remove_parts(self, file_id: str, hashes: Sequence[UUID]) -> None: ...
+    async def reopen_sessions(self, hashes: Sequence[UUID]) -> None:
+        """Let them wait for parts again, as if they had never been whole."""
+        ...
+
+    async def drop_sessions(self, hashes: Sequence[UUID]) -> None: ...
 
     async def waiting_sessions(self, profile: str, opened_before: datetime, limit: int = 500) -> Sequence[UsageSession]:
         """Open sessions that were not reported yet, the oldest first; locked, those at work elsewhere left out."""

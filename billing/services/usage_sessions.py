@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +17,10 @@ from billing.services.usage_batch import Entry
 from billing.services.usage_intake import Outcome, RecordResult, Taken
 from billing.services.usage_kept import LONGEST_RAW, plain
 from billing.services.usage_records import RETENTION, hash_of, storable
+from billing.services.usage_session_events import difference, is_same_moment, is_same_usage, plain_event
 
 MOST_PARTS = 10_000
 _PAGE = 500
-# Two access servers, or a clock that was set: the same usage, told a moment apart.
-_SAME_MOMENT = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -87,9 +84,9 @@ class UsageSessions:
             ]
         )
         complete = _complete(decoder, sessions, joined)
-        await work.usage.settle_sessions(complete, COMPLETE, now)
+        await work.usage.settle_sessions(complete, COMPLETE, now, file_id)
         reported = [key for key in complete if sessions[key].stored.reported_at]
-        await work.usage.resolve_waiting(reported, now)
+        await work.usage.resolve_waiting(reported, now, "accepted: the missing part came")
         return joined
 
     async def _lock(
@@ -151,7 +148,7 @@ class UsageSessions:
         if first is None and len(session.known) + len(session.added) >= MOST_PARTS:
             return f"The session has {MOST_PARTS} parts already.", {}
         is_open = session.stored.status == OPEN
-        if is_open and (first is None or _is_same_moment(first.fields, part.fields)):
+        if is_open and (first is None or is_same_moment(first.fields, part.fields)):
             return None
         made = decoder.combine([*(each for each in session.parts() if each is not first), part])
         event = plain_event(made) if made is not None else None
@@ -160,7 +157,7 @@ class UsageSessions:
         counted = session.stored.event or {}
         if event is None or is_same_usage(event, counted):
             return None
-        return f"It came after its session was counted, and would change {_difference(counted, event)}.", event
+        return f"It came after its session was counted, and would change {difference(counted, event)}.", event
 
     async def lock(self, work: UnitOfWork, issue: UsageIssue) -> None:
         """Lock the session that a kept record tells of, before the record itself as every batch does."""
@@ -173,7 +170,49 @@ class UsageSessions:
     async def close(self, work: UnitOfWork, issue: UsageIssue, event: Mapping[str, Any], now: datetime) -> None:
         """A person says what the usage of an open session was; parts that come later find it counted."""
         key = session_hash(issue.source, issue.record_id)
-        await work.usage.settle_sessions({key: plain_event(event)}, CLOSED, now)
+        await work.usage.settle_sessions({key: plain_event(event)}, CLOSED, now, issue.file_id)
+
+    async def withdraw(self, work: UnitOfWork, file_id: str, now: datetime) -> Sequence[Mapping[str, Any]]:
+        """Take the parts of a file back, as when it is cancelled, so that a corrected file may bring them again.
+
+        Sessions that the file completed wait for it again; their events are stored under the file and go with it.
+        Answers the events of sessions that other files completed and that are not whole without this one's parts: the
+        caller takes those back too.
+        """
+        orphans: list[Mapping[str, Any]] = []
+        after: UUID | None = None
+        while page := await work.usage.sessions_of_file(file_id, after, _PAGE):
+            orphans += await self._withdraw_page(work, page, file_id, now)
+            after = page[-1].session_hash
+        return orphans
+
+    async def _withdraw_page(
+        self, work: UnitOfWork, page: Sequence[UsageSession], file_id: str, now: datetime
+    ) -> list[Mapping[str, Any]]:
+        hashes = [session.session_hash for session in page]
+        kept = await work.usage.parts_of(hashes)
+        await work.usage.remove_parts(file_id, hashes)
+        orphans: list[Mapping[str, Any]] = []
+        reopened: list[UUID] = []
+        gone: list[UUID] = []
+        for session in page:
+            rest = [_part(session, part) for part in kept[session.session_hash] if part.file_id != file_id]
+            is_its_own = session.settled_file_id == file_id
+            if session.status == COMPLETE and not is_its_own:
+                if self._still_whole(session, rest):
+                    continue
+                orphans += [session.event] if session.event else []
+            elif session.status == CLOSED and not is_its_own:
+                continue
+            (reopened if rest else gone).append(session.session_hash)
+        await work.usage.reopen_sessions(reopened)
+        await work.usage.drop_sessions(gone)
+        await work.usage.resolve_waiting(gone, now, "rejected: its file was taken back")
+        return orphans
+
+    def _still_whole(self, session: UsageSession, rest: Sequence[SessionPart]) -> bool:
+        made = self._formats[session.profile].combine(rest) if rest else None
+        return made is not None and is_same_usage(plain_event(made), session.event or {})
 
     async def look_after(self) -> int:
         """Report sessions that stay open longer than their profile's delay, for upkeep; answers how many.
@@ -263,42 +302,3 @@ def _storable(part: SessionPart) -> SessionPart:
 
 def _part(session: UsageSession, kept: KeptPart) -> SessionPart:
     return SessionPart(session.session_key, kept.kind, kept.part_order, kept.fields)
-
-
-def plain_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event as JSON holds it, and always the same for the same usage."""
-    found: dict[str, Any] = plain({name: _written(value) for name, value in event.items()})
-    return found
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return str(value) if isinstance(value, Decimal) else value
-
-
-def is_same_usage(event: Mapping[str, Any], counted: Mapping[str, Any]) -> bool:
-    """Whether two events tell of one usage: equal but for a moment between their starts."""
-    rest = ({name: value for name, value in each.items() if name != "started_at"} for each in (event, counted))
-    one, other = (json.dumps(each, sort_keys=True) for each in rest)
-    if one != other:
-        return False
-    starts = [each.get("started_at") for each in (event, counted)]
-    if not all(isinstance(start, str) for start in starts):
-        return starts[0] == starts[1]
-    first, second = (datetime.fromisoformat(str(start)) for start in starts)
-    return abs(first - second) <= _SAME_MOMENT
-
-
-def _is_same_moment(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two copies of a part differ only in a moment of time, kept as microseconds in ``at``."""
-    rest = [{name: value for name, value in each.items() if name != "at"} for each in (first, second)]
-    first_at, second_at = first.get("at"), second.get("at")
-    if rest[0] != rest[1] or not (isinstance(first_at, int) and isinstance(second_at, int)):
-        return False
-    return abs(first_at - second_at) <= _SAME_MOMENT // timedelta(microseconds=1)
-
-
-def _difference(counted: Mapping[str, Any], event: Mapping[str, Any]) -> str:
-    names = sorted(name for name in {*counted, *event} if counted.get(name) != event.get(name))
-    return ", ".join(f"{name} {counted.get(name, 'none')} to {event.get(name, 'none')}" for name in names)

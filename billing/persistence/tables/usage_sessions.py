@@ -23,12 +23,14 @@ usage_sessions = Table(
     Column("line_number", BigInteger),
     Column("reported_at", Instant),
     Column("settled_at", Instant),
+    reference("settled_file_id", identity.FILE, nullable=True),
     Index(
         "ix_usage_sessions_waiting",
         "profile",
         "opened_at",
         postgresql_where=text("status = 'open' AND reported_at IS NULL"),
     ),
+    Index("ix_usage_sessions_settled_file_id", "settled_file_id", postgresql_where=text("settled_file_id IS NOT NULL")),
     Index("ix_usage_sessions_settled", "settled_at", postgresql_where=text("status <> 'open'")),
 )
 
@@ -40,4 +42,5 @@ usage_session_parts = Table(
     Column("part_order", BigInteger, primary_key=True, autoincrement=False),
     document("fields"),
     reference("file_id", identity.FILE, nullable=True),
+    Index("ix_usage_session_parts_file_id", "file_id"),
 )
