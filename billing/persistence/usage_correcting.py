@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, and_, delete, insert, or_, select, tuple_
+from sqlalchemy import ARRAY, Integer, Uuid, and_, delete, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -66,6 +67,8 @@ def _conditions(wanted: EventsOf) -> list[Any]:
         conditions.append(and_(_EVENTS.plan_code == wanted.plan[0], _EVENTS.plan_version == wanted.plan[1]))
     if wanted.accounts:
         conditions.append(among(_EVENTS.account_id, wanted.accounts, ACCOUNT_IDS))
+    if wanted.records:
+        conditions.append(among(_EVENTS.key_hash, [UUID(record) for record in wanted.records], ARRAY(Uuid)))
     return conditions
 
 

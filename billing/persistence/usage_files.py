@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, desc, func, select, text, update
+from sqlalchemy import case, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
 from billing.persistence.statements import as_record, fetch_all, fetch_one
 from billing.persistence.tables import usage as t
-from billing.persistence.tables.usage_sessions import usage_session_parts, usage_sessions
 from billing.ports.usage_files import (
     CANCELLED,
     CANCELLING,
@@ -110,18 +109,6 @@ class SqlUsageFiles:
         issues = t.usage_issues.c
         change = update(t.usage_issues).where(issues.file_id == file_id, issues.status == "open")
         await self._connection.execute(change.values(status="resolved", resolved_at=at, resolution=resolution))
-
-    async def forget_parts_of(self, file_id: str) -> None:
-        of_file = usage_session_parts.c.file_id == file_id
-        sessions = select(usage_session_parts.c.session_hash).where(of_file)
-        again = update(usage_sessions).where(usage_sessions.c.session_hash.in_(sessions))
-        await self._connection.execute(again.values(status="open", settled_at=None, event=None, reported_at=None))
-        await self._connection.execute(delete(usage_session_parts).where(of_file))
-        parts = select(usage_session_parts.c.session_hash).where(
-            usage_session_parts.c.session_hash == usage_sessions.c.session_hash
-        )
-        empty = delete(usage_sessions).where(usage_sessions.c.file_id == file_id, ~parts.exists())
-        await self._connection.execute(empty)
 
     async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
         to_start = _FILES.status.in_((REGISTERED, CANCELLING))

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, null, select, text, update
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, null, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -128,15 +128,19 @@ class SqlUsageSessions:
             change = update(usage_sessions).where(_among(usage_sessions.c.session_hash, hashes))
             await self._connection.execute(change.values(reported_at=at))
 
-    async def sessions_of_file(self, file_id: str, after: UUID | None, limit: int) -> Sequence[UsageSession]:
+    async def sessions_of_file(self, file_id: str, limit: int) -> Sequence[UsageSession]:
         sessions, parts = usage_sessions.c, usage_session_parts.c
         with_parts = select(parts.session_hash).where(parts.file_id == file_id)
         completed = select(sessions.session_hash).where(sessions.settled_file_id == file_id)
         query = select(usage_sessions).where(sessions.session_hash.in_(with_parts.union(completed)))
-        if after is not None:
-            query = query.where(sessions.session_hash > after)
         query = query.order_by(sessions.session_hash).limit(limit).with_for_update()
         return await fetch_all(self._connection, UsageSession, query)
+
+    async def resolve_records(self, records: Sequence[tuple[str, str]], at: datetime, resolution: str) -> None:
+        issues = usage_issues.c
+        kept = tuple_(issues.source, issues.record_id).in_(list(records))
+        change = update(usage_issues).where(kept, issues.status == "open")
+        await self._connection.execute(change.values(status="resolved", resolved_at=at, resolution=resolution))
 
     async def remove_parts(self, file_id: str, hashes: Sequence[UUID]) -> None:
         parts = usage_session_parts.c

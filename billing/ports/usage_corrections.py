@@ -71,7 +71,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EventsOf:
-    """Which events: those that meet everything given, with a start in [first, last]."""
+    """Which events: those that meet everything given, with a start in [first, last].
+
+    ``records`` are keys of records, as 32 hexadecimal digits.
+    """
 
     first: datetime
     last: datetime
@@ -79,6 +82,7 @@ class EventsOf:
     identifiers: Sequence[str] = ()
     plan: tuple[str, int] | None = None
     accounts: Sequence[str] = ()
+    records: Sequence[str] = ()
 
 
 class UsageCorrecting(Protocol):

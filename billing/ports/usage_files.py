@@ -121,10 +121,6 @@ class UsageFileRegistry(Protocol):
         """Resolve what is kept of a file's records."""
         ...
 
-    async def forget_parts_of(self, file_id: str) -> None:
-        """Forget a file's parts of sessions; a session that was whole with them is open again."""
-        ...
-
     async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
         """Files registered before an instant and not begun, and those being cancelled."""
         ...

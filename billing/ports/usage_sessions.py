@@ -69,8 +69,12 @@ class UsageSessionStore(Protocol):
         """Resolve the kept records that told of missing parts of these sessions."""
         ...
 
-    async def sessions_of_file(self, file_id: str, after: UUID | None, limit: int) -> Sequence[UsageSession]:
-        """Sessions with a part in a file, or completed by one, by their hash after ``after``; locked."""
+    async def sessions_of_file(self, file_id: str, limit: int) -> Sequence[UsageSession]:
+        """Sessions with a part in a file, or completed by one; locked."""
+        ...
+
+    async def resolve_records(self, records: Sequence[tuple[str, str]], at: datetime, resolution: str) -> None:
+        """Resolve what is kept under these sources and record ids."""
         ...
 
     async def remove_parts(self, file_id: str, hashes: Sequence[UUID]) -> None: ...

@@ -59,7 +59,7 @@ class UsageService:
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
-        self.cancelling = UsageCancelling(make_work, clock, process, self.counting)
+        self.cancelling = UsageCancelling(make_work, clock, process, self.counting, self.files.sessions)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)

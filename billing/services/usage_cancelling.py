@@ -6,16 +6,21 @@ same content may be handed in again afterwards, on purpose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.messages.usage import ImportFileRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
-from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.ports.usage_columns import record_keys
 from billing.ports.usage_corrections import CANCELLED as TAKEN_BACK
-from billing.ports.usage_corrections import Change, EventsOf
+from billing.ports.usage_corrections import Change, EventsOf, StoredEvent
 from billing.ports.usage_files import CANCELLED, CANCELLING, DONE, HELD, IMPORTING, REGISTERED, UsageFile
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_reversal import reverse
+from billing.services.usage_sessions import UsageSessions
 
 LONGEST_REASON = 500
 _CAN_BE = (REGISTERED, HELD, IMPORTING, DONE, CANCELLING, CANCELLED)
@@ -26,12 +31,18 @@ class UsageCancelling:
     """Takes whole files back."""
 
     def __init__(
-        self, make_work: UnitOfWorkFactory, clock: BusinessClock, process: Process, counting: UsageCounting
+        self,
+        make_work: UnitOfWorkFactory,
+        clock: BusinessClock,
+        process: Process,
+        counting: UsageCounting,
+        sessions: UsageSessions,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._process = process
         self._counting = counting
+        self._sessions = sessions
 
     async def cancel(self, file_id: str, author: str, reason: str) -> UsageFile:
         """Decide it; the file's own process takes the records back. Cancelling again changes nothing.
@@ -63,6 +74,8 @@ class UsageCancelling:
             await work.usage.wait_for_intake()
         while file.status == CANCELLING and await self._take_back(file):
             pass
+        while file.status == CANCELLING and await self._take_back_sessions(file):
+            pass
         if file.status == CANCELLING:
             file = await self._finish(file_id)
         await self._counting.count_all()
@@ -73,15 +86,35 @@ class UsageCancelling:
         if file.first_start is None or file.last_start is None:
             return False
         wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id)
-        why = f"{file.name} ({file.file_id}): {file.decision_reason}"
-        change = Change(TAKEN_BACK, why, file.decided_by, self._clock.now())
         async with self._make_work() as work:
-            await work.usage.begin_intake()
-            events = await work.usage.take_out(wanted, EVENTS_AT_ONCE)
-            await reverse(work, events, change)
-            await work.usage.remember(events, change)
+            events = await self._take_out(work, file, wanted)
             await work.commit()
         return bool(events)
+
+    async def _take_out(self, work: UnitOfWork, file: UsageFile, wanted: EventsOf) -> Sequence[StoredEvent]:
+        why = f"{file.name} ({file.file_id}): {file.decision_reason}"
+        change = Change(TAKEN_BACK, why, file.decided_by, self._clock.now())
+        await work.usage.begin_intake()
+        events = await work.usage.take_out(wanted, EVENTS_AT_ONCE)
+        await reverse(work, events, change)
+        await work.usage.remember(events, change)
+        return events
+
+    async def _take_back_sessions(self, file: UsageFile) -> bool:
+        """The file's parts of sessions, some sessions at a time, with what other files made whole by them."""
+        now = self._clock.now()
+        async with self._make_work() as work:
+            orphans = await self._sessions.withdraw(work, file.file_id, now)
+            if orphans is None:
+                return False
+            if orphans:
+                starts = [datetime.fromisoformat(event["started_at"]) for event in orphans]
+                keys = [(event["source"], event["record_id"]) for event in orphans]
+                records = record_keys(*zip(*keys, strict=True))
+                await self._take_out(work, file, EventsOf(min(starts), max(starts), records=records))
+                await work.usage.resolve_records(keys, now, f"cancelled: {file.file_id} was taken back")
+            await work.commit()
+        return True
 
     async def _finish(self, file_id: str) -> UsageFile:
         now = self._clock.now()
@@ -91,7 +124,6 @@ class UsageCancelling:
                 await work.usage.close_issues_of(
                     file_id, f"cancelled: the file was taken back by {file.decided_by}", now
                 )
-                await work.usage.forget_parts_of(file_id)
                 await work.usage.change_file(file_id, {"status": CANCELLED, "finished_at": now})
             file = await work.usage.file(file_id)
             await work.commit()

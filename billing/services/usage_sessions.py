@@ -172,23 +172,16 @@ class UsageSessions:
         key = session_hash(issue.source, issue.record_id)
         await work.usage.settle_sessions({key: plain_event(event)}, CLOSED, now, issue.file_id)
 
-    async def withdraw(self, work: UnitOfWork, file_id: str, now: datetime) -> Sequence[Mapping[str, Any]]:
-        """Take the parts of a file back, as when it is cancelled, so that a corrected file may bring them again.
+    async def withdraw(self, work: UnitOfWork, file_id: str, now: datetime) -> Sequence[Mapping[str, Any]] | None:
+        """Take the file's parts of some sessions back, as when it is cancelled; None when there are no more.
 
-        Sessions that the file completed wait for it again; their events are stored under the file and go with it.
-        Answers the events of sessions that other files completed and that are not whole without this one's parts: the
-        caller takes those back too.
+        Sessions that the file completed wait for their parts again; their events are stored under the file and go with
+        it. Answers the events of sessions that other files completed and that are not whole without this one's parts:
+        the caller takes those back too.
         """
-        orphans: list[Mapping[str, Any]] = []
-        after: UUID | None = None
-        while page := await work.usage.sessions_of_file(file_id, after, _PAGE):
-            orphans += await self._withdraw_page(work, page, file_id, now)
-            after = page[-1].session_hash
-        return orphans
-
-    async def _withdraw_page(
-        self, work: UnitOfWork, page: Sequence[UsageSession], file_id: str, now: datetime
-    ) -> list[Mapping[str, Any]]:
+        page = await work.usage.sessions_of_file(file_id, _PAGE)
+        if not page:
+            return None
         hashes = [session.session_hash for session in page]
         kept = await work.usage.parts_of(hashes)
         await work.usage.remove_parts(file_id, hashes)

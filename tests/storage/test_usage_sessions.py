@@ -263,12 +263,11 @@ async def test_files_with_parts_of_the_same_sessions_may_be_imported_at_once(wor
     assert await counted(world) == [(f"{call}/a/b", 7) for call in calls]
 
 
-async def withdrawn(world: UsageWorld, report: ImportReport) -> list[str]:
-    """Take a file's parts back; answers the records that stand without them."""
-    async with world.work() as work:
-        orphans = await world.service.files.sessions.withdraw(work, report.file_id, world.clock.at)
-        await work.commit()
-    return [event["record_id"] for event in orphans]
+async def cancelled(world: UsageWorld, report: ImportReport) -> list[tuple[str, int]]:
+    """Cancel a file; answers what is counted then."""
+    await world.service.cancelling.cancel(report.file_id, "anna", "the wrong day")
+    assert (await world.service.cancelling.carry_out(report.file_id)).status == "cancelled"
+    return await counted(world)
 
 
 async def sessions_of(world: UsageWorld) -> dict[str, str]:
@@ -277,35 +276,46 @@ async def sessions_of(world: UsageWorld) -> dict[str, str]:
         return {row.session_key: row.status for row in rows}
 
 
-async def test_a_file_that_is_taken_back_leaves_its_sessions_as_they_were_before_it(
-    world: UsageWorld, files: Files
-) -> None:
+async def test_a_cancelled_file_leaves_its_sessions_as_they_were_before_it(world: UsageWorld, files: Files) -> None:
     first = await files.take(invite("call-1"), invite("call-2"))
     second = await files.take(bye("call-1", TEN + 75), bye("call-3", TEN), invite("call-4"), bye("call-4", TEN + 5))
-    assert await withdrawn(world, second) == []
+    assert await cancelled(world, second) == []
     assert await sessions_of(world) == {"call-1/a/b": "open", "call-2/a/b": "open"}
-    assert await withdrawn(world, first) == []
-    assert await sessions_of(world) == {}
+    assert outcomes(await files.take(bye("call-1", TEN + 60))) == {"accepted": 1}
+    assert await counted(world) == [("call-1/a/b", 60)]
+    assert await cancelled(world, first) == []
 
 
-async def test_a_session_that_another_file_completed_does_not_outlive_the_file_with_its_first_half(
+async def test_a_call_that_another_file_completed_does_not_outlive_the_file_with_its_first_half(
     world: UsageWorld, files: Files
 ) -> None:
-    first = await files.take(invite("call-1"), *(bye("call-2", TEN + 9), invite("call-2")), invite("call-3", TEN + 1))
+    first = await files.take(invite("call-1"), bye("call-2", TEN + 9), invite("call-2"), invite("call-3", TEN + 1))
     await files.take(bye("call-1", TEN + 75), invite("call-3"), bye("call-3", TEN + 4))
-    assert await withdrawn(world, first) == ["call-1/a/b"]
+    assert await counted(world) == [("call-1/a/b", 75), ("call-2/a/b", 9), ("call-3/a/b", 4)]
+    assert await cancelled(world, first) == [("call-3/a/b", 4)]
     assert await sessions_of(world) == {"call-1/a/b": "open", "call-3/a/b": "complete"}
+    assert outcomes(await files.take("", invite("call-1", TEN + 15), invite("call-2"))) == {"accepted": 1, "partial": 1}
+    assert await counted(world) == [("call-1/a/b", 60), ("call-3/a/b", 4)]
 
 
-async def test_an_open_session_of_a_file_that_is_taken_back_is_no_question_any_more(
+async def test_a_waiting_record_of_a_session_goes_with_the_file_of_its_first_half(
     world: UsageWorld, files: Files
 ) -> None:
+    unknown = "+31699999999"
+    first = await files.take(invite("call-1").replace(LINE, unknown))
+    assert outcomes(await files.take(bye("call-1", TEN + 75).replace(LINE, unknown))) == {"recycled": 1}
+    assert await cancelled(world, first) == []
+    assert await world.issues() == []
+
+
+async def test_an_open_session_of_a_cancelled_file_is_no_question_any_more(world: UsageWorld, files: Files) -> None:
     report = await files.take(invite("call-1"))
     world.clock.at += timedelta(days=3)
     await world.service.files.sessions.look_after()
     assert len(await world.issues()) == 1
-    await withdrawn(world, report)
+    await cancelled(world, report)
     assert await world.issues() == []
+    assert await sessions_of(world) == {}
 
 
 async def test_settled_sessions_are_forgotten_when_their_records_can_no_longer_come_again(
