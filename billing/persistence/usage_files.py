@@ -16,6 +16,7 @@ from billing.persistence.tables import usage as t
 from billing.ports.usage_files import (
     CANCELLED,
     CANCELLING,
+    DONE,
     HELD,
     OUT_OF_SEQUENCE,
     REGISTERED,
@@ -114,6 +115,12 @@ class SqlUsageFiles:
         to_start = _FILES.status.in_((REGISTERED, CANCELLING))
         query = select(t.usage_files).where(to_start, func.coalesce(_FILES.decided_at, _FILES.registered_at) < before)
         return await fetch_all(self._connection, UsageFile, query.order_by(_FILES.file_id).limit(1000))
+
+    async def files_with_content(self, before: datetime) -> Sequence[UsageFile]:
+        settled = _FILES.status.in_((DONE, REJECTED, CANCELLED)) & (_FILES.stored_as != "")
+        query = select(t.usage_files).where(settled, func.coalesce(_FILES.finished_at, _FILES.registered_at) < before)
+        query = query.order_by(_FILES.file_id).limit(1000).with_for_update(skip_locked=True)
+        return await fetch_all(self._connection, UsageFile, query)
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:
         query = select(t.usage_files).where(_FILES.status == HELD, _FILES.registered_at < before)

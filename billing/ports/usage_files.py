@@ -21,7 +21,8 @@ class UsageFile:
     """A registered file: ``status`` is registered, held, importing, done, rejected, cancelling or
     cancelled.
 
-    ``lines_done`` is where an import resumes; ``stored_as`` the name below the spool directory. The six counts and
+    ``lines_done`` is where an import resumes; ``stored_as`` the name below the spool
+    directory, empty when the content was forgotten by age. The six counts and
     ``partial`` (parts of sessions) add up to ``read``. ``sequence`` is the number the source gave it and ``position``
     the same counted on where the source began anew. ``hold_kind`` (gap, repeated, unnumbered, totals) and
     ``hold_reason`` say why a file is or was held, ``waived`` which kinds a person released it from. ``declared`` and
@@ -123,6 +124,10 @@ class UsageFileRegistry(Protocol):
 
     async def files_to_start(self, before: datetime) -> Sequence[UsageFile]:
         """Files registered before an instant and not begun, and those being cancelled."""
+        ...
+
+    async def files_with_content(self, before: datetime) -> Sequence[UsageFile]:
+        """Files settled before an instant whose content is still kept, locked, a thousand at most."""
         ...
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:

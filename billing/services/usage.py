@@ -132,7 +132,7 @@ class UsageService:
         return dropped
 
     async def forget_older_than(self, keep_days: int) -> int:
-        """Drop the raw events of whole days more than ``keep_days`` ago, for upkeep; 0 keeps them for ever.
+        """Drop the raw events of whole days, and contents of files, more than ``keep_days`` ago; 0 keeps them for ever.
 
         Days that are over get their index by service here.
         """
@@ -141,4 +141,5 @@ class UsageService:
             await work.commit()
         if not keep_days:
             return 0
+        await self.files.forget_contents_before(self._clock.now() - timedelta(days=keep_days))
         return await self.forget_events_before((self._clock.now() - timedelta(days=keep_days)).date())

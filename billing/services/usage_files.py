@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from billing.domain.errors import InvalidValue
@@ -26,6 +27,8 @@ from billing.services.usage_reports import totals_with
 from billing.services.usage_sessions import UsageSessions, note_parts
 from billing.services.usage_spool import Spool
 
+# A batch is what progress is told by: formats that take long to read are taken in smaller ones.
+SLOW_SECONDS, TRIED_BATCHES, SMALLEST_BATCH = 0.8, 3, 1000
 COUNT_OF = {
     "accepted": "accepted",
     "duplicate": "duplicates",
@@ -90,7 +93,7 @@ class UsageFiles:
     async def enter(self, name: str, profile: str, chunks: AsyncIterator[bytes]) -> Entered:
         """Register a file in its place among the others of its profile; it is held where their order is broken."""
         source = self._format(profile)
-        spooled = await self._spool.keep(chunks)
+        spooled = await self._spool.keep(chunks, profile)
         declared = await asyncio.to_thread(source.declared_totals, spooled.path)
         values = {
             "name": _UNPRINTABLE.sub("", Path(name).name)[:200] or "unnamed",
@@ -109,7 +112,22 @@ class UsageFiles:
                 file = await place(work, source.profile, file, declared.sequence if declared else None)
             freed = await free(work, source.profile) if is_new else ()
             await work.commit()
+        if not file.stored_as:  # known, and its content was forgotten
+            await asyncio.to_thread(spooled.path.unlink, missing_ok=True)
         return Entered(file, is_new, freed)
+
+    async def forget_contents_before(self, instant: datetime) -> int:
+        """Remove the contents of files that were settled before an instant; what is known of them stays.
+
+        Answers how many. A record of such a file is corrected by its fields, no longer by its raw line.
+        """
+        async with self._make_work() as work:
+            old = await work.usage.files_with_content(instant)
+            for file in old:
+                await asyncio.to_thread(self._spool.path(file.stored_as).unlink, missing_ok=True)
+                await work.usage.change_file(file.file_id, {"stored_as": ""})
+            await work.commit()
+        return len(old)
 
     async def get(self, file_id: str) -> UsageFile:
         """Raises NotFound."""
@@ -129,16 +147,29 @@ class UsageFiles:
         file = await self._begin(file_id)
         if file.status != IMPORTING:
             return report_of(file)
-        decoder = self._format(file.profile)
-        chunks = chunks_of(decoder, self._spool.path(file.stored_as), file.lines_done, self.batch_size)
+        size, is_at_end = self.batch_size, False
+        while file.status == IMPORTING and not is_at_end:
+            file, is_at_end = await self._import_some(file, size, on_progress)
+            size //= 2
+        return await self._finish(file_id)
+
+    async def _import_some(self, file: UsageFile, size: int, on_progress: Progress | None) -> tuple[UsageFile, bool]:
+        """Batches of a size, to the end of the file, or until the first of them prove too slow to tell progress by."""
+        chunks = chunks_of(self._format(file.profile), self._spool.path(file.stored_as), file.lines_done, size)
+        loop = asyncio.get_running_loop()
+        begun_at, batches = loop.time(), 0
         async with aclosing(_read_ahead(chunks)) as decoded:
             async for chunk in decoded:
                 file = await self._import_batch(file, chunk)
                 if file.status != IMPORTING:
-                    break
+                    return file, True
                 if on_progress:
                     on_progress(report_of(file))
-        return await self._finish(file_id)
+                batches += 1
+                is_slow = loop.time() - begun_at > SLOW_SECONDS * batches
+                if batches == TRIED_BATCHES and is_slow and size > SMALLEST_BATCH:
+                    return file, False
+        return file, True
 
     async def _begin(self, file_id: str) -> UsageFile:
         """The file as it may be imported; held when what it declares is not what it holds."""
@@ -201,6 +232,9 @@ class UsageFiles:
         """A corrected line, read by the profile and header of its file."""
         file = await self.get(file_id)
         decoder = self._format(file.profile)
+        if not file.stored_as:
+            remedy = "Give changes: the fields that are different."
+            raise InvalidValue("The content of this file was forgotten by age.", field="raw", value="", remedy=remedy)
         header = await asyncio.to_thread(decoder.header_of, self._spool.path(file.stored_as))
         return decoder.decode_line(raw, header)
 

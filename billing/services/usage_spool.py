@@ -1,4 +1,4 @@
-"""The spool: a directory that keeps the content of every file under the hash of that content."""
+"""The spool: a directory that keeps the content of every file under the hash of that content and its profile."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class Spool:
         """Where a kept content is."""
         return self._directory / stored_as
 
-    async def keep(self, chunks: AsyncIterator[bytes]) -> Spooled:
-        """Write under a passing name, then under the content's own: a half file is never seen.
+    async def keep(self, chunks: AsyncIterator[bytes], profile: str) -> Spooled:
+        """Write under a passing name, then under that of the content and profile: a half file is never seen.
 
         Raises InvalidValue for more than 1 GiB. Whatever ``chunks`` raises passes through, and nothing is kept.
         """
         await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
         passing = self._directory / f"{uuid4().hex}.part"
         try:
-            spooled = await _write(passing, chunks, self._directory)
+            spooled = await _write(passing, chunks, self._directory, profile)
             await asyncio.to_thread(passing.replace, spooled.path)
         finally:
             await asyncio.to_thread(passing.unlink, missing_ok=True)
         return spooled
 
 
-async def _write(passing: Path, chunks: AsyncIterator[bytes], directory: Path) -> Spooled:
+async def _write(passing: Path, chunks: AsyncIterator[bytes], directory: Path, profile: str) -> Spooled:
     digest, size_bytes = hashlib.sha256(), 0
     opened: BinaryIO = await asyncio.to_thread(passing.open, "wb")
     with opened:
@@ -62,7 +62,7 @@ async def _write(passing: Path, chunks: AsyncIterator[bytes], directory: Path) -
             digest.update(chunk)
             await asyncio.to_thread(opened.write, chunk)
         await asyncio.to_thread(_to_disk, opened)
-    return Spooled(directory / digest.hexdigest(), digest.hexdigest(), size_bytes)
+    return Spooled(directory / f"{digest.hexdigest()}.{profile}", digest.hexdigest(), size_bytes)
 
 
 def _to_disk(opened: BinaryIO) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+import billing.services.usage_files as under_test
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.messages.usage import ImportReport
 from billing.persistence.unit_of_work import make_engine
@@ -215,3 +216,45 @@ async def test_a_corrected_line_is_read_by_the_header_even_below_a_comment(world
     (issue,) = await world.issues()
     raw = f"r-1,{LINE},voice,60,2027-02-20T10:00:00Z,"
     assert (await world.service.resubmit(issue.issue_id, raw=raw, author="anna")).outcome == "accepted"
+
+
+async def test_a_format_that_takes_long_is_taken_in_smaller_batches(
+    world: UsageWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "SLOW_SECONDS", 0)
+    monkeypatch.setattr(under_test, "SMALLEST_BATCH", 30)
+    world.service.files.batch_size = 100
+    lines = [f"r-{number},{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567" for number in range(650)]
+    file, _ = await world.register(a_csv(tmp_path, *lines), "csv")
+    seen: list[int] = []
+    report = await world.service.files.import_file(file.file_id, lambda progress: seen.append(progress.read))
+    steps = [after - before for before, after in zip([0, *seen], seen, strict=False)]
+    assert [max(steps[:3]), max(steps[3:6]), max(steps[6:])] == [100, 50, 25]
+    assert (report.read, report.accepted, report.duplicates) == (650, 650, 0)
+    await nothing_is_miscounted(world)
+
+
+async def test_the_content_of_an_old_file_is_forgotten_and_what_is_known_of_it_stays(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    path = a_csv(tmp_path, f"r-1,{LINE},voice,many,2027-02-20T10:00:00Z,+31201234567")
+    report = await imported(world, path, "csv")
+    spool = tmp_path / "spool"
+    world.clock.at += timedelta(days=89)
+    assert await world.service.forget_older_than(90) == 0
+    assert len(list(spool.iterdir())) == 1
+    world.clock.at += timedelta(days=2)
+    await world.service.forget_older_than(90)
+    assert list(spool.iterdir()) == []
+    again, is_new = await world.register(path, "csv")
+    assert (again.file_id, is_new, again.rejected, list(spool.iterdir())) == (report.file_id, False, 1, [])
+    (issue,) = await world.issues()
+    with pytest.raises(InvalidValue, match="forgotten"):
+        await world.service.resubmit(issue.issue_id, raw="r-1", author="sanne")
+
+
+async def test_a_held_file_keeps_its_content_however_long_it_waits(world: UsageWorld, tmp_path: Path) -> None:
+    file, _ = await world.register(a_csv(tmp_path, "x"), "csv")
+    world.clock.at += timedelta(days=1000)
+    await world.service.forget_older_than(90)
+    assert (await world.service.files.get(file.file_id)).stored_as
