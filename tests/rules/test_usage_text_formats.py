@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from billing.adapters.usage_formats import standard_formats
 from tests.rules.usage_samples import FORMATS, SAMPLES, damages_of, events_of, in_utc, lines_of, sessions_of
 
@@ -110,6 +113,27 @@ def test_an_open_flatstore_call_says_what_it_lacks() -> None:
     assert "quantity" not in without_bye.event
     assert without_bye.event["identifier"] == SANNE
     assert flatstore.describe_open(parts["call-5@192.0.2.1/as5/t6"]).reason.startswith("BYE without INVITE")
+
+
+def test_a_bye_that_was_refused_ends_no_call_by_itself() -> None:
+    refused = [line.part for line in lines_of("flatstore") if line.part and line.part.kind != "bye"]
+    call = [part for part in refused if part.session_key.startswith("call-1@")]
+    assert FORMATS["flatstore"].combine(call) is None
+    opened = FORMATS["flatstore"].describe_open(call)
+    assert (opened.event["quantity"], "refused" in opened.reason) == (77, True)
+
+
+@given(data=st.data())
+def test_some_parts_of_a_session_are_the_whole_usage_or_none(data: st.DataObject) -> None:
+    profile = data.draw(st.sampled_from(["asterisk-cel", "flatstore", "radius"]))
+    lines = lines_of(profile)
+    whole = sessions_of(profile, lines)
+    parts = [line.part for line in lines if line.part]
+    key = data.draw(st.sampled_from(sorted(whole)))
+    own = data.draw(st.permutations([part for part in parts if part.session_key == key]))
+    some = own[: data.draw(st.integers(1, len(own)))]
+    assert FORMATS[profile].combine(some) in (None, whole[key])
+    assert FORMATS[profile].combine(own) == whole[key]
 
 
 def test_a_radius_session_counts_64_bits_from_two_fields_once() -> None:

@@ -16,7 +16,7 @@ from billing.adapters.usage_formats.values import Damaged, instant, internationa
 from billing.ports.usage import DecodedLine
 from billing.ports.usage_profiles import ClockRule, OpenSession, SessionPart, SourceProfile
 
-INVITE, BYE = "invite", "bye"
+INVITE, BYE, UNANSWERED = "invite", "bye", "bye-unanswered"
 # The proxy's processes write their own files, each with its own idea of the second.
 SKEW_SECONDS = 5
 _USER = re.compile(r"<?(?:sips?|tel):([^@;>]+)", re.IGNORECASE)
@@ -63,11 +63,12 @@ class FlatstoreFormat(DeclaredFormat):
         method = needed(row, "method").upper()
         at = instant("time", needed(row, "time"), self.profile.zone, self.profile.clock_rule, self._profile.time_form)
         if method == "BYE":
-            return SessionPart(self._key(row), BYE, microseconds_of(at), {"at": microseconds_of(at)})
+            kind = BYE if _is_success(row) else UNANSWERED
+            return SessionPart(self._key(row), kind, microseconds_of(at), {"at": microseconds_of(at)})
         if method not in {"INVITE", "MESSAGE"}:
             raise Damaged("method", f"{method[:30]!r} is no request that this profile accounts for.")
         event = self._event(row) | {"started_at": at}
-        answered = 200 <= whole("sip_code", needed(row, "sip_code")) < 300
+        answered = _is_success(row)
         if method == "MESSAGE":
             return event | {"meter": "sms", "quantity": int(answered), "record_id": self._attempt(row)}
         if not answered:
@@ -105,16 +106,18 @@ class FlatstoreFormat(DeclaredFormat):
         }
 
     def combine(self, parts: Sequence[SessionPart]) -> Mapping[str, Any] | None:
-        """The call from its first answered INVITE (a later one changes the media) to its first BYE."""
+        """The call from its first answered INVITE (a later one changes the media) to its first answered BYE."""
         invite, bye = first(of_kind(parts, INVITE)), first(of_kind(parts, BYE))
         if invite is None or bye is None:
             return None
-        seconds = (int(bye.fields["at"]) - int(invite.fields["at"])) // 1_000_000
-        return self._begun(invite) | {"quantity": 0 if -SKEW_SECONDS <= seconds < 0 else seconds}
+        return self._begun(invite) | {"quantity": _seconds(invite, bye)}
 
     def describe_open(self, parts: Sequence[SessionPart]) -> OpenSession:
         """An INVITE without BYE lacks only its quantity; a BYE alone does not know who called."""
-        invite = first(of_kind(parts, INVITE))
+        invite, unanswered = first(of_kind(parts, INVITE)), first(of_kind(parts, UNANSWERED))
+        if invite is not None and unanswered is not None:
+            event = self._begun(invite) | {"quantity": _seconds(invite, unanswered)}
+            return OpenSession(event, "Only a BYE that the other side refused: the call may have ended before it.")
         if invite is not None:
             return OpenSession(self._begun(invite), "INVITE without BYE: nobody knows how long the call was.")
         key = parts[0].session_key if parts else ""
@@ -141,6 +144,16 @@ def flatstore(
         country=country,
     )
     return FlatstoreFormat(FlatstoreProfile(declared))
+
+
+def _is_success(row: Mapping[str, str]) -> bool:
+    return 200 <= whole("sip_code", needed(row, "sip_code")) < 300
+
+
+def _seconds(invite: SessionPart, bye: SessionPart) -> int:
+    """The length of a call; clocks that differ a little do not make it negative."""
+    seconds = (int(bye.fields["at"]) - int(invite.fields["at"])) // 1_000_000
+    return 0 if -SKEW_SECONDS <= seconds < 0 else seconds
 
 
 def _number(address: str) -> str:
