@@ -50,7 +50,8 @@ class ScriptedReconciler:
 
 def repairs(**scripted: Any) -> Repairs:
     """Every repair mends something, but for those that are scripted."""
-    well = Repairs(mends(1), mends(2), mends(3), mends(4), mends(6), _as_any(ScriptedReconciler()), mends(7))
+    reconciler = _as_any(ScriptedReconciler())
+    well = Repairs(mends(1), mends(2), mends(3), mends(4), mends(6), reconciler, mends(7), mends(8))
     return replace(well, **scripted)
 
 
@@ -122,6 +123,7 @@ WELL = UpkeepReport(
     payments_compared=5,
     usage_days_dropped=6,
     imports_started=7,
+    sessions_reported=8,
     alarms=(ALARM,),
 )
 DEAF = _as_any(ScriptedReconciler(hear=fails(MerchantFault(f"Invalid API Key {SECRET}"))))
@@ -163,6 +165,11 @@ async def test_a_round_reports_what_it_mended_and_what_a_person_should_look_at(w
         ),
         ({"forget_old_usage": fails(TimeoutError())}, {"usage_days_dropped": 0}, "old usage: TimeoutError;"),
         ({"look_after_files": fails(OSError(SECRET))}, {"imports_started": 0}, "usage files: OSError;"),
+        (
+            {"report_open_sessions": fails(OSError(SECRET))},
+            {"sessions_reported": 0},
+            "open usage sessions: OSError;",
+        ),
     ],
 )
 async def test_a_repair_that_fails_starves_no_other_and_is_named_without_secrets(
