@@ -7,6 +7,7 @@ engine and one client.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,6 +51,7 @@ def create_api_app() -> FastAPI:
 
 async def run_worker() -> None:
     """Work on all task queues until SIGTERM or SIGINT, then finish what is under way."""
+    _log_what_happens()
     settings = read_settings()
     parts = build_parts(settings, read_clock(settings), settings.temporal.metrics_address)
     stop = asyncio.Event()
@@ -65,6 +67,13 @@ async def run_worker() -> None:
         calm_collector()
         await open_parts.enter_async_context(running(parts.sources.tasks()))
         await stop.wait()
+
+
+def _log_what_happens() -> None:
+    """Our own events from INFO on, with their time; of others only what is wrong."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("billing", "evenflow"):
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 async def _patiently(step: Callable[[], Awaitable[Result]]) -> Result:
