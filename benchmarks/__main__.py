@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import answering, cycle, memory, starting, usage_import
+from benchmarks import answering, closing, cycle, memory, starting, usage_import
 from benchmarks.figures import Figure, table_of
 from benchmarks.machine import machine
 from benchmarks.options import Options
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "cycle": cycle.measure,
     "memory": memory.measure,
     "usage_import": usage_import.measure,
+    "closing": closing.measure,
 }
 
 

@@ -45,6 +45,7 @@ _SEED = (
     "INSERT INTO services (account_id, service_id, kind, identifier, plan_code, plan_version, active_from) "
     "SELECT n, n, 'mobile', '+316' || lpad(n::text, 8, '0'), 'bench', 1, '2027-01-15' "
     "FROM generate_series(1, {accounts}) n",
+    "INSERT INTO service_plans SELECT account_id, service_id, active_from, plan_code, plan_version FROM services",
     "ALTER TABLE cycles DISABLE TRIGGER USER",
     "INSERT INTO cycles (account_id, cycle_number, cycle_day, opens_at, closes_at, debit_on, plan, status) "
     "SELECT n, c, 15, timestamptz '2027-01-15 00:00+00' + (c - 1) * interval '1 month', "

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from billing.domain.money import Money
 from billing.persistence.invariants import Invariant, check_books
 from billing.persistence.unit_of_work import make_engine
+from evenflow.demo.bills import compare_bills
 from evenflow.demo.days import segment_of
 from evenflow.demo.display import SIGNS, judged, money_of
 from evenflow.demo.doors import Doors
@@ -55,6 +56,7 @@ async def summarize(
     try:
         of_process, why_not = await process_rules(settings_from(stack.environment).temporal)
         checks = await _until_settled(engine, doors, usage, of_process)
+        checks.append(await _check_bills(engine, usage, customers))
         if why_not:
             checks.append(Check("every open account has a live workflow", [f"not checked: {why_not}"]))
         facts = await read_facts(engine)
@@ -108,6 +110,13 @@ async def _check_usage(doors: Doors, usage: UsageFolder) -> Check:
         else:
             troubles += wanted.differences(report)
     return Check(f"{len(expected)} usage files: {usage_in_words(list(reports.values()))}", troubles)
+
+
+async def _check_bills(engine: AsyncEngine, usage: UsageFolder, customers: Sequence[Customer]) -> Check:
+    """Every bill computed again from the usage files and the price list, by other means than those that billed it."""
+    compared = await compare_bills(engine, usage.folder, customers)
+    what = f"{compared.bills} bills computed again from {compared.records:,} records of the usage files"
+    return Check(what, compared.troubles)
 
 
 def usage_in_words(reports: Sequence[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,15 @@ def test_what_the_usage_files_hold_is_what_their_imports_report(
     expected = json.loads((data_dir / "usage" / "expected.json").read_text())
     assert f"✓ {len(expected)} usage files" in finished.stdout
     assert any(one["damaged"] and one["unknown"] and one["duplicates"] for one in expected.values())
+
+
+def test_every_bill_is_the_one_that_the_usage_files_and_the_price_list_give(
+    finished: subprocess.CompletedProcess[str],
+) -> None:
+    told = re.search(r"✓ (\d+) bills computed again from ([\d,]+) records of the usage files", finished.stdout)
+    assert told, finished.stdout[-3000:]
+    assert int(told[1]) >= 4
+    assert int(told[2].replace(",", "")) > 1000
 
 
 def test_a_finished_demonstration_is_not_mixed_with_another_one(

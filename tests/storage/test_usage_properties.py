@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -15,10 +16,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billing.adapters.usage_formats import standard_formats
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.services.usage import UsageService
 from tests.builders import a_service
-from tests.builders_usage import OPEN_PLAN, UsageWorld, a_customer, a_usage_world, an_event
+from tests.builders_invoicing import an_office
+from tests.builders_usage import OPEN_PLAN, RecordingProcess, UsageWorld, a_customer, a_usage_world, an_event
 
 _customers = count(1)
 
@@ -68,6 +72,51 @@ async def test_shuffled_split_and_repeated_events_give_the_same_counters(
     as_sent = await totals(world, f"+3199{next(_customers):07}", [named])
     otherwise = await totals(world, f"+3199{next(_customers):07}", [again[:cut], again[cut:], again])
     assert as_sent == otherwise
+
+
+async def test_the_invoice_is_the_same_however_its_events_were_sent(database_url: str, tmp_path: Path) -> None:
+    """Split, shuffled, repeated, in batches that overlap: the lines, discounts and VAT do not change."""
+    random = Random(2027)
+    async with an_office(database_url) as office:
+        usage = UsageService(office.work, office.clock, RecordingProcess(), standard_formats(), tmp_path)
+        billed: list[list[Any]] = []
+        for place, batches in enumerate(_sendings(random, 400)):
+            number = f"A10000{place}"
+            account, _ = await office.open_account(number=number)
+            plan = await office.plan_of(account.account_id)
+            office.clock.at = plan.closes_at - timedelta(hours=1)
+            for batch in batches:
+                line = {"identifier": f"+3161{number[1:]:0>7}", "source": f"switch-{place}"}
+                await usage.take([each | line for each in batch])
+            invoice = await office.issue(account.account_id)
+            async with office.work() as work:
+                lines = await work.invoices.lines(account.account_id, invoice.invoice_id)
+            printed = [(each.description, each.amount, each.quantity, each.allowance_drawn) for each in lines]
+            billed.append([invoice.total_minor, *printed])
+    assert len(billed) == 4
+    assert all(each == billed[0] for each in billed)
+    assert billed[0][0] > 2420  # more than the fee with its VAT: the calls beyond the allowance are there
+
+
+def _sendings(random: Random, size: int) -> Iterator[list[list[dict[str, Any]]]]:
+    """One stream of calls: as it is; in small pieces; shuffled; and with everything sent again in other batches."""
+    start = datetime(2027, 1, 20, tzinfo=UTC)
+    stream = [
+        an_event(
+            record_id=f"r-{place}",
+            meter="voice_seconds",
+            quantity=random.randint(0, 200),
+            started_at=(start + timedelta(minutes=place)).isoformat(),
+            destination="+31201234567",
+        )
+        for place in range(size)
+    ]
+    yield [stream]
+    yield [stream[first : first + 7] for first in range(0, size, 7)]
+    shuffled = random.sample(stream, size)
+    yield [shuffled[: size // 3], shuffled[size // 3 :]]
+    repeated = random.sample(stream + stream, size * 2)
+    yield [repeated[first : first + 90] for first in range(0, size * 2, 60)]
 
 
 ANY_JSON = st.recursive(
