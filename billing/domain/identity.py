@@ -18,6 +18,7 @@ ENTRY = "led"
 LINE_ISSUE = "rec"
 ADJUSTMENT = "adj"
 MOVE = "mov"
+GRANT = "grt"
 
 
 def show(prefix: str, number: int) -> str:

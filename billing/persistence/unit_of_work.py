@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
+from billing.persistence.grant_repository import SqlGrantRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
 from billing.persistence.ledger_repository import SqlLedger
 from billing.persistence.limit_repository import SqlLimitRepository
@@ -52,6 +53,10 @@ class SqlUnitOfWork:
     @cached_property
     def limits(self) -> SqlLimitRepository:
         return SqlLimitRepository(self.connection)
+
+    @cached_property
+    def grants(self) -> SqlGrantRepository:
+        return SqlGrantRepository(self.connection)
 
     @cached_property
     def invoices(self) -> SqlInvoiceRepository:

@@ -39,11 +39,13 @@ _WANTED = (
     "AND (d.active_to IS NULL OR d.active_to > %(first)s)"
 )
 _OWNED_NOW = (
-    f"SELECT {_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false FROM number_directory d "
+    f"SELECT {_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false, d.drawing_from "
+    "FROM number_directory d "
     f"WHERE {_WANTED}"
 )
 _OWNED_EVER = (
-    f"SELECT {_OWNER}, c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL "
+    f"SELECT {_OWNER}, c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL, "
+    "d.drawing_from "
     "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s "
     f"AND c.closes_at > %(first)s AND c.status IN ('open', 'issued') WHERE {_WANTED}"
 )

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from billing.ports.accounts import AccountRepository, Timeline
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
+from billing.ports.grants import GrantStore
 from billing.ports.invoicing import InvoiceRepository
 from billing.ports.ledger import Ledger
 from billing.ports.limits import LimitRepository
@@ -28,6 +29,8 @@ class UnitOfWork(Protocol):
     def usage(self) -> UsageRepository: ...
     @property
     def limits(self) -> LimitRepository: ...
+    @property
+    def grants(self) -> GrantStore: ...
     @property
     def invoices(self) -> InvoiceRepository: ...
     @property

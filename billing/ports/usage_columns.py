@@ -101,10 +101,13 @@ class EventColumns:
 
 
 # A number's owner and plan in a stretch of time, and one of the account's cycles: identifier, active_from, active_to,
-# account, service, plan code, plan version, cycle number, opens_at, closes_at, and whether the cycle's usage is late.
+# account, service, plan code, plan version, cycle number, opens_at, closes_at, whether the cycle's usage is late, and
+# the last instant at which what the service may draw began or ended (its usage from there on has counters of its own).
 # A plain tuple, because there are as many of them as there are records. Without a cycle its columns are None.
 OwnedCycle = tuple[
-    str, datetime, datetime | None, int, int, str, int, int | None, datetime | None, datetime | None, bool | None
+    *tuple[str, datetime, datetime | None, int, int, str, int, int | None, datetime | None, datetime | None],
+    bool | None,
+    datetime | None,
 ]
 
 

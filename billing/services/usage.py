@@ -17,6 +17,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
+from billing.services.add_ons import AddOns
 from billing.services.usage_arrivals import UsageArrivals
 from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
@@ -37,7 +38,7 @@ DAY_IS_OVER_AFTER = timedelta(days=1)
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``mending`` are its parts.
+    ``cancelling``, ``mending`` and ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files.
     """
@@ -61,6 +62,7 @@ class UsageService:
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
         self.cancelling = UsageCancelling(make_work, clock, process, self.counting, self.files.sessions)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
+        self.add_ons = AddOns(make_work, clock, self._intake.shelf)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)
 

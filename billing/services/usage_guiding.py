@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
-from billing.domain.rating import NoPrice, PlanDefinition, UsageEvent, guide
+from billing.domain.rating import NoPrice, PlanDefinition, UsageEvent, guide, since
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns
 
 PlanKey = tuple[str, int]
@@ -64,7 +64,7 @@ class Guiding:
 
     def _at(self, identifier: str, at: datetime) -> OwnedCycle | None:
         for owned in self._owned.get(identifier, ()):
-            _, active_from, active_to, _, _, _, _, _, opens_at, closes_at, _ = owned
+            _, active_from, active_to, _, _, _, _, _, opens_at, closes_at, _, _ = owned
             if opens_at is None or closes_at is None or not opens_at <= at < closes_at:
                 continue
             if active_from <= at and (active_to is None or at < active_to):
@@ -73,7 +73,7 @@ class Guiding:
 
     def _price(self, owned: OwnedCycle, records: RecordColumns, index: int) -> list[tuple[object, ...]] | NoPrice:
         """The rows of one event, as ``EventColumns`` holds them."""
-        _, _, _, account_id, service_id, code, version, cycle_number, _, _, late = owned
+        _, _, _, account_id, service_id, code, version, cycle_number, _, _, late, drawing_from = owned
         plan = self._plans[code, version]
         meter, destination, quantity = records.meter[index], records.destination[index], records.quantity[index]
         place = plan.bands.find(meter, destination, records.visited[index], records.traffic_class[index])
@@ -83,7 +83,7 @@ class Guiding:
         if quantity and not place.by_time and not place.band.price.is_priced_per_event:
             band = place.band
             price = band.price
-            counted = (price.code, band.code, 1, price.increments.billable(quantity), _NOTHING)
+            counted = (price.code, since(band.code, drawing_from), 1, price.increments.billable(quantity), _NOTHING)
             return [(index, 0, *owner, *counted)]
         guided = guide(plan, _event(records, index))
         if isinstance(guided, NoPrice):
@@ -94,7 +94,7 @@ class Guiding:
                 part,
                 *owner,
                 one.price_code,
-                one.band,
+                since(one.band, drawing_from),
                 one.events,
                 one.billable_quantity,
                 one.amount_per_event or _NOTHING,

@@ -192,6 +192,17 @@ def test_what_is_no_duration_belongs_to_the_band_in_which_it_starts() -> None:
     assert bands(plan, event) == [("~peak", 10**9, 1)]
 
 
+@pytest.mark.parametrize(
+    ("split_meters", "meter", "parts"),
+    [([], "voice", 2), ([], "wifi_seconds", 2), ([], "units", 1), (["units"], "units", 2), (["units"], "voice", 1)],
+)
+def test_a_plan_says_which_meters_count_time(split_meters: list[str], meter: str, parts: int) -> None:
+    plan = a_plan(BY_TIME | {"meter": meter}, time_bands=BANDS | {"split_meters": split_meters})
+    event = UsageEvent(meter, 60, started_at=datetime(2027, 2, 1, 18, 59, 30, tzinfo=AMSTERDAM))
+    assert len(parts_of(plan, event)) == parts
+    assert PlanDefinition.from_dict(plan.to_dict()) == plan
+
+
 def test_a_destination_has_its_own_rates_by_time() -> None:
     belgium = {"name": "Belgium", "prefixes": ["32"], "rate": "0.50", "time_bands": [{"band": "night", "rate": "0.25"}]}
     plan = by_time(destinations=[belgium])

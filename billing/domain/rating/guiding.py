@@ -56,13 +56,6 @@ def guide(plan: PlanDefinition, event: UsageEvent) -> tuple[Guided, ...] | NoPri
     return (Guided(price.code, band.code, billable_quantity, events, None, place.prefix),)
 
 
-def is_split_by_time(band: Band) -> bool:
-    """True when the quantity of an event is time that passes: a call may run from one time band into another. Anything
-    else belongs to the time band in which it starts.
-    """
-    return band.price.meter.endswith("seconds") and band.price.model.draws_allowance
-
-
 def _timed_parts(plan: PlanDefinition, place: Place, event: UsageEvent) -> list[tuple[Band, int]] | NoPrice:
     """Bands with their billable quantities, in order of time.
 
@@ -72,7 +65,9 @@ def _timed_parts(plan: PlanDefinition, place: Place, event: UsageEvent) -> list[
     price = place.band.price
     if event.started_at is None:
         return NoPrice(f"The price {price.code} depends on the time, and the event has no start.")
-    used = event.quantity if is_split_by_time(place.band) else 1
+    # What is no duration, or is charged by the event, belongs to the band in which it starts.
+    is_split = price.model.draws_allowance and plan.time_bands.splits(price.meter)
+    used = event.quantity if is_split else 1
     if used > _LONGEST_SPLIT_SECONDS:
         return NoPrice(f"A use of {used} seconds is too long to be split by the time bands of the price {price.code}.")
     changes = plan.timetable.split(int(event.started_at.timestamp()), used)

@@ -130,6 +130,13 @@ def _check_allowances_are_drawn(
 ) -> None:
     drawing = {price.meter for price in plan.usage_prices if price.can_draw}
     for place, allowance in enumerate(allowances):
+        if kind == "add_ons" and allowance.rollover:
+            raise InvalidValue(
+                "An add-on lasts as long as it is bought for.",
+                field=f"{fields.where(kind)}[{place}].rollover",
+                value=allowance.rollover.to_dict(),
+                remedy="Leave rollover out; the purchase says for how many cycles.",
+            )
         if allowance.meter not in drawing:
             raise InvalidValue(
                 "No price of this plan can draw from the allowance.",

@@ -67,11 +67,18 @@ class TimeBand:
 class TimeBands:
     """``bands`` in order of priority. ``time_zone`` is an IANA name (empty: not known yet, the brand's is filled in
     when the plan is published); ``holidays`` a country (NL) or one of its parts (DE-BY), empty without holidays.
+    ``split_meters`` count seconds, so that a call may run from one band into another; empty: ``voice`` and whatever
+    ends in ``seconds``.
     """
 
     bands: tuple[TimeBand, ...] = ()
     time_zone: str = ""
     holidays: str = ""
+    split_meters: tuple[str, ...] = ()
+
+    def splits(self, meter: str) -> bool:
+        """True when a use of this meter lasts as many seconds as it counts."""
+        return meter in (self.split_meters or ("voice",)) or (not self.split_meters and meter.endswith("seconds"))
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -87,7 +94,11 @@ class TimeBands:
 
     def to_dict(self) -> dict[str, object]:
         written: dict[str, object] = {"bands": [band.to_dict() for band in self.bands]}
-        named = {"time_zone": self.time_zone, "holidays": self.holidays}
+        named: dict[str, object] = {
+            "time_zone": self.time_zone,
+            "holidays": self.holidays,
+            "split_meters": list(self.split_meters),
+        }
         return written | {name: value for name, value in named.items() if value}
 
 
@@ -157,7 +168,7 @@ def read_time_bands(fields: Fields) -> TimeBands:
     for place, band in enumerate(bands):
         if band.code in (earlier.code for earlier in bands[:place]):
             raise items[place].refusal("code", "This code is used twice.", "Give each its own code.")
-    read = TimeBands(bands, own.text("time_zone", ""), own.text("holidays", ""))
+    read = TimeBands(bands, own.text("time_zone", ""), own.text("holidays", ""), own.codes("split_meters"))
     own.finish()
     _check(read, own)
     return read

@@ -112,6 +112,8 @@ number_directory = Table(
     # The plan of the service then: a change of plan closes the row and opens another.
     Column("plan_code", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
+    # The last instant at which what the service may draw began or ended: usage from there on has counters of its own.
+    Column("drawing_from", Instant),
     # The account's oldest cycle that takes usage, kept here by triggers.
     Column("cycle_number", Integer),
     Column("cycle_opens_at", Instant),
