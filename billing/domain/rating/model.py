@@ -43,8 +43,9 @@ class Unit:
         return cls(meter, size, name or usual)
 
     def quantity(self, quantity: int) -> str:
-        """A quantity in the meter's own units: "3600 seconds"."""
-        return f"{quantity} {meter_noun(self.meter)}"
+        """A quantity in the meter's own units: "3600 seconds", "1 second"."""
+        noun = _UNIT_NAMES.get((self.meter, quantity)) if quantity == 1 else None
+        return f"{quantity} {noun or meter_noun(self.meter)}"
 
     def in_units(self, quantity: int) -> str:
         """A quantity as the count of units a clerk multiplies: "3600 seconds / 60"."""
