@@ -11,7 +11,7 @@ from api.schemas.actions import ActionIn
 from api.schemas.base import Instant, Response, identity_pattern
 from billing.ports.grants import GrantRow
 
-AN_HOUR: dict[str, Any] = {"code": "hour", "name": "An hour more", "meter": "voice_seconds", "quantity": 3600}
+AN_HOUR: dict[str, Any] = {"code": "hour", "name": "An hour more", "meter": "voice", "quantity": 3600}
 
 
 class AddOnIn(ActionIn):
@@ -46,7 +46,7 @@ class GrantOut(Response):
     origin: Literal["rollover", "add_on"]
     code: str = Field(examples=["hour"])
     name: str = Field(examples=["An hour more"])
-    meter: str = Field(examples=["voice_seconds"])
+    meter: str = Field(examples=["voice"])
     quantity: int = Field(examples=[3600])
     shared: bool
     valid_from: datetime | None
