@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -154,14 +154,16 @@ class Office:
 
 
 @asynccontextmanager
-async def an_office(database_url: str, **brand_changes: Any) -> AsyncIterator[Office]:
-    """A brand with the voice plan; nothing else."""
+async def an_office(
+    database_url: str, plan: Mapping[str, Any] = VOICE_PLAN, **brand_changes: Any
+) -> AsyncIterator[Office]:
+    """A brand with the voice plan, or another one of that code; nothing else."""
     engine = make_engine(database_url, pool_size=8)
     clock = SetClock(datetime(2027, 1, 15, tzinfo=UTC))
     office = Office(engine, clock, InvoicingService(lambda: SqlUnitOfWork(engine), clock))
     async with office.work() as work:
         await work.accounts.add_brand(a_brand(**brand_changes))
-        await work.accounts.add_plan(a_plan(VOICE_PLAN))
+        await work.accounts.add_plan(a_plan(plan))
         await work.commit()
     try:
         yield office

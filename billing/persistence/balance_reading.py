@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from billing.domain import identity
 from billing.persistence.tables.limits import LIMIT_CHANGE
 from billing.ports.balance import BalanceFacts, LineName
+from billing.ports.grants import GrantRow
 from billing.ports.limits import LimitAgreement, LimitChange, LimitTerms
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
@@ -69,10 +71,15 @@ _PLANS = _listed(
     f"({_PERIODS}) AS periods",
     "service_id, active_from",
 )
+_GRANTS = (
+    "(SELECT json_agg(usage_grants ORDER BY grant_id) FROM usage_grants WHERE account_id = asked.account_id "
+    "AND cycle_number BETWEEN running.cycle_number AND running.cycle_number + 1)"
+)
 _FACTS = text(
     "SELECT asked.customer_kind, brands.currency, brands.country, brands.limit_policy, running.cycle_number, "
     "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
-    f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements "
+    f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements, "
+    f"{_GRANTS} AS grants "
     "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
     f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = CAST(:account_id AS bigint)"
 )
@@ -138,6 +145,7 @@ def _facts(account_id: str, row: Any) -> BalanceFacts:
             LimitAgreement(account_id, one[0], _service(one[1]), _at(one[2]), *one[3:]) for one in row.agreements or ()
         ],
         terms=LimitTerms(account_id, row.customer_kind, row.currency, row.country, row.limit_policy),
+        grants=[_grant(one) for one in row.grants or ()],
     )
 
 
@@ -146,6 +154,18 @@ def _counter(one: Sequence[Any]) -> CounterRow:
     return CounterRow(
         _service(service_id), price_code, band, events, quantity, Decimal(amount), plan_code, plan_version
     )
+
+
+def _grant(one: Mapping[str, Any]) -> GrantRow:
+    names = {
+        "account_id": identity.show(identity.ACCOUNT, one["account_id"]),
+        "grant_id": identity.show(identity.GRANT, one["grant_id"]),
+        "service_id": _service(one["service_id"]),
+    }
+    instants = ("granted_at", "valid_from", "valid_to", "expires_at")
+    known = {field.name for field in fields(GrantRow)}
+    values = {name: value for name, value in one.items() if name in known} | names
+    return GrantRow(**values | {name: values[name] and _at(values[name]) for name in instants})
 
 
 def _change(account_id: str, one: Sequence[Any]) -> LimitChange:

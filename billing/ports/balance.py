@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from billing.ports.grants import GrantRow
 from billing.ports.limits import LimitAgreement, LimitChange, LimitTerms
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
@@ -26,6 +27,7 @@ class BalanceFacts:
     """One account in the cycle of a moment. ``cycle`` is the one that runs, or the nearest; None: it has none at all.
 
     ``rows`` are its counters with what is pending; ``last_update_at`` is when they last moved.
+    ``grants`` are those of the cycle and of the one after it.
     """
 
     cycle: CycleSpan | None
@@ -36,6 +38,7 @@ class BalanceFacts:
     changes: Sequence[LimitChange]
     agreements: Sequence[LimitAgreement]
     terms: LimitTerms
+    grants: Sequence[GrantRow] = ()
 
 
 class BalanceSource(Protocol):

@@ -26,6 +26,7 @@ from billing.services.invoicing_changes import CycleChanges
 from billing.services.invoicing_charges import Charges, charges_of
 from billing.services.invoicing_collecting import Collecting, decide_collecting, use_credit
 from billing.services.invoicing_commands import InvoicingUseCases
+from billing.services.invoicing_grants import carry_grants
 from billing.services.invoicing_numbers import customer_as_printed, series_of
 from billing.services.usage_plans import PlanShelf
 
@@ -126,6 +127,7 @@ async def _issue(work: UnitOfWork, shelf: PlanShelf, billing: _Billing) -> Invoi
         explanation=collecting.explanation,
     )
     await _close_cycle(work, billing, charges, invoice_id)
+    await carry_grants(work, shelf, billing.cycle, billing.zone, charges.rated, billing.now)
     series = series_of(billing.brand.brand, DocumentKind.INVOICE, draft.invoice_date)
     invoice = await work.invoices.add(draft, series, breakdown.lines, taxes_of(breakdown.tax))
     await work.timeline.add(_what_happened(billing, invoice, breakdown))

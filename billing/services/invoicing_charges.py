@@ -20,6 +20,7 @@ from billing.ports.usage_intake import ServicePlan
 from billing.ports.usage_records import Counted, LateUsageRow
 from billing.services.invoicing_cycles import span_of
 from billing.services.plan_periods import ServiceKey
+from billing.services.usage_grants import granted_in
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_thresholds import RatedService, rate_account
 
@@ -31,17 +32,18 @@ class Charges:
     lines: tuple[InvoiceLine, ...]
     adjustments: tuple[PendingAdjustment, ...]
     late_ids: tuple[str, ...]
+    rated: tuple[RatedService, ...] = ()
 
 
 async def charges_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> Charges:
     """Everything the invoice of a cycle charges: per service fees and usage, then late usage, then adjustments."""
     rating = _Rating(work, shelf, await work.usage.service_plans([cycle.account_id]), zone)
-    lines = await rating.cycle_lines(cycle)
+    lines, rated = await rating.cycle_lines(cycle)
     late = await work.usage.unbilled_late_usage(cycle.account_id)
     lines += await rating.late_lines(late)
     adjustments = tuple(await work.invoices.pending_adjustments(cycle.account_id))
     lines += [_adjustment(each) for each in adjustments]
-    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late))
+    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), rated)
 
 
 def _adjustment(pending: PendingAdjustment) -> InvoiceLine:
@@ -58,19 +60,20 @@ class _Rating:
     periods: Sequence[ServicePlan]
     zone: str
 
-    async def cycle_lines(self, cycle: Cycle) -> list[InvoiceLine]:
-        """By service and plan: the fees of the cycle, then the usage from its counters.
+    async def cycle_lines(self, cycle: Cycle) -> tuple[list[InvoiceLine], tuple[RatedService, ...]]:
+        """By service and plan: the fees of the cycle, then the usage from its counters; and what it was rated as.
 
         A service active at any moment of the cycle owes its full fees; a change of plan shares them by its rule.
         """
         counters = await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number)
         lines: dict[str, list[InvoiceLine]] = {}
-        for rated in await self._rate(counters, cycle):
+        services = await self._rate(counters, cycle)
+        for rated in services:
             fees = recurring_lines(rated.plan, on=self._invoice_date(cycle), share=rated.fees)
             own = lines.setdefault(rated.service_id, [])
             own += [_fee_line(rated, line) for line in fees]
             own += [_usage_line(rated, line) for line in rated.rated.lines]
-        return [line for own in lines.values() for line in own]
+        return [line for own in lines.values() for line in own], tuple(services)
 
     async def late_lines(self, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
         """Each earlier cycle rated again with what came late, under the plans and the date of that cycle."""
@@ -100,7 +103,9 @@ class _Rating:
         keys |= {(each.plan_code, each.plan_version) for each in counted}
         plans = await self.shelf.get(self.work, keys)
         span = span_of(cycle, str(cycle.plan.get("zone", self.zone)))
-        return rate_account(span, self.periods, counted, plans, self._invoice_date(cycle))
+        granted = await granted_in(self.work, [(cycle.account_id, cycle.cycle_number)])
+        own = granted.get((cycle.account_id, cycle.cycle_number), ())
+        return rate_account(span, self.periods, counted, plans, self._invoice_date(cycle), own)
 
     def _invoice_date(self, cycle: Cycle) -> date:
         return local_date(cycle.closes_at, self.zone)

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from billing.domain.cycle_calendar import local_date
-from billing.domain.rating import PlanDefinition, ServiceGrants, Share, shares
+from billing.domain.rating import PlanDefinition, Share, shares
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.services.usage_guiding import PlanKey
 
@@ -84,11 +84,3 @@ def _of_service(
 def _joined(before: PlanInCycle, again: PlanInCycle) -> PlanInCycle:
     fees, allowances = before.fees.joined(again.fees), before.allowances.joined(again.allowances)
     return replace(again, fees=fees, allowances=allowances, first_on=before.first_on)
-
-
-def pooled(keys: Iterable[ServiceKey]) -> tuple[ServiceGrants, ...]:
-    """The places of each service that has several plans among ``keys``: their allowances serve the whole service."""
-    places: dict[str, list[int]] = {}
-    for place, (service_id, _, _) in enumerate(keys):
-        places.setdefault(service_id, []).append(place)
-    return tuple(ServiceGrants(tuple(own)) for own in places.values() if len(own) > 1)

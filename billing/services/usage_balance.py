@@ -14,6 +14,7 @@ from billing.domain.money import Money, total
 from billing.domain.rating import Counter, PlanDefinition, recurring_lines
 from billing.ports.balance import BalanceFacts, BalanceSource, LineName
 from billing.ports.clock import BusinessClock
+from billing.ports.grants import GrantRow
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
@@ -82,7 +83,7 @@ class UsageBalance:
                 "The account has no cycle yet.", field="account_id", value=account_id, remedy="Activate it first."
             )
         plans = await self._plans(facts)
-        return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now))
+        return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now, facts.grants))
 
     async def _facts(self, account_id: str, now: datetime) -> BalanceFacts:
         found = None if self._source is None else await self._source.balance_facts(account_id, now)
@@ -135,6 +136,7 @@ class _Seen:
     periods: Sequence[ServicePlan]
     plans: Mapping[PlanKey, PlanDefinition]
     now: datetime
+    granted: Sequence[GrantRow] = ()
 
     @property
     def invoiced_on(self) -> date:
@@ -142,8 +144,10 @@ class _Seen:
 
     def rated(self, rows: Sequence[CounterRow]) -> list[tuple[RatedService, RatedService]]:
         """Every service at every plan of the cycle, as it stands and as it will if use goes on as it did."""
-        now = rate_account(self.cycle, self.periods, rows, self.plans, self.invoiced_on)
-        then = rate_account(self.cycle, self.periods, self._projected(rows), self.plans, self.invoiced_on)
+        now, then = (
+            rate_account(self.cycle, self.periods, counted, self.plans, self.invoiced_on, self.granted)
+            for counted in (rows, self._projected(rows))
+        )
         return [(each, later) for each, later in zip(now, then, strict=True) if each.fees.days or each.counters]
 
     def _projected(self, rows: Sequence[CounterRow]) -> list[CounterRow]:

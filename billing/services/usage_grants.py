@@ -21,6 +21,7 @@ from billing.domain.rating import (
     roll_over,
 )
 from billing.ports.grants import GrantRow, NewGrant
+from billing.ports.unit_of_work import UnitOfWork
 from billing.services.usage_guiding import PlanKey
 
 ServiceKey = tuple[str, str, int]  # service_id, plan_code, plan_version
@@ -37,6 +38,18 @@ class Span(Protocol):
     def opens_at(self) -> datetime: ...
     @property
     def closes_at(self) -> datetime: ...
+
+
+async def granted_in(work: UnitOfWork, cycles: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Sequence[GrantRow]]:
+    """The grants of each cycle, with those of the one after it, by (account_id, cycle number)."""
+    wanted = sorted({(account_id, number + more) for account_id, number in cycles for more in (0, 1)})
+    rows = await work.grants.in_cycles(wanted)
+    found: dict[tuple[str, int], Sequence[GrantRow]] = {}
+    for account_id, number in cycles if rows else ():
+        own = [row for row in rows if row.account_id == account_id and row.cycle_number in (number, number + 1)]
+        if own:
+            found[account_id, number] = own
+    return found
 
 
 def grants_in(keys: Iterable[ServiceKey], rows: Sequence[GrantRow], cycle: Span) -> tuple[ServiceGrants, ...]:

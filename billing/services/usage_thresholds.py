@@ -25,12 +25,14 @@ from billing.messages.account import UsageThresholdCrossed
 from billing.messages.identities import account_workflow_id
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
+from billing.ports.grants import GrantRow
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import Crossing, CycleSpan, PendingThreshold, ServicePlan
 from billing.ports.usage_records import Counted
 from billing.services.limits_in_force import AccountLimits, ServiceCharges, uses_in
-from billing.services.plan_periods import PlanInCycle, ServiceKey, plans_in_cycle, pooled
+from billing.services.plan_periods import PlanInCycle, ServiceKey, plans_in_cycle
+from billing.services.usage_grants import granted_in, grants_in
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_limit_crossings import limit_crossings, limit_entry, read_limits, watch_limits
 from billing.services.usage_plans import PlanShelf
@@ -59,6 +61,11 @@ class RatedService:
     in_cycle: PlanInCycle | None = None
 
     @property
+    def allowances(self) -> Sequence[AllowanceState]:
+        """What is used and left of each allowance and grant."""
+        return self.rated.allowances
+
+    @property
     def fees(self) -> Share:
         """The part of the cycle its fees are for."""
         return Share((), 1) if self.in_cycle is None else self.in_cycle.fees
@@ -73,15 +80,17 @@ def rate_account(
     rows: Sequence[Counted],
     plans: Mapping[PlanKey, PlanDefinition],
     on: date | None = None,
+    granted: Sequence[GrantRow] = (),
 ) -> list[RatedService]:
     """Rate an account's counters of one cycle together, as its invoice will: shared allowances reach every service.
 
     A service whose plan was changed within the cycle appears once per plan version, each with its part of its
-    allowances; what one leaves serves the others. ``on`` is the local date for dated line discounts.
+    allowances; what one leaves serves the others. ``on`` is the local date for dated line discounts; ``granted`` is
+    what the account may draw beside its plans, in this cycle and carried on into the next.
     """
     in_cycle = plans_in_cycle(services, cycle, plans)
     counted = _counted(in_cycle, rows, plans)
-    rated = rate_services(list(counted.values()), on=on, grants=pooled(counted))
+    rated = rate_services(list(counted.values()), on=on, grants=grants_in(counted, granted, cycle))
     own = {each.key: each for each in in_cycle}
     return [
         RatedService(*key, plan, tuple(counters), each, own.get(key))
@@ -118,19 +127,20 @@ async def write_crossings(
     for service in services:
         of_account.setdefault(service.account_id, []).append(service)
     limits = await read_limits(work, counters, plans)
+    granted = await granted_in(work, [(cycle.account_id, cycle.cycle_number) for cycle in touched])
     crossings: list[Crossing] = []
     watched: dict[tuple[str, int], dict[CounterOfCycle, int]] = {}
     for cycle in touched:
         own, key = of_account.get(cycle.account_id, []), (cycle.account_id, cycle.cycle_number)
-        rows = counters.get(key, ())
-        states = _states_of(cycle, own, rows, plans)
+        rows, grants = counters.get(key, ()), granted.get(key, ())
+        states = _states_of(cycle, own, rows, plans, grants)
         crossings += [each for service_id, found in states for each in _crossings(cycle, service_id, found, at)]
         every = [state for _, found in states for state in found]
         watched[key] = watch_quantities(rows, plans, every, THRESHOLD_PERCENTS)
         # Of a cycle that is over nothing can be stopped any more.
         if cycle.account_id in limits and at < cycle.closes_at:
             own_limits = limits[cycle.account_id]
-            uses = uses_of(cycle, own, rows, plans, own_limits)
+            uses = uses_of(cycle, own, rows, plans, own_limits, grants)
             crossings += limit_crossings(cycle, uses, own_limits.currency, at)
             watch_limits(watched[key], rows, plans, uses)
     await work.usage.watch(watched)
@@ -146,9 +156,10 @@ def uses_of(
     rows: Sequence[Counted],
     plans: Mapping[PlanKey, PlanDefinition],
     limits: AccountLimits,
+    granted: Sequence[GrantRow] = (),
 ) -> tuple[LimitUse, ...]:
     """Every limit of an account in a cycle with what is used of it; amounts as the invoice would charge them."""
-    rated = rate_account(cycle, services, rows, plans, local_date(cycle.closes_at, cycle.zone))
+    rated = rate_account(cycle, services, rows, plans, local_date(cycle.closes_at, cycle.zone), granted)
     charges = [ServiceCharges(one.service_id, one.plan, one.counters, one.rated.lines) for one in rated]
     return uses_in(limits, cycle.cycle_number, charges)
 
@@ -158,12 +169,13 @@ def _states_of(
     services: Sequence[ServicePlan],
     rows: Sequence[Counted],
     plans: Mapping[PlanKey, PlanDefinition],
+    granted: Sequence[GrantRow],
 ) -> list[tuple[str, Sequence[AllowanceState]]]:
     """Every service's allowances in a cycle; an account without allowances costs nothing."""
     counted = _counted(plans_in_cycle(services, cycle, plans), rows, plans)
-    if not any(plan.allowances for plan, _ in counted.values()):
+    if not granted and not any(plan.allowances for plan, _ in counted.values()):
         return []
-    states = allowance_states(list(counted.values()), pooled(counted))
+    states = allowance_states(list(counted.values()), grants_in(counted, granted, cycle))
     of_service: dict[str, list[AllowanceState]] = {}
     for (service_id, _, _), own in zip(counted, states, strict=True):
         of_service.setdefault(service_id, []).extend(own)

@@ -1,0 +1,151 @@
+"""What services may draw beside their plans: shown in the balance, granted once by the invoice, carried on by a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from copy import deepcopy
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing.adapters.usage_formats import standard_formats
+from billing.persistence.invariants import broken_rules
+from billing.persistence.usage_invariants import counters_disagree
+from billing.services.add_ons import AddOnRequest
+from billing.services.usage import UsageService
+from tests.builders_invoicing import VOICE_PLAN, Office, an_office
+from tests.builders_usage import RecordingProcess
+
+LINE = "+31610100001"
+MINUTES = 60
+_numbers = count(1)
+
+
+def rolling_plan(**rollover: int) -> dict[str, Any]:
+    """100 free minutes a month, of which what is left rolls over."""
+    plan = deepcopy(VOICE_PLAN)
+    plan["allowances"][0]["rollover"] = rollover
+    return plan
+
+
+@pytest.fixture
+async def office(database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Office]:
+    async with an_office(database_url, getattr(request, "param", VOICE_PLAN)) as built:
+        yield built
+
+
+@pytest.fixture
+def usage(office: Office, tmp_path: Path) -> UsageService:
+    return UsageService(office.work, office.clock, RecordingProcess(), standard_formats(), tmp_path)
+
+
+async def called(usage: UsageService, at: datetime, minutes: int) -> None:
+    (result,) = await usage.take(
+        [
+            {
+                "source": "switch",
+                "record_id": f"call-{next(_numbers)}",
+                "identifier": LINE,
+                "meter": "voice_seconds",
+                "quantity": minutes * MINUTES,
+                "started_at": at.isoformat(),
+                "destination": "+31201234567",
+            }
+        ]
+    )
+    assert result.outcome in ("accepted", "late")
+
+
+async def calls_billed(office: Office, account_id: str, invoice_id: str) -> int:
+    """Minor units charged for calls on an invoice."""
+    async with office.work() as work:
+        lines = await work.invoices.lines(account_id, invoice_id)
+    return sum(line.amount.amount_minor for line in lines if line.price_code == "voice")
+
+
+async def left(usage: UsageService, account_id: str) -> dict[str, tuple[int, int]]:
+    """By allowance: minutes included and left."""
+    (service,) = (await usage.balance(account_id)).services
+    return {state.name: (state.included // MINUTES, state.left // MINUTES) for state in service.balance.allowances}
+
+
+def an_hour(account_id: str, service_id: str, **changes: Any) -> AddOnRequest:
+    definition = {"code": "hour", "name": "An hour more", "meter": "voice_seconds", "quantity": 3600}
+    values: dict[str, Any] = {"command_id": f"buy-{next(_numbers)}", "author": "sanne", "reason": "bought"}
+    return AddOnRequest(account_id, service_id, **values, allowance=definition, **changes)
+
+
+async def test_an_add_on_covers_usage_from_its_purchase_on_and_no_earlier(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = bought_at = plan.opens_at + timedelta(days=10)
+    await called(usage, bought_at - timedelta(hours=1), 130)
+    await usage.add_ons.grant(an_hour(account.account_id, service_id))
+    office.clock.at = bought_at + timedelta(days=1)
+    await called(usage, bought_at + timedelta(hours=1), 40)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "An hour more": (60, 20)}
+    office.clock.at = plan.issue_at
+    issued = await office.issue(account.account_id)
+    # 30 minutes before the purchase are beyond the allowance; the 40 after it are covered.
+    assert await calls_billed(office, account.account_id, issued.invoice_id) == 300
+    assert await broken_rules(office.engine) == []
+
+
+async def test_the_order_of_arrival_does_not_matter_to_an_add_on(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = bought_at = plan.opens_at + timedelta(days=10)
+    await usage.add_ons.grant(an_hour(account.account_id, service_id))
+    office.clock.at = bought_at + timedelta(days=2)
+    await called(usage, bought_at + timedelta(hours=1), 40)
+    await called(usage, bought_at - timedelta(hours=1), 130)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "An hour more": (60, 20)}
+    async with office.work() as work:
+        assert await counters_disagree(work.connection) == []
+
+
+async def test_the_same_purchase_is_granted_once(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = plan.opens_at + timedelta(days=1)
+    request = an_hour(account.account_id, service_id)
+    assert await usage.add_ons.grant(request) == await usage.add_ons.grant(request)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 100), "An hour more": (60, 60)}
+
+
+@pytest.mark.parametrize("office", [rolling_plan(cycles=1, most_quantity=50 * MINUTES)], indirect=True)
+async def test_what_a_cycle_leaves_rolls_over_within_its_cap_and_expires(office: Office, usage: UsageService) -> None:
+    account, _ = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.opens_at + timedelta(days=3)
+    await called(usage, office.clock.at, 20)
+    office.clock.at = first.issue_at
+    await office.issue(account.account_id)
+    # 80 minutes were left, 50 may roll over.
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 100), "100 minutes, rolled over": (50, 50)}
+    second = await office.plan_of(account.account_id, 2)
+    await called(usage, office.clock.at, 160)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "100 minutes, rolled over": (50, 0)}
+    office.clock.at = second.issue_at
+    issued = await office.issue(account.account_id, 2)
+    assert await calls_billed(office, account.account_id, issued.invoice_id) == 100
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 100)}
+    assert await broken_rules(office.engine) == []
+
+
+@pytest.mark.parametrize("office", [rolling_plan(cycles=1, most_quantity=100 * MINUTES)], indirect=True)
+async def test_late_usage_cannot_draw_what_was_carried_on(office: Office, usage: UsageService) -> None:
+    account, _ = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.issue_at
+    await office.issue(account.account_id)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 100), "100 minutes, rolled over": (100, 100)}
+    await called(usage, first.closes_at - timedelta(hours=1), 30)
+    second = await office.plan_of(account.account_id, 2)
+    office.clock.at = second.issue_at
+    issued = await office.issue(account.account_id, 2)
+    # All of the first cycle's minutes were carried on, so its late half hour is charged: nothing is drawn twice.
+    assert await calls_billed(office, account.account_id, issued.invoice_id) == 300
