@@ -1,4 +1,4 @@
-"""What services may draw beside their plans: shown in the balance, granted once by the invoice, carried on by a cycle."""
+"""What services may draw beside their plans: in the balance, once on the invoice, carried on by a billed cycle."""
 
 from __future__ import annotations
 
