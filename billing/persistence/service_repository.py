@@ -15,6 +15,7 @@ from sqlalchemy import Select, and_, case, delete, func, insert, null, or_, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.numbers import directory_spelling
+from billing.persistence.grant_repository import drawing_instants, split_rows
 from billing.persistence.statements import fetch_all, insert_returning
 from billing.persistence.tables import accounts as t
 from billing.ports.accounts import Service
@@ -51,11 +52,8 @@ class SqlServiceRepository:
         of_service = {"account_id": service.account_id, "service_id": service.service_id}
         row = {"active_from": service.active_from, **of_service, **plan}
         await self._connection.execute(insert(t.service_plans).values(**row))
-        await self._connection.execute(
-            insert(t.number_directory).values(
-                identifier=directory_spelling(service.identifier), active_to=service.active_to, **row
-            )
-        )
+        number = {"identifier": directory_spelling(service.identifier), "active_to": service.active_to}
+        await self._enter(service.account_id, service.service_id, [number | row])
         return service
 
     async def services(self, account_id: str) -> Sequence[Service]:
@@ -114,11 +112,14 @@ class SqlServiceRepository:
         )
         if lasting:
             spelled = directory_spelling(identifier)
-            await self._connection.execute(
-                insert(t.number_directory), [{"identifier": spelled, **row} for row in lasting]
-            )
+            await self._enter(account_id, service_id, [{"identifier": spelled, **row} for row in lasting])
         newest = {name: rows[-1][name] for name in ("plan_code", "plan_version")}
         await self._connection.execute(update(t.services).where(of_service).values(**newest))
+
+    async def _enter(self, account_id: str, service_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of the directory, cut where what the service may draw begins or ends."""
+        cut = split_rows(rows, await drawing_instants(self._connection, account_id, service_id))
+        await self._connection.execute(insert(t.number_directory), cut)
 
     async def lock_number(self, identifier: str) -> None:
         spelled = directory_spelling(identifier)

@@ -16,6 +16,7 @@ from billing.persistence.invariants import broken_rules
 from billing.persistence.usage_invariants import counters_disagree
 from billing.services.add_ons import AddOnRequest
 from billing.services.usage import UsageService
+from tests.builders import a_plan
 from tests.builders_invoicing import VOICE_PLAN, Office, an_office
 from tests.builders_usage import RecordingProcess
 
@@ -105,6 +106,23 @@ async def test_the_order_of_arrival_does_not_matter_to_an_add_on(office: Office,
     assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "An hour more": (60, 20)}
     async with office.work() as work:
         assert await counters_disagree(work.connection) == []
+
+
+async def test_an_add_on_is_not_lost_when_the_plan_changes(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = bought_at = plan.opens_at + timedelta(days=10)
+    await usage.add_ons.grant(an_hour(account.account_id, service_id))
+    changed_at = bought_at + timedelta(days=2)
+    async with office.work() as work:
+        await work.accounts.add_plan(a_plan(VOICE_PLAN, plan_version=2))
+        await work.accounts.change_plan(account.account_id, service_id, changed_at, "vonk-basis", 2)
+        await work.commit()
+    office.clock.at = changed_at + timedelta(days=1)
+    await called(usage, changed_at + timedelta(hours=1), 150)
+    (_, service) = (await usage.balance(account.account_id)).services
+    states = {state.name: state.left // MINUTES for state in service.balance.allowances}
+    assert states["An hour more"] < 60
 
 
 async def test_the_same_purchase_is_granted_once(office: Office, usage: UsageService) -> None:
