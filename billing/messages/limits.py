@@ -107,7 +107,9 @@ class StopOrder:
 
 @dataclass(frozen=True)
 class StopsReview:
-    """Orders to carry out, and when to look again by itself: the end of the cycle in which something is stopped."""
+    """Orders to carry out, and when to look again by itself: while something is stopped, once a day and when the cycle
+    ends.
+    """
 
     orders: tuple[StopOrder, ...] = ()
     look_again_at: datetime | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.domain.barring import stop_level, stopped_parts
 from billing.domain.limits import stops_of
@@ -13,6 +13,8 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.services.limited_cycle import LimitedCycle
 
 ORDERED = "ordered"
+# While something is stopped: usage may have been taken back, a line added, a policy changed.
+LOOK_AGAIN_AFTER = timedelta(days=1)
 
 
 async def write_orders(
@@ -24,8 +26,9 @@ async def write_orders(
     """
     wanted = stops_of(present.uses, [one.service_id for one in present.services])
     orders = await _placed_before(work, request) or await _place(work, present, request, wanted, now)
-    is_stopped = any(wanted.values())
-    return StopsReview(tuple(orders), present.cycle.closes_at if present.cycle and is_stopped else None)
+    if present.cycle is None or not any(wanted.values()):
+        return StopsReview(tuple(orders))
+    return StopsReview(tuple(orders), min(present.cycle.closes_at, now + LOOK_AGAIN_AFTER))
 
 
 async def _placed_before(work: UnitOfWork, request: ReviewStopsRequest) -> list[StopOrder]:

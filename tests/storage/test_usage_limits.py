@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +131,8 @@ async def test_a_first_cap_below_what_is_used_stops_at_once(world: LimitsWorld) 
 async def test_the_next_cycle_begins_from_nothing(world: LimitsWorld) -> None:
     await world.sets(1000)
     await world.uses(quantity=1000 * MB)
+    assert (await world.review(1)).look_again_at == world.usage.clock.at + timedelta(days=1)
+    world.usage.clock.at = datetime(2027, 2, 14, 22, tzinfo=UTC)
     assert (await world.review(1)).look_again_at == datetime(2027, 2, 14, 23, tzinfo=UTC)
     world.usage.clock.at = NEXT_CYCLE
     review = await world.review(2)
@@ -219,6 +221,28 @@ async def test_a_cap_of_the_account_stops_each_of_its_services(world: LimitsWorl
     await world.uses(quantity=1000 * MB)
     (order,) = (await world.review(1)).orders
     assert order.service_ids == (world.usage.service_id, second.service_id)
+
+
+async def test_usage_that_was_taken_back_lets_go_on_what_it_stopped(world: LimitsWorld) -> None:
+    await world.sets(1000)
+    await world.uses(quantity=1000 * MB)
+    assert [order.level for order in (await world.review(1)).orders] == ["stop:*"]
+    async with world.usage.work() as work:
+        await work.connection.execute(text("UPDATE usage_counters SET quantity = 1, amount = 0"))
+        await work.commit()
+    review = await world.review(2)
+    assert ([order.level for order in review.orders], review.look_again_at) == (["stop:"], None)
+
+
+async def test_a_line_that_is_added_while_all_is_stopped_is_stopped_too(world: LimitsWorld) -> None:
+    await world.sets(1000)
+    await world.uses(quantity=1000 * MB)
+    await world.review(1)
+    async with world.usage.work() as work:
+        second = await work.accounts.add_service(a_service(world.usage.account_id, identifier="+31687654321"))
+        await work.commit()
+    (order,) = (await world.review(2)).orders
+    assert (order.level, order.service_ids) == ("stop:*", (second.service_id,))
 
 
 # Data abroad ---------------------------------------------------------------------------------------------------------
