@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from starlette.types import Message
 
 from api.event_stream import EventStream, event
+from billing.persistence.clock_segments import begin_segment
 from billing.persistence.unit_of_work import make_engine
 from billing.services.balance_watch import BalanceWatch, Change, Reader
 from billing.services.usage_balance import AccountBalance
@@ -258,6 +262,45 @@ async def test_a_stream_lives_on_while_the_database_is_away(
             await work.commit()
         await streaming.uses("s-1")
         await page.until(MB)
+
+
+async def test_a_real_server_that_is_asked_to_stop_ends_its_streams_and_stops_at_once(
+    streaming: Streaming, database_url: str, simulator_environment: dict[str, str], tmp_path: Path
+) -> None:
+    clock = create_engine(database_url)
+    await asyncio.to_thread(begin_segment, clock, 1.0, streaming.usage.clock.at, datetime.now(UTC))
+    clock.dispose()
+    port, key = free_port(), "evk_of-the-real-server"
+    settings = {
+        "EVENFLOW_DATABASE_URL": database_url,
+        "EVENFLOW_DATA_DIR": str(tmp_path),
+        "EVENFLOW_SECRETS_ADMIN_API_KEY": key,
+        "EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY": "paylinks-of-a-test",
+        "EVENFLOW_SECRETS_SESSION_KEY": "sessions-of-a-test",
+        "EVENFLOW_PUBLIC_API_BASE": f"http://{LOOPBACK}:{port}",
+    }
+    command = (sys.executable, "-m", "uvicorn", "--factory", "evenflow.bootstrap:create_api_app", "--port", str(port))
+    server = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **simulator_environment, **settings}, stderr=asyncio.subprocess.PIPE
+    )
+    assert server.stderr is not None
+    said: list[bytes] = []
+    while b"running on" not in b"".join(said):
+        said.append(await asyncio.wait_for(server.stderr.readline(), 60))
+        assert said[-1], b"".join(said).decode()
+    page = Page()
+    async with AsyncExitStack() as stack:
+        base, headers = f"http://{LOOPBACK}:{port}", {"X-API-Key": key}
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=base, headers=headers, trust_env=False))
+        answer = await stack.enter_async_context(client.stream("GET", streaming.path, timeout=20))
+        reading = asyncio.create_task(page.read(answer))
+        await page.until(0)
+        server.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(reading, SOON_SECONDS)
+    last = (await asyncio.wait_for(server.communicate(), SOON_SECONDS))[1].decode()
+    assert page.is_over
+    assert "Finished server process" in last
+    assert "Traceback" not in last
 
 
 # The parts -----------------------------------------------------------------------------------------------------------
