@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from api.dependencies import Agent, ContainerDep, Viewer
 from api.parameters import IssueId
 from api.schemas.base import identity_pattern
 from api.schemas.problems import problems
 from api.schemas.usage import (
+    ArchivedDayOut,
     RecordResultOut,
     ReguideIn,
     ReguideOut,
@@ -52,6 +54,22 @@ async def list_issues(
     """
     wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, after=after, limit=limit)
     return [UsageIssueOut.model_validate(issue) for issue in await container.usage.issues(wanted)]
+
+
+@router.get("/archives", summary="List the days of records that were archived")
+async def list_archives(container: ContainerDep, _caller: Viewer) -> Sequence[ArchivedDayOut]:
+    """Records older than they are kept are written to a file for each UTC day, checked, and only then dropped."""
+    return [ArchivedDayOut.model_validate(each) for each in await container.usage.archive.list()]
+
+
+@router.get("/archives/{day}", summary="Check the file of an archived day", responses=problems(404))
+async def check_archive(
+    day: Annotated[date, Path(description="A UTC day.", examples=["2027-02-01"])],
+    container: ContainerDep,
+    _caller: Viewer,
+) -> ArchivedDayOut:
+    """Reads the whole file again; a damaged one is refused with what is wrong."""
+    return ArchivedDayOut.model_validate(await container.usage.archive.check(day))
 
 
 @router.post("/issues/{issue_id}/resubmit", summary="Send a kept record again, corrected", responses=problems(404, 409))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -164,6 +164,20 @@ class UsageIssueOut(BaseModel):
     line_number: int | None
     resolved_at: datetime | None
     resolution: str
+
+
+class ArchivedDayOut(BaseModel):
+    """The records that started on one UTC day, in a compressed CSV file of the archive directory."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    day: date
+    file_name: str
+    events: int
+    size_bytes: int
+    sha256: str
+    made_at: datetime
+    dropped_at: datetime | None = Field(description="When the day left the database; null while it is in both.")
 
 
 class ResubmitIn(Request):

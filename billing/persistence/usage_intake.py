@@ -20,7 +20,7 @@ from billing.domain import identity
 from billing.persistence.columns import PrefixedId
 from billing.persistence.tables import usage as t
 from billing.persistence.usage_copy import Constant, copy_in, driver_of, frame_of
-from billing.persistence.usage_partitions import create_days, drop_days_before, index_days_before
+from billing.persistence.usage_partitions import create_days, index_days_before
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns, pick
 from billing.ports.usage_intake import RecordContent
 
@@ -94,9 +94,6 @@ class SqlUsageIntake:
 
     async def ensure_days(self, days: Sequence[date]) -> None:
         await create_days(self._connection, days)
-
-    async def drop_days_before(self, day: date) -> int:
-        return await drop_days_before(self._connection, day)
 
     async def index_days_before(self, day: date) -> int:
         return await index_days_before(self._connection, day)

@@ -20,9 +20,20 @@ def partition_name(day: date) -> str:
     return f"usage_events_{day:%Y%m%d}"
 
 
+async def lock_partitions(connection: AsyncConnection) -> None:
+    """One transaction at a time changes the partitions."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+
+
+async def known_days(connection: AsyncConnection) -> list[date]:
+    """The days that have a partition, oldest first."""
+    names = [row.name for row in await connection.execute(_KNOWN)]
+    return sorted(date.fromisoformat(name.rpartition("_")[2]) for name in names)
+
+
 async def create_days(connection: AsyncConnection, days: Sequence[date]) -> None:
     """Create and attach what is missing. Attaching lets writers of other days go on, unlike creating in place."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+    await lock_partitions(connection)
     known = {row.name for row in await connection.execute(_KNOWN)}
     for day in sorted(set(days)):
         name = partition_name(day)
@@ -37,24 +48,10 @@ async def index_days_before(connection: AsyncConnection, day: date) -> int:
 
     Answers how many days had none.
     """
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
+    await lock_partitions(connection)
     indexed = {row.tablename for row in await connection.execute(_INDEXED)}
     newest = partition_name(day)
     names = [row.name for row in await connection.execute(_KNOWN) if row.name < newest and row.name not in indexed]
     for name in names:
         await connection.execute(text(f"CREATE INDEX {name}_by_service ON {name} (account_id, service_id, started_at)"))
-    return len(names)
-
-
-async def drop_days_before(connection: AsyncConnection, day: date) -> int:
-    """Drop whole days older than ``day``; counters and invoices stay. Answers how many days were dropped.
-
-    Writers wait while a day is dropped, so a busy table is given up on after two seconds; asking again is harmless.
-    """
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _PARTITIONS_LOCK})
-    oldest_kept = partition_name(day)
-    names = [row.name for row in await connection.execute(_KNOWN) if row.name < oldest_kept]
-    await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-    for name in names:
-        await connection.execute(text(f"DROP TABLE {name}"))
     return len(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.persistence.balance_reading import SqlBalanceReading
+from billing.persistence.usage_archiving import SqlUsageArchiving
 from billing.persistence.usage_correcting import SqlUsageCorrecting
 from billing.persistence.usage_counting import SqlUsageCounting
 from billing.persistence.usage_files import SqlUsageFiles
@@ -16,6 +17,7 @@ from billing.persistence.usage_streams import SqlUsageStreams
 
 
 class SqlUsageRepository(
+    SqlUsageArchiving,
     SqlUsageCorrecting,
     SqlUsageReading,
     SqlBalanceReading,

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from billing.ports.balance import BalanceFacts
+from billing.ports.usage_archive import UsageArchiveStore
 from billing.ports.usage_columns import RecordColumns
 from billing.ports.usage_corrections import UsageCorrecting
 from billing.ports.usage_files import UsageFile, UsageFileRegistry
@@ -227,6 +228,7 @@ class UsageKeeping(Protocol):
 
 
 class UsageRepository(
+    UsageArchiveStore,
     UsageCorrecting,
     UsageReading,
     UsageIntakeStore,

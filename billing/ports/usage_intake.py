@@ -129,10 +129,6 @@ class UsageIntakeStore(Protocol):
         """Create the daily partitions (UTC days) that are missing; call it in a transaction of its own."""
         ...
 
-    async def drop_days_before(self, day: date) -> int:
-        """Drop the partitions of whole UTC days before ``day``; answers how many. Counters stay."""
-        ...
-
     async def index_days_before(self, day: date) -> int:
         """Give whole days before ``day`` their index by service; answers how many had none."""
         ...

@@ -18,6 +18,7 @@ from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
 from billing.services.add_ons import AddOns
+from billing.services.usage_archive import UsageArchive
 from billing.services.usage_arrivals import UsageArrivals
 from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
@@ -34,13 +35,16 @@ from billing.services.usage_thresholds import ThresholdDispatch
 
 MOST_RECORDS = 10_000
 DAY_IS_OVER_AFTER = timedelta(days=1)
+DAYS_AHEAD = 3
+ARCHIVE = "usage-archive"
 
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
     ``cancelling``, ``mending`` and ``add_ons`` are its parts.
 
-    ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files.
+    ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
+    one for days of events that are dropped (``usage-archive`` beside the spool unless told).
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class UsageService:
         formats: Mapping[str, UsageFormat],
         spool: Path,
         balances: BalanceSource | None = None,
+        archive: Path | None = None,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
@@ -60,6 +65,7 @@ class UsageService:
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
         self.arrivals = UsageArrivals(make_work, clock, process, self.files)
+        self.archive = UsageArchive(make_work, clock, archive or spool.parent / ARCHIVE)
         self.cancelling = UsageCancelling(make_work, clock, process, self.counting, self.files.sessions)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
@@ -119,7 +125,7 @@ class UsageService:
         return await self.mending.resubmit(issue_id, changes=changes, raw=raw, author=author)
 
     async def forget_events_before(self, day: date) -> int:
-        """Drop the raw events of whole UTC days before ``day``; counters, invoices and kept records stay.
+        """Archive and drop the raw events of whole UTC days before ``day``; counters, invoices, kept records stay.
 
         Answers how many days were dropped. Raises UnableTo for a day within the 90 days in which a record may still be
         sent again: without its first copy it would count twice.
@@ -128,18 +134,19 @@ class UsageService:
         if day > latest:
             remedy = f"Use {latest} or earlier."
             raise UnableTo("Records of this day may still be sent again.", field="day", value=day, remedy=remedy)
-        async with self._make_work() as work:
-            dropped = await work.usage.drop_days_before(day)
-            await work.commit()
-        return dropped
+        return await self.archive.put_away(day)
 
     async def forget_older_than(self, keep_days: int) -> int:
         """Drop the raw events of whole days, and contents of files, more than ``keep_days`` ago; 0 keeps them for ever.
 
-        Days that are over get their index by service here.
+        Days that are over get their index by service here, and the days to come their partitions.
         """
+        now = self._clock.now()
         async with self._make_work() as work:
-            await work.usage.index_days_before((self._clock.now() - DAY_IS_OVER_AFTER).date())
+            await work.usage.ensure_days([now.date() + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)])
+            await work.commit()
+        async with self._make_work() as work:
+            await work.usage.index_days_before((now - DAY_IS_OVER_AFTER).date())
             await work.commit()
         if not keep_days:
             return 0

@@ -11,6 +11,7 @@ from billing.persistence.tables import (
     notices,
     payments,
     usage,
+    usage_archives,
     usage_corrections,
     usage_sessions,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "notices",
     "payments",
     "usage",
+    "usage_archives",
     "usage_corrections",
     "usage_sessions",
 ]

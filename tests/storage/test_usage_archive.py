@@ -1,0 +1,124 @@
+"""No day of records is dropped before a file holds all of it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from billing.domain.errors import InvalidValue, NotFound
+from billing.persistence.unit_of_work import make_engine
+from billing.services import usage_archive
+from tests.builders_usage import NOW, UsageWorld, a_usage_world, an_event
+
+DAY = date(2027, 1, 20)
+LATER = NOW + timedelta(days=85)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "usage-archive"
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[UsageWorld]:
+    engine = make_engine(database_url)
+    world = await a_usage_world(engine, tmp_path / "spool")
+    calls = [an_event(record_id=f"r-{number:02}", started_at=f"{DAY}T{number:02}:00:00Z") for number in range(20)]
+    await world.service.take([*calls, an_event(record_id="today")])
+    world.clock.at = LATER
+    yield world
+    await engine.dispose()
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def rows_in(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", newline="") as packed:
+        return list(csv.DictReader(packed))
+
+
+def put_in_the_way(folder: Path) -> None:
+    folder.write_text("a file, where the archive has to be")
+
+
+def damage_file_in(folder: Path) -> None:
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+async def stored(world: UsageWorld) -> int:
+    async with world.work() as work:
+        return int((await work.connection.execute(text("SELECT count(*) FROM usage_events"))).scalar_one())
+
+
+async def test_a_day_is_in_its_file_before_it_is_dropped(world: UsageWorld, folder: Path) -> None:
+    assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 1
+    assert await stored(world) == 1
+    (archive,) = await world.service.archive.list()
+    assert (archive.day, archive.events, archive.dropped_at) == (DAY, 20, LATER)
+    assert [row["record_id"] for row in rows_in(folder / archive.file_name)] == [
+        f"r-{number:02}" for number in range(20)
+    ]
+    assert (await world.service.archive.check(DAY)).sha256 == archive.sha256
+    assert files_in(folder) == [archive.file_name]
+
+
+async def test_putting_away_again_has_nothing_to_do(world: UsageWorld) -> None:
+    assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 1
+    assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 0
+
+
+async def test_a_file_that_cannot_be_written_leaves_the_day(world: UsageWorld, folder: Path) -> None:
+    put_in_the_way(folder)
+    with pytest.raises(OSError, match="usage-archive"):
+        await world.service.forget_events_before(DAY + timedelta(days=1))
+    assert await stored(world) == 21
+
+
+async def test_a_file_that_is_not_what_was_written_leaves_the_day(
+    world: UsageWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(self: usage_archive.UsageArchive, archive: object) -> None:
+        raise InvalidValue("The archive is not as it was written.", field="day", value=DAY, remedy="none")
+
+    monkeypatch.setattr(usage_archive.UsageArchive, "_verify", damage)
+    with pytest.raises(InvalidValue, match="as it was written"):
+        await world.service.forget_events_before(DAY + timedelta(days=1))
+    assert await stored(world) == 21
+    assert await world.service.archive.list() == []
+
+
+async def test_a_day_that_changed_since_its_file_was_written_is_kept(world: UsageWorld) -> None:
+    archive = await world.service.archive._write(DAY)
+    async with world.work() as work:
+        await work.connection.execute(text("DELETE FROM usage_events WHERE record_id = 'r-03'"))
+        assert not await work.usage.drop_archived(archive, LATER)
+        await work.commit()
+    assert await stored(world) == 20
+    assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 1
+
+
+async def test_an_archive_that_was_changed_is_told(world: UsageWorld, folder: Path) -> None:
+    await world.service.forget_events_before(DAY + timedelta(days=1))
+    damage_file_in(folder)
+    with pytest.raises(InvalidValue, match="archive"):
+        await world.service.archive.check(DAY)
+    with pytest.raises(NotFound):
+        await world.service.archive.check(DAY + timedelta(days=9))
+
+
+async def test_days_to_come_have_their_partitions(world: UsageWorld) -> None:
+    await world.service.forget_older_than(0)
+    async with world.work() as work:
+        days = await work.usage.stored_days(LATER.date() + timedelta(days=30))
+    assert days[-1] == LATER.date() + timedelta(days=3)
