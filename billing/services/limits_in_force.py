@@ -117,6 +117,8 @@ def roaming_services(account: AccountLimits, services: Iterable[ServiceCharges])
 
 def prices_abroad(plan: PlanDefinition, price_code: str) -> bool:
     """Whether a price is for usage abroad only, wherever that is: not where it is the same as at home."""
+    if not plan.zones:
+        return False
     return any(price.code == price_code and HOME not in price.zones for price in plan.usage_prices)
 
 

@@ -127,6 +127,35 @@ async def test_our_key_goes_along_and_an_unknown_one_is_a_fault_not_a_refusal() 
     assert heard[0].startswith(b"GET /network/services/%2B31600000000/restriction ")
 
 
+async def test_what_a_cap_stops_is_ordered_and_confirmed_apart_from_the_level(
+    network: HttpNetwork, simulator: Simulator, listener: Listener
+) -> None:
+    identifier, correlation = a_line()
+    assert await network.get_state(identifier, "stop:data") == NetworkState("stop:", "stop:")
+    await network.apply(identifier, "stop:data,roaming_data", "a cap", correlation)
+    call = await asyncio.to_thread(
+        listener.wait_for_call, "/network", lambda one: one.json["correlation_id"] == correlation
+    )
+    confirmation = SignedConfirmations([NETWORK_SECRET]).read(call.body, call.headers[_HEADER])
+    assert confirmation is not None
+    assert confirmation.level == "stop:data,roaming_data"
+    stopped = NetworkState("stop:data,roaming_data", "stop:data,roaming_data")
+    assert await network.get_state(identifier, "stop:") == stopped
+    assert await network.get_state(identifier) == NetworkState("none", "none")
+    kept = await asyncio.to_thread(simulator.control, "GET", "/network/orders")
+    (order,) = [one for one in kept["orders"] if one["id"] == correlation]
+    assert order["order"]["stopped"] == ["data", "roaming_data"]
+
+
+@pytest.mark.parametrize(("level", "path"), [("full", "usage-stop"), ("stop:data", "restriction")])
+async def test_a_level_is_refused_where_it_does_not_belong(simulator: Simulator, level: str, path: str) -> None:
+    identifier, correlation = a_line()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        address = f"{simulator.url}/network/services/{identifier}/{path}"
+        answer = await client.put(address, json={"level": level, "correlation_id": correlation})
+    assert (answer.status_code, answer.json()["field"]) == (422, "level")
+
+
 # What is believed ---------------------------------------------------------------------------------------------------
 
 NOW = 1_800_000_000

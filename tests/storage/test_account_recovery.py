@@ -13,7 +13,7 @@ from billing.messages.account import AccountState, CollectionStage
 from billing.messages.dunning import CloseCaseRequest, OpenCaseRequest
 from billing.messages.invoicing import CloseAccountRequest
 from billing.messages.payments import MethodKind, PaymentStatus
-from billing.ports.barring import Order
+from billing.ports.barring import Order, OrderedService
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.services.account_recovery import state_from_books
 from billing.services.dunning import DunningService
@@ -154,3 +154,17 @@ async def test_a_closing_account_whose_last_bill_is_out_only_waits_for_its_money
         await work.accounts.change(account_id, {"status": "closed"})
         await work.commit()
     assert await restored(office, account_id) is None
+
+
+async def test_what_a_cap_stopped_is_looked_at_at_once(office: Office) -> None:
+    account, service_id = await office.open_account()
+    now = office.clock.now()
+    async with office.work() as work:
+        for number, level in enumerate(("stop:data", "stop:", "stop:sms"), 1):
+            order = Order(account.account_id, f"limit-{number}", level, "a cap", "limits", now + timedelta(number))
+            ordered = OrderedService(account.account_id, order.order_id, service_id, "+31612345678", "ordered")
+            await work.barring.add_order(order, [ordered])
+        await work.commit()
+    state = await restored(office, account.account_id)
+    assert state is not None
+    assert (state.stops_review_at, state.orders_placed) == (now, 3)

@@ -149,3 +149,62 @@ async def test_dunning_never_loosens_what_a_person_restricted(world: DebtWorld) 
     placed = await world.barring.place_order(world.order("outgoing", "case_1-2"))
     assert placed.pending_service_ids == placed.confirmed_service_ids == ()
     assert await world.level() == "full"
+
+
+# What caps stop ------------------------------------------------------------------------------------------------------
+
+
+async def carried_out(world: DebtWorld, level: str, order_id: str) -> None:
+    """An order of caps that the network carried out."""
+    state = world.order(level, order_id, author="limits", service_ids=(world.line.service_id,))
+    placed = await world.barring.place_order(state)
+    checked = await world.barring.check_order(OrderCheck(state, placed.pending_service_ids))
+    assert not checked.pending_service_ids
+    await world.barring.record_outcome(BarringResult(world.account_id, order_id, level, "confirmed", "a cap"))
+
+
+async def levels(world: DebtWorld) -> tuple[str, str]:
+    async with world.work() as work:
+        (line,) = await work.accounts.services(world.account_id)
+    return line.barring_level, line.usage_stop
+
+
+async def test_a_bar_and_a_stop_live_apart_and_lifting_one_leaves_the_other(world: DebtWorld) -> None:
+    await world.bar("case_1-1", "full")
+    await carried_out(world, "stop:data", "limit-1")
+    assert await levels(world) == ("full", "stop:data")
+    await world.bar("case_1-2", "none")
+    assert await levels(world) == ("none", "stop:data")
+    await world.bar("case_1-3", "outgoing")
+    await carried_out(world, "stop:", "limit-2")
+    assert await levels(world) == ("outgoing", "stop:")
+    assert world.network.levels == {NUMBER: "outgoing", f"{NUMBER} stop:": "stop:"}
+
+
+async def test_a_bar_does_not_overtake_a_stop_that_is_on_its_way(world: DebtWorld) -> None:
+    world.network.slow = True
+    state = world.order("stop:data", "limit-1", author="limits", service_ids=(world.line.service_id,))
+    placed = await world.barring.place_order(state)
+    await world.barring.place_order(world.order("outgoing", "case_1-1"))
+    world.network.slow = False
+    await world.barring.check_order(OrderCheck(state, placed.pending_service_ids, order_again=True))
+    await world.barring.check_order(OrderCheck(state, placed.pending_service_ids))
+    assert await levels(world) == ("none", "stop:data")
+
+
+async def test_a_newer_stop_overtakes_an_older_one(world: DebtWorld) -> None:
+    world.network.slow = True
+    older = world.order("stop:data", "limit-1", author="limits", service_ids=(world.line.service_id,))
+    placed = await world.barring.place_order(older)
+    await world.barring.place_order(world.order("stop:", "limit-2", service_ids=(world.line.service_id,)))
+    sent = len(world.network.orders)
+    await world.barring.check_order(OrderCheck(older, placed.pending_service_ids, order_again=True))
+    assert len(world.network.orders) == sent
+    async with world.work() as work:
+        assert await work.barring.ordered_stops(world.account_id) == {world.line.service_id: "stop:"}
+
+
+async def test_a_stop_is_told_on_the_timeline_in_words(world: DebtWorld) -> None:
+    await carried_out(world, "stop:data,sms", "limit-1")
+    (entry,) = await world.timeline("barring")
+    assert entry.summary == "Usage stopped by a cap: data, sms: confirmed by the network"
