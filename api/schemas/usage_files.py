@@ -13,7 +13,7 @@ from api.schemas.base import Request, Response
 from billing.ports.usage_files import UsageFile
 from billing.services.usage_reports import FileReport
 
-FileStatus = Literal["registered", "held", "importing", "done", "rejected", "cancelled"]
+FileStatus = Literal["registered", "held", "importing", "done", "rejected", "cancelling", "cancelled"]
 HoldKind = Literal["", "gap", "repeated", "unnumbered", "totals"]
 A_FILE = "record_id,identifier,meter,quantity,started_at\nr-1,+31612345678,voice_seconds,75,2027-02-01T10:00:00+01:00\n"
 A_HELD_FILE: dict[str, Any] = {

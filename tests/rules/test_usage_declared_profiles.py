@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,12 @@ def test_a_declaration_makes_a_format_or_a_refusal(
         return
     for each in made.values():
         list(each.decode(SAMPLES / "csv.csv"))
+
+
+def test_the_example_of_the_documentation_is_a_declaration(tmp_path: Path) -> None:
+    page = (SAMPLES.parents[2] / "docs" / "usage_formats.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "a.yaml").write_text(example, encoding="utf-8")
+    (declared,) = declared_formats(tmp_path).values()
+    path = SAMPLES / "nordic-voice.csv"
+    assert list(declared.decode(path)) == list(OWN["nordic-voice"].decode(path))
