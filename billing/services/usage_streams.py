@@ -162,7 +162,7 @@ def _entry(source: StreamSource, message: StreamMessage) -> Entry:
             return Entry(None, raw, message.offset, "message", reason)
     except Refusal as refusal:
         return Entry(None, raw, message.offset, refusal.field, refusal.message)
-    except (ValueError, RecursionError) as error:
+    except Exception as error:  # whatever a message does to a decoder: it is kept, and the stream goes on
         return Entry(None, raw, message.offset, "message", f"The message cannot be read: {str(error)[:200]}.")
     return Entry(decoded.event, raw, message.offset, decoded.field, decoded.reason)
 

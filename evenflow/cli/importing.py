@@ -16,13 +16,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from billing.adapters.usage_formats import declared_formats, standard_formats
 from billing.ports.usage import UsageFormat
-from evenflow.cli.usage_door import UsageDoor
+from evenflow.cli.usage_door import NothingAnswers, UsageDoor
 from evenflow.settings import read_settings
 from evenflow.stack.errors import StackError
 
 ALL_COUNTED, SOME_REJECTED, HELD = 0, 3, 4
 LOOK_AGAIN_SECONDS = 0.3
 TELL_EVERY_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
 SETTLED = ("done", "held", "rejected", "cancelled")
 
 
@@ -87,14 +88,29 @@ def import_files(door: UsageDoor, profile: str, paths: Sequence[Path], *, wait: 
             each.already_known = uploaded["already_known"]
             each.report = door.report(uploaded["file"]["file_id"])
             board.show(each)
-        while wait and (open_ones := [each for each in sendings if not each.is_over]):
-            time.sleep(LOOK_AGAIN_SECONDS)
-            for each in open_ones:
-                each.report = door.report(each.file["file_id"])
-                board.show(each)
+        if wait:
+            _follow(door, sendings, board)
     code = max(_code(each.report) for each in sendings)
     _print(sendings, code, as_json)
     return code
+
+
+def _follow(door: UsageDoor, sendings: Sequence[_Sending], board: _Board) -> None:
+    """Look until every import is over. An API that is being started again is waited for: the imports go on without it.
+
+    Raises NothingAnswers when it stays away.
+    """
+    answered_at = time.monotonic()
+    while open_ones := [each for each in sendings if not each.is_over]:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        try:
+            for each in open_ones:
+                each.report = door.report(each.file["file_id"])
+                board.show(each)
+            answered_at = time.monotonic()
+        except NothingAnswers:
+            if time.monotonic() - answered_at > PATIENCE_SECONDS:
+                raise
 
 
 def _code(report: Mapping[str, Any]) -> int:

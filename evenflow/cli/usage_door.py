@@ -18,6 +18,10 @@ PATIENCE = httpx.Timeout(30.0, read=300.0)
 Sent = Callable[[bytes], None]
 
 
+class NothingAnswers(StackError):
+    """Nobody took the call; it may be made again."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where the API is, and the key that opens it."""
@@ -65,10 +69,10 @@ class UsageDoor:
         try:
             answer = self._client.request(method, path, **request)
         except httpx.TransportError as error:
-            where = self._client.base_url
-            raise StackError(
-                f"Nothing answers at {where} ({type(error).__name__}): is `evenflow up` running?"
-            ) from None
+            where, why = self._client.base_url, type(error).__name__
+            raise NothingAnswers(f"Nothing answers at {where} ({why}): is `evenflow up` running?") from None
+        if answer.status_code >= 500:
+            raise NothingAnswers(_refusal(answer))
         if answer.status_code >= 400:
             raise StackError(_refusal(answer))
         return answer.json()

@@ -24,6 +24,7 @@ from billing.adapters.usage_formats import standard_formats
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import make_engine
 from evenflow.cli.main import app
+from evenflow.cli.usage_door import NothingAnswers, UsageDoor
 from evenflow.settings import read_settings
 from tests.browser.console_server import served
 from tests.builders_usage import LINE, RecordingProcess, UsageWorld, a_usage_world
@@ -224,3 +225,24 @@ def test_a_trial_tells_parts_of_sessions_from_rejected_lines(tmp_path: Path) -> 
     assert "2 read, 0 readable, 1 rejected" in page.stdout
     assert "1 tell a part of a session" in page.stdout
     assert json.loads(CliRunner().invoke(app, [*dry, "--json"]).stdout)["files"][0]["parts"] == 1
+
+
+def test_an_api_that_is_away_for_a_moment_does_not_end_the_following(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, calls = UsageDoor.report, 0
+
+    def sometimes_away(door: UsageDoor, file_id: str) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 3):
+            raise NothingAnswers("it is being started again")
+        return report(door, file_id)
+
+    monkeypatch.setattr(UsageDoor, "report", sometimes_away)
+    result = line.run("import", "csv", line.write("day.csv", HEADER, a_row("a")))
+    assert (result.exit_code, calls > 3) == (0, True)
+    monkeypatch.setattr("evenflow.cli.importing.PATIENCE_SECONDS", 0.0)
+    calls = 0
+    given_up = line.run("import", "csv", line.write("next.csv", HEADER, a_row("b")))
+    assert (given_up.exit_code, given_up.stderr.splitlines()[-1]) == (1, "evenflow: it is being started again")

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 import billing.services.usage_streams as under_test
+from billing.adapters.usage_formats import NDJSON
 from billing.domain.errors import InvalidValue, NotFound
 from billing.persistence.unit_of_work import make_engine
 from billing.ports.usage_streams import PositionMoved, StreamBatch, StreamMessage, StreamPosition
-from billing.services.usage_streams import consume
-from tests.builders_usage import LINE, UsageWorld, a_usage_world
+from billing.services.usage_cloudevents import record_of
+from billing.services.usage_streams import StreamSource, consume
+from tests.builders_usage import LINE, NOW, UsageWorld, a_usage_world
 from tests.builders_usage_streams import GROUP, a_message, a_source, stored_events, taken_to
 from tests.scripted_stream import ScriptedStream, Topic
 
@@ -228,3 +234,47 @@ async def test_only_a_known_partition_is_moved_and_only_to_an_offset(
     await world.service.streams.take(a_source(), a_batch("a"))
     with pytest.raises(error):
         await world.service.streams.move(GROUP, "usage", partition, offset, "sanne")
+
+
+@given(value=some.binary(max_size=300), headers=some.dictionaries(some.text(max_size=9), some.text(max_size=9)))
+def test_no_message_is_too_odd_to_be_read(value: bytes, headers: dict[str, str]) -> None:
+    message = StreamMessage(7, value, headers)
+    read = under_test._read(a_source(), [message], NOW)
+    assert read.size == len(read.columns) + len(read.malformed) == 1
+
+
+@given(
+    event=some.recursive(
+        some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=9),
+        lambda each: some.lists(each, max_size=3) | some.dictionaries(some.text(max_size=9), each, max_size=3),
+        max_leaves=12,
+    ),
+    binary=some.booleans(),
+)
+def test_no_cloud_event_is_too_odd_to_be_read(event: Any, binary: bool) -> None:
+    whole = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "subject": LINE, "data": event}
+    source = StreamSource(GROUP, NDJSON, partial(record_of, types={}))
+    value = json.dumps(event if binary else whole).encode("utf-8", "surrogatepass")
+    headers = {f"ce_{name}": str(each) for name, each in whole.items() if name != "data"} if binary else {}
+    read = under_test._read(source, [StreamMessage(1, value, headers)], NOW)
+    assert read.size == len(read.columns) + len(read.malformed) == 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=some.data())
+async def test_however_a_stream_is_cut_and_delivered_again_each_message_counts_once(
+    world: UsageWorld, data: some.DataObject
+) -> None:
+    topic = f"topic-{uuid4()}"  # every example has its own: the database keeps what the others sent
+    count = data.draw(some.integers(1, 30))
+    sent = [StreamMessage(number, a_message(f"{topic}-{number}")) for number in range(count)]
+    done = 0
+    while done < count:
+        start = data.draw(some.integers(0, done))
+        end = data.draw(some.integers(start + 1, count))
+        batch = StreamBatch(topic, 0, sent[start:end], start, count)
+        assert await world.service.streams.take(a_source(), batch) == max(end - done, 0)
+        done = max(done, end)
+    found = next(each for each in await world.service.streams.positions(GROUP) if each.topic == topic)
+    assert (found.next_offset, found.read, found.accepted, found.duplicates) == (count, count, count, 0)
+    await stored_events(world)
