@@ -23,18 +23,23 @@ _RUNNING = (
     "AND own.opens_at <= :now AND own.status <> 'cancelled' ORDER BY cycle_number DESC LIMIT 1"
 )
 _SERVICES = (
-    "SELECT string_agg(concat_ws('/', service_id, plan_code, plan_version, active_to), ',' ORDER BY service_id) "
-    "AS plans FROM services AS own WHERE own.account_id = asked.account_id"
+    "SELECT string_agg(concat_ws('/', service_id, identifier, plan_code, plan_version, active_to, usage_stop), ',' "
+    "ORDER BY service_id) AS lines FROM services AS own WHERE own.account_id = asked.account_id"
 )
 _LIMITS = "SELECT max(change_id) AS newest FROM usage_limit_changes AS own WHERE own.account_id = asked.account_id"
+_GRANTS = (
+    "SELECT max(grant_id) AS newest, count(*) AS number FROM usage_grants AS own "
+    "WHERE own.account_id = asked.account_id AND own.cycle_number >= running.cycle_number"
+)
 _AGREED = "SELECT count(*) AS number FROM usage_agreements AS own WHERE own.account_id = asked.account_id"
 _MARKS = text(
     "SELECT asked.account_id, md5(concat_ws('|', running.cycle_number, running.opens_at, running.closes_at, "
-    "sums.events, sums.quantity, sums.amount, sums.at, services.plans, limits.newest, agreed.number)) AS mark "
+    "sums.events, sums.quantity, sums.amount, sums.at, services.lines, limits.newest, agreed.number, grants.newest, "
+    "grants.number)) AS mark "
     "FROM unnest(CAST(:account_ids AS bigint[])) AS asked (account_id) "
     f"LEFT JOIN LATERAL ({_RUNNING}) AS running ON true LEFT JOIN LATERAL ({_SUMS}) AS sums ON true "
     f"LEFT JOIN LATERAL ({_SERVICES}) AS services ON true LEFT JOIN LATERAL ({_LIMITS}) AS limits ON true "
-    f"LEFT JOIN LATERAL ({_AGREED}) AS agreed ON true"
+    f"LEFT JOIN LATERAL ({_AGREED}) AS agreed ON true LEFT JOIN LATERAL ({_GRANTS}) AS grants ON true"
 )
 
 
