@@ -175,7 +175,7 @@ def _event_frame(
     return frame_of(
         {
             "record": at,
-            "started_at": pick(records.started_at, at),
+            "started_at": _instants(records, at),
             "key_hash": pick(records.key_hash, at),
             "account_id": events.account_id,
             "part": part,
@@ -203,6 +203,13 @@ def _event_frame(
             "file_id": Constant(None if file_id is None else identity.parse(identity.FILE, file_id)),
         }
     )
+
+
+def _instants(records: RecordColumns, places: Sequence[int]) -> Any:
+    """Integers become a column of instants a hundred times faster than datetimes do."""
+    if len(records.started_us) == len(records):
+        return pl.Series(pick(records.started_us, places), dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+    return pick(records.started_at, places)
 
 
 def _key_columns(keys: Sequence[CounterKey]) -> dict[str, Sequence[Any] | Constant]:

@@ -34,13 +34,16 @@ class RecordColumns:
     amount: list[Decimal | None] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)
     key_hash: list[str] = field(default_factory=list)
+    # The starts as microseconds since 1970, where they were read in columns; empty otherwise.
+    started_us: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.places)
 
     def at(self, indexes: Sequence[int]) -> RecordColumns:
         """The records at these indexes."""
-        return RecordColumns(*([getattr(self, one.name)[index] for index in indexes] for one in fields(self)))
+        columns = (getattr(self, one.name) for one in fields(self))
+        return RecordColumns(*([column[index] for index in indexes] if column else [] for column in columns))
 
 
 @dataclass(slots=True)

@@ -138,6 +138,7 @@ def _append(columns: RecordColumns, place: int, record: UsageRecord) -> None:
     columns.meter.append(event.meter)
     columns.quantity.append(event.quantity)
     columns.started_at.append(record.started_at)
+    columns.started_us.clear()  # this one was not read in columns
     columns.destination.append(event.destination)
     columns.visited.append(event.visited)
     columns.traffic_class.append(event.traffic_class)

@@ -171,6 +171,8 @@ class UsageIntake:
 
 def _repeats_within(records: RecordColumns, events: EventColumns) -> dict[int, int]:
     """Records whose key an earlier one of the same batch has, with the index of that one."""
+    if len(set(records.key_hash)) == len(records):
+        return {}
     first: dict[tuple[datetime, str, int], int] = {}
     repeats: dict[int, int] = {}
     for row, record in enumerate(events.record):

@@ -185,6 +185,7 @@ class PlainReader:
             amount=[None] * len(frame),
             attributes=frame["attributes"].to_list(),
             key_hash=record_keys(source, record_id),
+            started_us=frame["started_at"].to_physical().to_list(),
         )
 
     def _numbers(self, written: pl.Series) -> list[str]:

@@ -8,7 +8,7 @@ previews. Does not own: which account and service an event belongs to, storing c
 """
 
 from billing.domain.rating.allowance import Allowance, Rollover
-from billing.domain.rating.bands import NoPrice, since
+from billing.domain.rating.bands import NoPrice, Place, PrefixTable, since
 from billing.domain.rating.counters import Counter, count, merge
 from billing.domain.rating.destinations import Destination
 from billing.domain.rating.drawing import AllowanceState
@@ -67,7 +67,9 @@ __all__ = [
     "PerEvent",
     "PerUnit",
     "Percentage",
+    "Place",
     "PlanDefinition",
+    "PrefixTable",
     "PreviewedService",
     "PriceDefinition",
     "PriceModel",

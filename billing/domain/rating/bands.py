@@ -117,14 +117,8 @@ class CompiledBands:
                     self.by_code |= {(band.price.code, band.code): band for band in each.bands()}
 
     def find(self, meter: str, destination: str, visited: str, traffic_class: str) -> Place | NoPrice:
-        """Where usage belongs, whatever its time. Sources repeat all of it but the destination, so the rest is
-        remembered."""
-        asked = meter, visited, traffic_class
-        tables = self._answers.get(asked)
-        if tables is None:
-            if len(self._answers) >= _MOST_ANSWERS:
-                self._answers.clear()
-            tables = self._answers[asked] = self._look_up(*asked)
+        """Where usage belongs, whatever its time."""
+        tables = self.tables_of(meter, visited, traffic_class)
         if isinstance(tables, NoPrice):
             return tables
         number = destination.removeprefix("+")
@@ -136,6 +130,17 @@ class CompiledBands:
         zone = self._zone_table.find(visited)
         used = "" if zone == HOME else f" in the zone {zone}"
         return NoPrice(f"Plan {self._plan_code} has no price for {meter}{used} towards {towards}.")
+
+    def tables_of(self, meter: str, visited: str, traffic_class: str) -> tuple[PrefixTable, ...] | NoPrice:
+        """The tables in which a destination is looked for, the first that knows it wins. Sources repeat all but the
+        destination, so the answer is remembered."""
+        asked = meter, visited, traffic_class
+        tables = self._answers.get(asked)
+        if tables is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            tables = self._answers[asked] = self._look_up(*asked)
+        return tables
 
     def _look_up(self, meter: str, visited: str, traffic_class: str) -> tuple[PrefixTable, ...] | NoPrice:
         if meter not in self._classes:
