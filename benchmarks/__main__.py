@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import answering, closing, cycle, memory, starting, usage_import
+from benchmarks import answering, closing, cycle, memory, starting, usage_doors, usage_import
 from benchmarks.figures import Figure, table_of
 from benchmarks.machine import machine
 from benchmarks.options import Options
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "memory": memory.measure,
     "usage_import": usage_import.measure,
     "closing": closing.measure,
+    "usage_doors": usage_doors.measure,
 }
 
 

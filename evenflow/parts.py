@@ -26,6 +26,7 @@ from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.persistence.usage_quick import SqlQuickStore
 from billing.ports.messenger import EMAIL, SMS, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
@@ -139,8 +140,11 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     payments = PaymentService(make_work, clock, providers, paylinks)
     looks = make_reading_engine(settings.database.url.get_secret_value())
+    quick = SqlQuickStore(settings.database.url.get_secret_value())
     formats = known_formats(settings.usage.profiles)
-    usage = UsageService(make_work, clock, process, formats, settings.data_dir / SPOOL, SqlBalanceSource(looks))
+    usage = UsageService(
+        make_work, clock, process, formats, settings.data_dir / SPOOL, SqlBalanceSource(looks), quick=quick
+    )
     sources = UsageSources(settings, usage, clock)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
@@ -185,7 +189,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         dunning=DunningService(make_work, clock),
         barring=BarringService(make_work, clock, _network(settings)),
         upkeep=upkeep,
-        close=partial(_close, stripe, engine, looks),
+        close=partial(_close, stripe, quick, engine, looks),
     )
 
 
@@ -300,7 +304,8 @@ def _confirmations(settings: Settings) -> SignedConfirmations:
     return SignedConfirmations(_several(settings.network.signing_secret))
 
 
-async def _close(stripe: StripePayments, *engines: AsyncEngine) -> None:
+async def _close(stripe: StripePayments, quick: SqlQuickStore, *engines: AsyncEngine) -> None:
+    await quick.close()
     await stripe.close()
     for engine in engines:
         await engine.dispose()

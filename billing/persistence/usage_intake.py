@@ -25,7 +25,7 @@ from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCo
 from billing.ports.usage_intake import RecordContent
 
 # Any number no other advisory lock of ours uses: every intake holds it in shared mode until it ends.
-_INTAKE_LOCK = 7_290_002
+INTAKE_LOCK = 7_290_002
 _LOOK_AGAIN_SECONDS = 0.01
 _BEGIN = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 _UNDER_WAY = text(
@@ -38,11 +38,8 @@ _WANTED = (
     "d.identifier = ANY(%(identifiers)s) AND d.active_from <= %(last)s "
     "AND (d.active_to IS NULL OR d.active_to > %(first)s)"
 )
-_OWNED_NOW = (
-    f"SELECT {_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false, d.drawing_from "
-    "FROM number_directory d "
-    f"WHERE {_WANTED}"
-)
+OWNED_NOW_COLUMNS = f"{_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false, d.drawing_from"
+_OWNED_NOW = f"SELECT {OWNED_NOW_COLUMNS} FROM number_directory d WHERE {_WANTED}"
 _OWNED_EVER = (
     f"SELECT {_OWNER}, c.cycle_number, c.opens_at, c.closes_at, c.status = 'issued' OR c.fenced_at IS NOT NULL, "
     "d.drawing_from "
@@ -73,14 +70,14 @@ class SqlUsageIntake:
         self._connection = connection
 
     async def begin_intake(self) -> None:
-        await self._connection.execute(_BEGIN, {"lock": _INTAKE_LOCK})
+        await self._connection.execute(_BEGIN, {"lock": INTAKE_LOCK})
 
     async def wait_for_intake(self) -> None:
-        found = (await self._connection.execute(_UNDER_WAY, {"lock": _INTAKE_LOCK})).scalar_one() or []
+        found = (await self._connection.execute(_UNDER_WAY, {"lock": INTAKE_LOCK})).scalar_one() or []
         waited_for = set(found)
         while waited_for:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            still = (await self._connection.execute(_UNDER_WAY, {"lock": _INTAKE_LOCK})).scalar_one() or []
+            still = (await self._connection.execute(_UNDER_WAY, {"lock": INTAKE_LOCK})).scalar_one() or []
             waited_for &= set(still)
 
     async def owned_cycles(

@@ -17,6 +17,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
+from billing.ports.usage_quick import QuickStore
 from billing.services.add_ons import AddOns
 from billing.services.usage_archive import UsageArchive
 from billing.services.usage_arrivals import UsageArrivals
@@ -29,6 +30,7 @@ from billing.services.usage_grouping import Grouping
 from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
+from billing.services.usage_quick import CountingLater, QuickIntake, TakeEntries
 from billing.services.usage_records import RETENTION
 from billing.services.usage_streams import UsageStreams
 from billing.services.usage_thresholds import ThresholdDispatch
@@ -44,7 +46,8 @@ class UsageService:
     ``cancelling``, ``mending`` and ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
-    one for days of events that are dropped (``usage-archive`` beside the spool unless told).
+    one for days of events that are dropped (``usage-archive`` beside the spool unless told). ``quick`` takes
+    single records the short way; without it they go the way of every batch.
     """
 
     def __init__(
@@ -56,11 +59,11 @@ class UsageService:
         spool: Path,
         balances: BalanceSource | None = None,
         archive: Path | None = None,
+        quick: QuickStore | None = None,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._intake = UsageIntake(make_work)
-        self._singles: Grouping[Entry, RecordResult] = Grouping(self.take_entries)
         self.thresholds = ThresholdDispatch(make_work, clock, process)
         self.counting = UsageCounting(make_work, clock, self._intake.shelf, self.thresholds)
         self.files = UsageFiles(make_work, clock, self._intake, self.counting, formats, spool)
@@ -71,6 +74,11 @@ class UsageService:
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)
+        together: TakeEntries = self.take_entries
+        self._later = CountingLater(self.counting)
+        if quick is not None:
+            together = QuickIntake(quick, clock, self._intake, self._later, self.take_entries).take
+        self._singles: Grouping[Entry, RecordResult] = Grouping(together)
 
     async def take(self, events: Sequence[Mapping[str, Any]]) -> Sequence[RecordResult]:
         """Take records of the HTTP shape; when this returns, they are committed and counted.
@@ -85,6 +93,10 @@ class UsageService:
         Raises TooBusy when too many are waiting.
         """
         return await self._singles.take(entry)
+
+    async def counting_is_done(self) -> None:
+        """Wait until the single records that were taken are added up; for the end of a process."""
+        await self._later.is_done()
 
     async def take_entries(self, entries: Sequence[Entry]) -> Sequence[RecordResult]:
         """``take`` for records of which some could not be decoded."""

@@ -1,7 +1,8 @@
 """Single records share transactions: whoever waits while one group commits is in the next one.
 
-There is no timer: a record that comes alone is taken alone at once, and under load a group is as large as what arrived
-while the groups before it were committing. Every caller gets its own answer, and only after the commit.
+A record that comes alone is taken alone at once. Under load a group is what arrived while the one before it was
+committing, and within a millisecond more, for callers answered together come again together. Every caller gets
+its own answer, and only after the commit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Answer = TypeVar("Answer")
 MOST_WAITING = 4000
 MOST_TOGETHER = 256
 GROUPS_AT_ONCE = 2
+GATHERING_SECONDS = 0.001
 SPLITTING_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 1
 
@@ -56,6 +58,7 @@ class Grouping(Generic[Item, Answer]):
         self._most_waiting = most_waiting
         self._most_together = most_together
         self._groups_at_once = groups_at_once
+        self._company = 1
         self._waiting: deque[_Waiting[Item, Answer]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -74,7 +77,9 @@ class Grouping(Generic[Item, Answer]):
 
     async def _work(self) -> None:
         while self._waiting:
-            size = min(len(self._waiting), self._most_together)
+            if len(self._waiting) < self._company:
+                await asyncio.sleep(GATHERING_SECONDS)
+            size = self._company = min(len(self._waiting), self._most_together)
             await self._settle([self._waiting.popleft() for _ in range(size)])
 
     async def _settle(self, group: list[_Waiting[Item, Answer]]) -> None:

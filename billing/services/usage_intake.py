@@ -10,12 +10,13 @@ from enum import StrEnum
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
+from billing.domain.rating import PlanDefinition
 from billing.ports.accounts import TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_columns import CounterKey, EventColumns, LateCounts, RecordColumns
 from billing.ports.usage_intake import RecordContent
 from billing.services.usage_batch import ReadBatch
-from billing.services.usage_guiding import NO_CYCLE, GuidedBatch, Guiding, Waiting, counts_of, late_counts_of
+from billing.services.usage_guiding import NO_CYCLE, GuidedBatch, Guiding, PlanKey, Waiting, counts_of, late_counts_of
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_records import RETENTION
 
@@ -125,6 +126,14 @@ class UsageIntake:
                 await work.usage.ensure_days(sorted(days))
                 await work.commit()
             self._known_days |= days
+
+    async def plans(self, keys: Iterable[PlanKey]) -> Mapping[PlanKey, PlanDefinition]:
+        """At least these; read in a transaction of their own when one was not used before."""
+        wanted = set(keys)
+        if self.shelf.has(wanted):
+            return self.shelf.all
+        async with self._make_work() as work:
+            return await self.shelf.get(work, wanted)
 
     async def store(self, work: UnitOfWork, batch: ReadBatch, now: datetime, file_id: str | None = None) -> Taken:
         """Guide, deduplicate, store and count; the caller commits, and folds the counts."""

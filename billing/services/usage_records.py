@@ -119,6 +119,8 @@ def _is_storable(text: str) -> bool:
 
 
 def _is_printable(text: str) -> bool:
+    if text.isascii():
+        return text.isprintable()
     return _is_storable(text) and not _CONTROL.search(text)
 
 

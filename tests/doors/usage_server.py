@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from api.app import create_app
 from api.container import Container
 from api.dependencies import Caller
 from billing.persistence.unit_of_work import make_engine
+from billing.persistence.usage_quick import SqlQuickStore
+from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
 from tests.browser.console_server import served
 from tests.builders_usage import UsageWorld, a_usage_world
@@ -73,10 +75,14 @@ def a_usage_server(database_url: str, spool: Path) -> Iterator[UsageServer]:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        engine = make_engine(database_url)
-        worlds.append(await a_usage_world(engine, spool))
+        engine, quick = make_engine(database_url), SqlQuickStore(database_url)
+        world = await a_usage_world(engine, spool)
+        service = UsageService(world.work, world.clock, world.process, {}, spool, quick=quick)
+        worlds.append(replace(world, service=service))
         opened.append(create_app(a_container(worlds[0], keys)))
         yield
+        await service.counting_is_done()
+        await quick.close()
         await engine.dispose()
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
