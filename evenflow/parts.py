@@ -141,10 +141,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     payments = PaymentService(make_work, clock, providers, paylinks)
     looks = make_reading_engine(settings.database.url.get_secret_value())
     quick = SqlQuickStore(settings.database.url.get_secret_value())
-    formats = known_formats(settings.usage.profiles)
-    usage = UsageService(
-        make_work, clock, process, formats, settings.data_dir / SPOOL, SqlBalanceSource(looks), quick=quick
-    )
+    usage = _usage(settings, make_work, clock, process, SqlBalanceSource(looks), quick)
     sources = UsageSources(settings, usage, clock)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
@@ -191,6 +188,18 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
     )
+
+
+def _usage(
+    settings: Settings,
+    make_work: UnitOfWorkFactory,
+    clock: SegmentClock,
+    process: TemporalProcess,
+    balances: SqlBalanceSource,
+    quick: SqlQuickStore,
+) -> UsageService:
+    formats = known_formats(settings.usage.profiles)
+    return UsageService(make_work, clock, process, formats, settings.data_dir / SPOOL, balances, quick=quick)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,16 @@ class EventColumns:
 # the last instant at which what the service may draw began or ended (its usage from there on has counters of its own).
 # A plain tuple, because there are as many of them as there are records. Without a cycle its columns are None.
 OwnedCycle = tuple[
-    *tuple[str, datetime, datetime | None, int, int, str, int, int | None, datetime | None, datetime | None],
+    str,
+    datetime,
+    datetime | None,
+    int,
+    int,
+    str,
+    int,
+    int | None,
+    datetime | None,
+    datetime | None,
     bool | None,
     datetime | None,
 ]

@@ -72,10 +72,7 @@ def entries(records: Sequence[dict[str, Any]]) -> list[Entry]:
 async def test_both_ways_answer_and_store_the_same(ways: Ways) -> None:
     short = await ways.quick.take(entries(RECORDS))
     stored = await ways.rows(EVENTS)
-    counted = (
-        "SELECT sum(quantity)::bigint FROM usage_counters UNION ALL SELECT sum(quantity)::bigint FROM usage_pending"
-    )
-    short_sum = sum(each or 0 for each in await ways.rows(counted))
+    short_sum = await counted(ways)
     async with ways.world.engine.begin() as connection:
         await connection.execute(text("TRUNCATE usage_events, usage_counters, usage_pending, usage_issues"))
     assert await ways.service.take_entries(entries(RECORDS)) == short
