@@ -89,6 +89,7 @@ async def stopped_abroad_until_agreed(world: World) -> None:
     await stopped(world, customer, "stop:")
     await uses(world, number, 50, visited="DE")
     await customer.told("roaming_reminder")
+    await customer.told("usage_resumed")
     kinds = await customer.notices()
     assert [kinds.count(one) for one in ("roaming_stopped", "roaming_reminder", "usage_resumed")] == [1, 1, 1]
 
