@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, literal_column, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, literal_column, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.domain import identity
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import usage as t
@@ -17,6 +18,23 @@ from billing.ports.usage import IssueFilter, NewIssue, UsageIssue
 
 _NONE: Any = literal_column("0")
 _NEW_ISSUE_FIELDS = [field.name for field in fields(NewIssue)]
+
+# One document for all of them: a damaged file has them by the thousand.
+_ADD_ISSUES = text(
+    f"INSERT INTO usage_issues ({', '.join(_NEW_ISSUE_FIELDS)}) SELECT {', '.join(_NEW_ISSUE_FIELDS)} "
+    "FROM json_populate_recordset(CAST(NULL AS usage_issues), CAST(:rows AS json)) ON CONFLICT DO NOTHING"
+)
+
+
+def _as_document(issue: NewIssue) -> dict[str, Any]:
+    """A record as JSON carries it, by the names of the columns."""
+    row = {name: getattr(issue, name) for name in _NEW_ISSUE_FIELDS}
+    file_id = None if issue.file_id is None else identity.parse(identity.FILE, issue.file_id)
+    return row | {
+        "file_id": file_id,
+        "dedup_hash": str(issue.dedup_hash),
+        "created_at": issue.created_at.isoformat(),
+    }
 
 
 class SqlUsageKeeping:
@@ -27,9 +45,9 @@ class SqlUsageKeeping:
 
     async def add_issues(self, issues: Sequence[NewIssue]) -> None:
         if issues:
-            rows = [{name: getattr(issue, name) for name in _NEW_ISSUE_FIELDS} for issue in issues]
+            rows = [_as_document(issue) for issue in issues]
             rows.sort(key=lambda row: str(row["dedup_hash"]))
-            await self._connection.execute(insert(t.usage_issues).on_conflict_do_nothing(), rows)
+            await self._connection.execute(_ADD_ISSUES, {"rows": json.dumps(rows)})
 
     async def issues(self, wanted: IssueFilter) -> Sequence[UsageIssue]:
         issues = t.usage_issues.c

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
 # account, cycle number, service, plan code, plan version, price code, band: the order in which counters are locked.
@@ -99,8 +100,8 @@ class EventColumns:
     def without_records(self, left_out: Iterable[int]) -> EventColumns:
         """The rows of the other records."""
         gone = set(left_out)
-        kept = [row for row, record in enumerate(self.record) if record not in gone]
-        return EventColumns(*([getattr(self, one.name)[row] for row in kept] for one in fields(self)))
+        kept = [record not in gone for record in self.record]
+        return EventColumns(*(list(compress(getattr(self, one.name), kept)) for one in fields(self)))
 
 
 # A number's owner and plan in a stretch of time, and one of the account's cycles: identifier, active_from, active_to,
