@@ -132,7 +132,8 @@ async def test_nothing_is_answered_without_a_key(world: DoorsWorld) -> None:
     del world.client.headers["X-API-Key"]
     open_doors = ("/health", "/webhooks", "/pay")
     for path, methods in world.app.openapi()["paths"].items():
-        for method in set(methods) if not path.startswith(open_doors) else ():
+        # The handshake of a webhook tells what may be sent, not who may send it.
+        for method in set(methods) - {"options"} if not path.startswith(open_doors) else ():
             body = {"content": b"{}", "headers": {"content-type": "application/json"}}
             answer = await world.client.request(method, path.replace("{", "").replace("}", ""), **body)
             assert (path, method, answer.status_code) in {(path, method, 401), (path, method, 422)}

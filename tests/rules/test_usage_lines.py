@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.services.usage_batch import Entry
+from billing.services.usage_kept import LONGEST_RAW
 from billing.services.usage_lines import DEEPEST, LONGEST_LINE_BYTES, LineSplitter, entry_of
 
 LINES = st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=12)
@@ -67,7 +68,7 @@ def test_an_overlong_line_is_one_record_and_only_its_beginning_is_held() -> None
         assert list(splitter.feed(chunk)) == []
         assert len(splitter._rest) <= LONGEST_LINE_BYTES
     (damaged, fine) = splitter.feed(b'\n{"a":1}\n')
-    assert (damaged.line_number, damaged.event, len(damaged.raw)) == (1, None, 4000)
+    assert (damaged.line_number, damaged.event, len(damaged.raw)) == (1, None, LONGEST_RAW)
     assert "longer than" in damaged.reason
     assert (fine.line_number, fine.event) == (2, {"a": 1})
 

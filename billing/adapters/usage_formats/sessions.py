@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -22,8 +23,12 @@ def session_key(*names: str) -> str:
 
 
 def of_kind(parts: Iterable[SessionPart], *kinds: str) -> list[SessionPart]:
-    """The parts of these kinds in an order that does not depend on how they came."""
-    return sorted((part for part in parts if part.kind in kinds), key=lambda part: (part.order, part.kind))
+    """The parts of these kinds in an order that does not depend on how they came, even where two claim one place."""
+    return sorted((part for part in parts if part.kind in kinds), key=_place)
+
+
+def _place(part: SessionPart) -> tuple[int, str, str]:
+    return part.order, part.kind, json.dumps(dict(part.fields), sort_keys=True, default=str)
 
 
 def first(parts: Sequence[SessionPart]) -> SessionPart | None:
