@@ -23,9 +23,9 @@ plans:
   on_change: {fees: pro_rata}
 """
 A_CSV_FILE = """\
-brand,plan_code,price_code,model,destination,prefixes,time_band,currency,rate,connection_fee
-vonk,vonk-basis,calls,per_unit,,31,,EUR,0.12,0.05
-vonk,vonk-basis,calls,per_unit,Belgium,32,,EUR,0.18,0.10
+brand,plan_code,price_code,model,zones,destination,prefixes,time_band,currency,rate,connection_fee
+vonk,vonk-basis,calls,per_unit,,,31,,EUR,0.12,0.05
+vonk,vonk-basis,calls,per_unit,,Belgium,32,,EUR,0.18,0.10
 """
 
 

@@ -101,13 +101,13 @@ async def test_one_wrong_plan_keeps_all_of_them_out_and_every_problem_is_named(w
 async def test_problems_of_a_csv_file_name_row_and_column(world: DoorsWorld) -> None:
     header = A_CSV_FILE.partition("\n")[0]
     rows = [
-        "vonk,vonk-basis,calls,per_unit,,31,,EUR,cheap,",
-        "vonk,vonk-basis,calls,per_unit,Belgium,x,,EUR,0.1,",
-        "vonk,vonk-basis,calls,per_unit,France,33,night,EUR,0.1,",
-        "vonk,vonk-basis,nothing,per_unit,,,,EUR,1,",
-        "vonk,nowhere,calls,per_unit,,,,EUR,1,",
-        "vonk,vonk-basis,texts,graduated,,,,EUR,1,",
-        "vonk,vonk-basis,service,per_event,,,,GBP,1,",
+        "vonk,vonk-basis,calls,per_unit,,,31,,EUR,cheap,",
+        "vonk,vonk-basis,calls,per_unit,,Belgium,x,,EUR,0.1,",
+        "vonk,vonk-basis,calls,per_unit,,France,33,night,EUR,0.1,",
+        "vonk,vonk-basis,nothing,per_unit,,,,,EUR,1,",
+        "vonk,nowhere,calls,per_unit,,,,,EUR,1,",
+        "vonk,vonk-basis,texts,graduated,,,,,EUR,1,",
+        "vonk,vonk-basis,service,per_event,,,,,GBP,1,",
     ]
     answer = await send(world, "csv", "\n".join([header, *rows]))
     assert answer.status_code == 422
@@ -120,6 +120,53 @@ async def test_problems_of_a_csv_file_name_row_and_column(world: DoorsWorld) -> 
         "row 7, column model",
         "row 8, column currency",
     ]
+
+
+NIGHTS_AND_ZONES = """\
+catalogue: 1
+plans:
+- brand: vonk
+  code: vonk-wijd
+  name: Vonk Wijd
+  currency: EUR
+  prices:
+  - code: calls
+    model: per_unit
+    meter: voice
+    rate: 0.10
+    time_bands: [{band: night, rate: 0.05, connection_fee: 0}]
+    destinations: [{name: +32, prefixes: ["32", "33"], rate: 0.2, time_bands: [{band: night, rate: 0.1}]}]
+  - {code: abroad, model: per_unit, meter: voice, rate: 0.30, zones: [eu, world]}
+  time_bands: {bands: [{code: night, windows: [{days: [mon, tue], from: "20:00", to: "08:00"}]}]}
+  zones: [{code: eu, places: [BE, NO]}, {code: world, places: [US]}]
+"""
+
+
+async def test_time_bands_and_zones_are_in_both_forms(world: DoorsWorld) -> None:
+    published = await send(world, "yaml", NIGHTS_AND_ZONES)
+    assert published.status_code == 200, published.text
+    for form in ("yaml", "csv"):
+        again = await send(world, form, await export(world, form))
+        assert (again.status_code, again.json()["changed"]) == (200, 0), again.text
+    rows = await export(world, "csv")
+    assert "vonk,vonk-wijd,calls,per_unit,,'+32,32 33,night,EUR,0.1," in rows
+    assert "vonk,vonk-wijd,abroad,per_unit,eu world,,,,EUR,0.30," in rows
+    changed = await send(world, "csv", rows.replace(",night,EUR,0.1,", ",night,EUR,0.15,").replace("eu world", "world"))
+    differences = [
+        (each["field"], each["after"]) for change in changed.json()["changes"] for each in change["differences"]
+    ]
+    assert differences == [
+        ("prices[calls].destinations[+32].time_bands[night].rate", "0.15"),
+        ("prices[abroad].zones", "['world']"),
+    ]
+    unknown = await send(world, "csv", rows.replace("eu world", "moon").replace(",night,EUR,0.1,", ",noon,EUR,0.1,"))
+    lines = rows.splitlines()
+    night = next(row for row, line in enumerate(lines, 1) if ",night,EUR,0.1," in line)
+    abroad = next(row for row, line in enumerate(lines, 1) if ",abroad," in line)
+    assert {each["field"] for each in unknown.json()["errors"]} == {
+        f"row {night}, column time_band",
+        f"row {abroad}, column zones",
+    }
 
 
 async def test_a_row_that_is_taken_out_takes_its_destination_out(world: DoorsWorld) -> None:

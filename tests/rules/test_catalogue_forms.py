@@ -146,22 +146,29 @@ def test_rates_written_as_csv_are_read_back_equal() -> None:
     for each in rates:
         plan = next(plan for plan in DEMO if plan.plan_code == each.plan_code)
         price = next(price for price in plan.definition["prices"] if price["code"] == each.price_code)
-        for name in (csv_form.RATE_FIELD[price["model"]], "prefixes", "destinations", "time_bands", "connection_fee"):
+        for name in (
+            csv_form.RATE_FIELD[price["model"]],
+            "zones",
+            "prefixes",
+            "destinations",
+            "time_bands",
+            "connection_fee",
+        ):
             assert each.fields.get(name) == price.get(name), (each.plan_code, each.price_code, name)
     flat = sum(price["model"] in csv_form.RATE_FIELD for plan in DEMO for price in plan.definition["prices"])
     assert len(rates) == flat
 
 
 HEADER = ",".join(csv_form.COLUMNS)
-ROW = "vonk,basis,calls,per_unit,,31,,EUR,0.12,"
+ROW = "vonk,basis,calls,per_unit,,,31,,EUR,0.12,"
 
 
 def test_time_bands_and_destinations_are_rows_of_their_own() -> None:
     rows = [
         ROW,
-        "vonk,basis,calls,per_unit,,31,night,EUR,0.05,0.01",
-        "vonk,basis,calls,per_unit,België,32 33,,EUR,0.20,0.10",
-        "vonk,basis,calls,per_unit,België,32 33,night,EUR,0.15,",
+        "vonk,basis,calls,per_unit,,,31,night,EUR,0.05,0.01",
+        "vonk,basis,calls,per_unit,,België,32 33,,EUR,0.20,0.10",
+        "vonk,basis,calls,per_unit,,België,32 33,night,EUR,0.15,",
     ]
     [rates], problems = read_csv("\r\n".join([HEADER, *rows]))
     assert problems == []
@@ -189,7 +196,7 @@ def test_time_bands_and_destinations_are_rows_of_their_own() -> None:
         (HEADER.replace("rate,", "rats,"), [(1, "rats"), (1, "rate")]),
         (f"{HEADER},rate", [(1, "rate"), (1, "rate")]),
         (f"{HEADER}\n{ROW},x", [(2, "connection_fee")]),
-        (f"{HEADER}\nvonk,,calls,per_unit,,31,,EUR,,", [(2, "plan_code"), (2, "rate")]),
+        (f"{HEADER}\nvonk,,calls,per_unit,,,31,,EUR,,", [(2, "plan_code"), (2, "rate")]),
         (f"{HEADER}\n{ROW}\n{ROW}", [(3, "price_code")]),
         (f"{HEADER}\n{ROW}\n\n{ROW.replace('EUR', 'GBP').replace(',,31', ',x,31')}", [(4, "currency")]),
         (f'{HEADER}\n"vonk', [(2, "?")]),

@@ -17,6 +17,7 @@ from billing.domain.rating import Allowance, PlanDefinition, PriceDefinition
 _STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]")
 Path = tuple[str | int, ...]
 _MOST_ROUNDS = 120
+_MOST_CODES = 20
 # One of these is usable for nearly every field, the commonest first.
 _USABLE: tuple[object, ...] = ("1", 1, False, [], "EUR", "pro_rata", "mon", "12:00")
 _PARTS = (("prices",), ("allowances",), ("add_ons",), ("line_discounts",))
@@ -91,7 +92,7 @@ def _mended(data: Any, path: Path, read: Callable[[object, str], object]) -> Inv
     holder, last = _at(data, path[:-1]), path[-1:]
     is_field = isinstance(holder, dict) and bool(last)
     if is_field or (isinstance(holder, _List) and last and isinstance(last[0], int) and last[0] < len(holder)):
-        for usable in _USABLE:
+        for usable in (*_USABLE, *_codes_in(data)):
             holder[last[0]] = deepcopy(usable)
             refusal = _refusal(data, read)
             if refusal is None or not _is_within(steps_of(refusal.field), path):
@@ -103,6 +104,13 @@ def _mended(data: Any, path: Path, read: Callable[[object, str], object]) -> Inv
                 return refusal
     _take_out_item(data, path)
     return _refusal(data, read)
+
+
+def _codes_in(data: Any) -> list[str]:
+    """What prices and allowances of a plan may name: its zones and time bands."""
+    named = [_at(data, ("zones",)), _at(data, ("time_bands", "bands"))]
+    items = [item for items in named if isinstance(items, list) for item in items if isinstance(item, dict)]
+    return [str(item.get("code")) for item in items[:_MOST_CODES]]
 
 
 def _is_within(path: Path, around: Path) -> bool:

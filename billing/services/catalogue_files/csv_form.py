@@ -18,7 +18,7 @@ from billing.ports.accounts import Plan
 from billing.services.catalogue_files.problems import Problems
 
 COLUMNS = (
-    *("brand", "plan_code", "price_code", "model", "destination", "prefixes", "time_band"),
+    *("brand", "plan_code", "price_code", "model", "zones", "destination", "prefixes", "time_band"),
     *("currency", "rate", "connection_fee"),
 )
 RATE_FIELD: Mapping[str, str] = {
@@ -29,6 +29,7 @@ RATE_FIELD: Mapping[str, str] = {
     "per_event": "rate",
     "percentage": "percent",
 }
+_OF_A_PRICE = ("model", "zones", "currency")
 _MOST_ROWS = 2_000_000
 _LONGEST_CELL = 400_000
 # A spreadsheet runs a cell that begins with one of these; the apostrophe makes it text, and is taken off again.
@@ -67,6 +68,7 @@ def _rows_of(plan: Plan, price: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "plan_code": plan.plan_code,
         "price_code": price["code"],
         "model": price["model"],
+        "zones": " ".join(price.get("zones", ())),
         "currency": plan.definition["currency"],
     }
     if rate_field in price:
@@ -93,6 +95,7 @@ class RatesInFile:
     price_code: str
     first_row: int
     model: str = ""
+    zones: str = ""
     currency: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     places: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -163,8 +166,12 @@ def _take_row(
     if missing:
         return
     key = (row["brand"], row["plan_code"], row["price_code"])
-    rates = found.setdefault(key, RatesInFile(*key, first_row=number, model=row["model"], currency=row["currency"]))
-    for name in ("model", "currency"):
+    new = RatesInFile(*key, number, row["model"], row["zones"], row["currency"])
+    rates = found.setdefault(key, new)
+    if rates is new and row["zones"]:
+        rates.fields["zones"] = row["zones"].split()
+        rates.places["zones"] = (number, "zones")
+    for name in _OF_A_PRICE:
         if row[name] != getattr(rates, name):
             remedy = f"Write {getattr(rates, name)!r} as in row {rates.first_row}."
             problems.add(number, f"The rows of one price have one {name}.", remedy, column=name, value=row[name])

@@ -200,7 +200,7 @@ def _take_rates(wanted: _Wanted, rates: RatesInFile, problems: Problems) -> None
             rates.first_row, "This price has more than one rate.", remedy, column="model", value=price["model"]
         )
         return
-    replaced = {RATE_FIELD.get(price["model"], ""), "prefixes", "destinations", "time_bands", "connection_fee"}
+    replaced = {RATE_FIELD[price["model"]], "zones", "prefixes", "destinations", "time_bands", "connection_fee"}
     prices[place] = {name: value for name, value in price.items() if name not in replaced} | rates.fields
     assert isinstance(wanted.place, dict)
     wanted.place[f"prices[{place}]"] = (rates.first_row, "rate")
