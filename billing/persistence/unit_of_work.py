@@ -90,8 +90,10 @@ class SqlUnitOfWork:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, self._open = self.connection, None
-        await connection.rollback()
-        await connection.close()
+        try:
+            await connection.rollback()
+        finally:
+            await connection.close()
 
     async def commit(self) -> None:
         await self.connection.commit()
