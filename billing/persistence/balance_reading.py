@@ -75,11 +75,15 @@ _GRANTS = (
     "(SELECT json_agg(usage_grants ORDER BY grant_id) FROM usage_grants WHERE account_id = asked.account_id "
     "AND cycle_number BETWEEN running.cycle_number AND running.cycle_number + 1)"
 )
+_FOLLOWS_UNBILLED = (
+    "EXISTS (SELECT FROM cycles AS before WHERE before.account_id = asked.account_id "
+    "AND before.cycle_number = running.cycle_number - 1 AND before.status = 'open')"
+)
 _FACTS = text(
     "SELECT asked.customer_kind, brands.currency, brands.country, brands.limit_policy, running.cycle_number, "
     "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
     f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements, "
-    f"{_GRANTS} AS grants "
+    f"{_GRANTS} AS grants, {_FOLLOWS_UNBILLED} AS follows_unbilled "
     "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
     f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = CAST(:account_id AS bigint)"
 )
@@ -146,6 +150,7 @@ def _facts(account_id: str, row: Any) -> BalanceFacts:
         ],
         terms=LimitTerms(account_id, row.customer_kind, row.currency, row.country, row.limit_policy),
         grants=[_grant(one) for one in row.grants or ()],
+        follows_unbilled=row.follows_unbilled,
     )
 
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import delete, insert, literal, or_, select, tuple_
+from sqlalchemy import delete, insert, literal, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.domain import identity
 from billing.persistence.columns import PrefixedId
 from billing.persistence.statements import as_record, fetch_all
 from billing.persistence.tables import accounts
@@ -58,6 +59,50 @@ class SqlGrantRepository:
                 of_service = (directory.c.account_id == account_id, directory.c.service_id == service_id)
                 await self._connection.execute(delete(directory).where(*of_service))
                 await self._connection.execute(insert(directory), split)
+
+    async def count_again(self, account_id: str, since: datetime, at: datetime) -> int:
+        values = {"account_id": identity.parse(identity.ACCOUNT, account_id), "since": since, "at": at}
+        return int((await self._connection.execute(_COUNT_AGAIN, values)).scalar_one())
+
+
+# Events that were counted before the directory was split for a grant: their bands, and their counters by difference.
+_COUNT_AGAIN = text(
+    """
+    WITH moved AS (
+        SELECT e.started_at, e.key_hash, e.account_id, e.part, e.cycle_number, e.service_id, e.plan_code,
+            e.plan_version, e.price_code, e.band, e.events, e.billable_quantity, e.counted_amount,
+            split_part(e.band, '@', 1) || coalesce('@' || to_char(
+                d.drawing_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') AS present
+        FROM usage_events e JOIN (
+            SELECT DISTINCT service_id, active_from, active_to, drawing_from
+            FROM number_directory WHERE account_id = :account_id
+        ) d ON d.service_id = e.service_id AND d.active_from <= e.started_at
+            AND (d.active_to IS NULL OR e.started_at < d.active_to)
+        JOIN cycles c ON c.account_id = e.account_id AND c.cycle_number = e.cycle_number AND c.status = 'open'
+        WHERE e.account_id = :account_id AND e.started_at >= :since AND NOT e.late
+    ), misplaced AS (
+        SELECT * FROM moved WHERE band <> present
+    ), changed AS (
+        UPDATE usage_events e SET band = m.present FROM misplaced m
+        WHERE e.started_at = m.started_at AND e.key_hash = m.key_hash AND e.account_id = m.account_id
+            AND e.part = m.part
+    ), deltas AS (
+        SELECT cycle_number, service_id, plan_code, plan_version, price_code, band, -sum(events) AS events,
+            -sum(billable_quantity) AS quantity, -sum(counted_amount) AS amount FROM misplaced GROUP BY 1, 2, 3, 4, 5, 6
+        UNION ALL
+        SELECT cycle_number, service_id, plan_code, plan_version, price_code, present, sum(events),
+            sum(billable_quantity), sum(counted_amount) FROM misplaced GROUP BY 1, 2, 3, 4, 5, 6
+    ), batch AS (
+        SELECT nextval('usage_batches') AS batch_id
+    ), pending AS (
+        INSERT INTO usage_pending (account_id, batch_id, place, cycle_number, service_id, plan_code, plan_version,
+            price_code, band, events, quantity, amount, counted_at)
+        SELECT :account_id, batch.batch_id, row_number() OVER () - 1, cycle_number, service_id, plan_code,
+            plan_version, price_code, band, events, quantity, amount, :at FROM deltas, batch
+    )
+    SELECT count(*) FROM misplaced
+    """
+)
 
 
 async def drawing_instants(connection: AsyncConnection, account_id: str, service_id: str) -> Sequence[datetime]:

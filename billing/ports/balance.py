@@ -27,7 +27,8 @@ class BalanceFacts:
     """One account in the cycle of a moment. ``cycle`` is the one that runs, or the nearest; None: it has none at all.
 
     ``rows`` are its counters with what is pending; ``last_update_at`` is when they last moved.
-    ``grants`` are those of the cycle and of the one after it.
+    ``grants`` are those of the cycle and of the one after it; ``follows_unbilled`` is true while the cycle before it is
+    not billed, so that what it leaves is not among them yet.
     """
 
     cycle: CycleSpan | None
@@ -39,6 +40,7 @@ class BalanceFacts:
     agreements: Sequence[LimitAgreement]
     terms: LimitTerms
     grants: Sequence[GrantRow] = ()
+    follows_unbilled: bool = False
 
 
 class BalanceSource(Protocol):

@@ -67,3 +67,9 @@ class GrantStore(Protocol):
     async def follow(self, account_id: str) -> None:
         """Split the number directory of the account's services where what they may draw begins or ends."""
         ...
+
+    async def count_again(self, account_id: str, since: datetime, at: datetime) -> int:
+        """Move what was counted of usage that started from ``since`` on to the counters of the directory's present
+        stretches; answers how many rows of events moved. Late usage stays where it is.
+        """
+        ...

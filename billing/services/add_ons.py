@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from billing.domain.cycle_calendar import next_cycle
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
 from billing.domain.fields import Fields
 from billing.domain.rating import HOME, Allowance, Origin, PlanDefinition
@@ -15,7 +14,7 @@ from billing.ports.accounts import Cycle, Service, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.grants import GrantRow, NewGrant
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.invoicing_cycles import OPEN, as_domain, zone_of
+from billing.services.invoicing_cycles import OPEN, close_of, zone_of
 from billing.services.usage_plans import PlanShelf
 
 
@@ -64,6 +63,16 @@ class AddOns:
         be used, UnableToGrantAllowance when the service has ended.
         """
         now = self._clock.now()
+        granted = await self._granted(request, now)
+        # A batch under way may still count usage as if nothing had been granted: what it counted is moved then.
+        async with self._make_work() as work:
+            await work.usage.wait_for_intake()
+            await work.accounts.lock(request.account_id)
+            await work.grants.count_again(request.account_id, granted.valid_from or granted.granted_at, now)
+            await work.commit()
+        return granted
+
+    async def _granted(self, request: AddOnRequest, now: datetime) -> GrantRow:
         async with self._make_work() as work:
             account = await work.accounts.lock(request.account_id)
             for row in await work.grants.of_account(request.account_id):
@@ -202,14 +211,6 @@ def _grant(
         author=request.author,
         reason=request.reason,
     )
-
-
-def close_of(cycle: Cycle, number: int, zone: str) -> datetime:
-    """When the cycle of that number closes, if the account's dates stay as they are."""
-    found = as_domain(cycle)
-    while found.number < number:
-        found = next_cycle(found, zone)
-    return found.closes_at
 
 
 async def _look_again(work: UnitOfWork, cycle: Cycle) -> None:

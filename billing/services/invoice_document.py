@@ -11,6 +11,7 @@ from datetime import datetime
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, document_state
 from billing.domain.ledger import Entry
+from billing.domain.rating import without_since
 from billing.ports.accounts import Service
 from billing.ports.documents import InvoiceDocument
 from billing.ports.invoicing import Invoice
@@ -173,7 +174,7 @@ def _usage_row(service: Service, event: EventDetail, zone: str) -> Sequence[obje
         event.destination,
         event.billable_quantity,
         event.price_code,
-        event.band,
+        without_since(event.band),
         "late" if event.late else "",
         event.source,
         event.record_id,

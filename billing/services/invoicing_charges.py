@@ -18,11 +18,11 @@ from billing.ports.invoicing import PendingAdjustment
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_intake import ServicePlan
 from billing.ports.usage_records import Counted, LateUsageRow
+from billing.services.account_rating import RatedService, rate_account
 from billing.services.invoicing_cycles import span_of
 from billing.services.plan_periods import ServiceKey
 from billing.services.usage_grants import granted_in
 from billing.services.usage_plans import PlanShelf
-from billing.services.usage_thresholds import RatedService, rate_account
 
 
 @dataclass(frozen=True)

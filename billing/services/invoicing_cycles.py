@@ -131,3 +131,11 @@ def span_of(cycle: stored.Cycle, zone: str) -> CycleSpan:
 def is_last(cycle: stored.Cycle, account: Account) -> bool:
     """True when the account ended with this cycle, so that none follows."""
     return account.closed_at is not None and account.closed_at <= cycle.closes_at
+
+
+def close_of(cycle: stored.Cycle, number: int, zone: str) -> datetime:
+    """When the cycle of that number closes, if the account's dates stay as they are."""
+    found = as_domain(cycle)
+    while found.number < number:
+        found = next_cycle(found, zone)
+    return found.closes_at

@@ -8,13 +8,11 @@ from functools import partial
 
 from billing.ports.accounts import Cycle
 from billing.ports.unit_of_work import UnitOfWork
-from billing.ports.usage_intake import ServicePlan
-from billing.services.add_ons import close_of
-from billing.services.plan_periods import plan_at
+from billing.services.account_rating import RatedService
+from billing.services.invoicing_cycles import close_of
+from billing.services.plan_periods import present_plans
 from billing.services.usage_grants import carried_on
-from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
-from billing.services.usage_thresholds import RatedService
 
 
 async def carry_grants(
@@ -25,7 +23,7 @@ async def carry_grants(
     if not rows and not any(allowance.rollover for each in rated for allowance in each.plan.allowances):
         return
     periods = await work.usage.service_plans([cycle.account_id])
-    present = _present(periods, {each.service_id for each in rated}, cycle.closes_at)
+    present = present_plans(periods, {each.service_id for each in rated}, cycle.closes_at)
     plans = await shelf.get(work, present.values())
     new, living = carried_on(cycle, rated, rows, present, plans, at, partial(close_of, cycle, zone=zone))
     for grant in new:
@@ -34,13 +32,3 @@ async def carry_grants(
         await work.grants.carry(row)
     if new or living:
         await work.grants.follow(cycle.account_id)
-
-
-def _present(periods: Sequence[ServicePlan], service_ids: set[str], closes_at: datetime) -> dict[str, PlanKey]:
-    """The plan each service has when the cycle closes; one that has ended has none."""
-    present: dict[str, PlanKey] = {}
-    for service_id in sorted(service_ids):
-        period = plan_at(periods, service_id, closes_at)
-        if period is not None and (period.active_to is None or period.active_to > closes_at):
-            present[service_id] = period.plan_code, period.plan_version
-    return present

@@ -10,6 +10,7 @@ from billing.domain.limits import LimitUse
 from billing.ports.balance import BalanceFacts, LineName
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_intake import CycleSpan
+from billing.services.grants_ahead import carried_ahead
 from billing.services.limits_in_force import AccountLimits, LimitView, views_of
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
@@ -44,6 +45,9 @@ async def read_limited_cycle(work: UnitOfWork, shelf: PlanShelf, account_id: str
     plans = await shelf.get(work, keys)
     limits = AccountLimits(facts.changes, facts.agreements, facts.terms)
     cycle = running(facts, now)
+    granted = facts.grants
+    if cycle and facts.follows_unbilled:
+        granted = [*granted, *await carried_ahead(work, shelf, cycle)]
     active = {
         one.service_id
         for one in facts.periods
@@ -56,7 +60,7 @@ async def read_limited_cycle(work: UnitOfWork, shelf: PlanShelf, account_id: str
         frozenset(line.service_id for line in facts.lines),
         frozenset(price.meter for key in keys for price in plans[key].usage_prices),
         limits,
-        uses_of(cycle, facts.periods, facts.rows, plans, limits) if cycle else (),
+        uses_of(cycle, facts.periods, facts.rows, plans, limits, granted) if cycle else (),
     )
 
 

@@ -48,6 +48,18 @@ def plan_at(periods: Iterable[ServicePlan], service_id: str, at: datetime) -> Se
     return begun[-1] if begun else next(iter(own), None)
 
 
+def present_plans(
+    periods: Sequence[ServicePlan], service_ids: Iterable[str], closes_at: datetime
+) -> dict[str, PlanKey]:
+    """The plan each service has when the cycle closes; one that has ended has none."""
+    present: dict[str, PlanKey] = {}
+    for service_id in sorted(service_ids):
+        period = plan_at(periods, service_id, closes_at)
+        if period is not None and (period.active_to is None or period.active_to > closes_at):
+            present[service_id] = period.plan_code, period.plan_version
+    return present
+
+
 def plans_in_cycle(
     periods: Iterable[ServicePlan], cycle: CycleSpan, plans: Mapping[PlanKey, PlanDefinition]
 ) -> list[PlanInCycle]:

@@ -18,12 +18,13 @@ from billing.ports.grants import GrantRow
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
+from billing.services.account_rating import RatedService, rate_account
+from billing.services.grants_ahead import carried_ahead
 from billing.services.limited_cycle import plan_keys, read_facts, running
 from billing.services.limits_in_force import AccountLimits, LimitView, ServiceCharges, uses_in, views_of
 from billing.services.plan_periods import plans_in_cycle
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_plans import PlanShelf
-from billing.services.usage_thresholds import RatedService, rate_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,11 @@ class UsageBalance:
                 "The account has no cycle yet.", field="account_id", value=account_id, remedy="Activate it first."
             )
         plans = await self._plans(facts)
-        return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now, facts.grants))
+        granted = facts.grants
+        if facts.follows_unbilled:
+            async with self._make_work() as work:
+                granted = [*granted, *await carried_ahead(work, self._shelf, facts.cycle)]
+        return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now, granted))
 
     async def _facts(self, account_id: str, now: datetime) -> BalanceFacts:
         found = None if self._source is None else await self._source.balance_facts(account_id, now)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from itertools import takewhile
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
@@ -35,7 +36,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuidedEvent:
-    """Where a record was counted. Of a call that time bands split, the price and band of its first part."""
+    """Where a record was counted. Of a call that time bands split: price and band of its first part, and the billable
+    quantity of all.
+    """
 
     account_id: str
     service_id: str
@@ -93,7 +96,8 @@ class Taken:
 
 
 def guided_event(events: EventColumns, row: int) -> GuidedEvent:
-    """One row as it is answered."""
+    """The event whose first part is in this row, as it is answered."""
+    parts = takewhile(lambda later: events.record[later] == events.record[row], range(row, len(events)))
     return GuidedEvent(
         identity.show(identity.ACCOUNT, events.account_id[row]),
         identity.show(identity.SERVICE, events.service_id[row]),
@@ -102,7 +106,7 @@ def guided_event(events: EventColumns, row: int) -> GuidedEvent:
         events.plan_version[row],
         events.price_code[row],
         events.band[row],
-        events.billable_quantity[row],
+        sum(events.billable_quantity[part] for part in parts),
         events.late[row],
     )
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import Refusal
 from billing.domain.limits import LimitUse
 from billing.domain.rating import (
     AllowanceState,
-    Counter,
     Origin,
     PlanDefinition,
-    RatedUsage,
-    Share,
     allowance_states,
-    rate_services,
 )
 from billing.messages.account import UsageThresholdCrossed
 from billing.messages.identities import account_workflow_id
@@ -30,9 +25,11 @@ from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import Crossing, CycleSpan, PendingThreshold, ServicePlan
 from billing.ports.usage_records import Counted
+from billing.services.account_rating import counted_services, rate_account
+from billing.services.grants_ahead import granted_so_far
 from billing.services.limits_in_force import AccountLimits, ServiceCharges, uses_in
-from billing.services.plan_periods import PlanInCycle, ServiceKey, plans_in_cycle
-from billing.services.usage_grants import granted_in, grants_in
+from billing.services.plan_periods import plans_in_cycle
+from billing.services.usage_grants import grants_in
 from billing.services.usage_guiding import PlanKey
 from billing.services.usage_limit_crossings import limit_crossings, limit_entry, read_limits, watch_limits
 from billing.services.usage_plans import PlanShelf
@@ -42,75 +39,6 @@ THRESHOLD_PERCENTS = (80, 100)
 SIGNAL = "usage_threshold_crossed"
 PROCESS_ANSWERS_WITHIN_SECONDS = 5
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RatedService:
-    """One service at one plan version, with its counters of a cycle and what they cost.
-
-    ``plan`` has the allowances of its part of the cycle; ``in_cycle`` is None for usage that was counted under a plan
-    the service does not have there.
-    """
-
-    service_id: str
-    plan_code: str
-    plan_version: int
-    plan: PlanDefinition
-    counters: tuple[Counter, ...]
-    rated: RatedUsage
-    in_cycle: PlanInCycle | None = None
-
-    @property
-    def allowances(self) -> Sequence[AllowanceState]:
-        """What is used and left of each allowance and grant."""
-        return self.rated.allowances
-
-    @property
-    def fees(self) -> Share:
-        """The part of the cycle its fees are for."""
-        return Share((), 1) if self.in_cycle is None else self.in_cycle.fees
-
-
-Counters = dict[ServiceKey, tuple[PlanDefinition, list[Counter]]]
-
-
-def rate_account(
-    cycle: CycleSpan,
-    services: Iterable[ServicePlan],
-    rows: Sequence[Counted],
-    plans: Mapping[PlanKey, PlanDefinition],
-    on: date | None = None,
-    granted: Sequence[GrantRow] = (),
-) -> list[RatedService]:
-    """Rate an account's counters of one cycle together, as its invoice will: shared allowances reach every service.
-
-    A service whose plan was changed within the cycle appears once per plan version, each with its part of its
-    allowances; what one leaves serves the others. ``on`` is the local date for dated line discounts; ``granted`` is
-    what the account may draw beside its plans, in this cycle and carried on into the next.
-    """
-    in_cycle = plans_in_cycle(services, cycle, plans)
-    counted = _counted(in_cycle, rows, plans)
-    rated = rate_services(list(counted.values()), on=on, grants=grants_in(counted, granted, cycle))
-    own = {each.key: each for each in in_cycle}
-    return [
-        RatedService(*key, plan, tuple(counters), each, own.get(key))
-        for (key, (plan, counters)), each in zip(counted.items(), rated, strict=True)
-    ]
-
-
-def _counted(
-    in_cycle: Iterable[PlanInCycle], rows: Sequence[Counted], plans: Mapping[PlanKey, PlanDefinition]
-) -> Counters:
-    """Plan and counters of every service that was active in the cycle, in the order in which the invoice rates them."""
-    counted: Counters = {
-        each.key: (plans[each.period.plan_code, each.period.plan_version].part(each.allowances), [])
-        for each in in_cycle
-    }
-    for row in rows:
-        plan = plans[row.plan_code, row.plan_version]
-        _, counters = counted.setdefault((row.service_id, row.plan_code, row.plan_version), (plan, []))
-        counters.append(Counter(row.price_code, row.band, row.events, row.quantity, row.amount))
-    return counted
 
 
 async def write_crossings(
@@ -127,7 +55,7 @@ async def write_crossings(
     for service in services:
         of_account.setdefault(service.account_id, []).append(service)
     limits = await read_limits(work, counters, plans)
-    granted = await granted_in(work, [(cycle.account_id, cycle.cycle_number) for cycle in touched])
+    granted = await granted_so_far(work, shelf, touched, plans, services)
     crossings: list[Crossing] = []
     watched: dict[tuple[str, int], dict[CounterOfCycle, int]] = {}
     for cycle in touched:
@@ -172,7 +100,7 @@ def _states_of(
     granted: Sequence[GrantRow],
 ) -> list[tuple[str, Sequence[AllowanceState]]]:
     """Every service's allowances in a cycle; an account without allowances costs nothing."""
-    counted = _counted(plans_in_cycle(services, cycle, plans), rows, plans)
+    counted = counted_services(plans_in_cycle(services, cycle, plans), rows, plans)
     if not granted and not any(plan.allowances for plan, _ in counted.values()):
         return []
     states = allowance_states(list(counted.values()), grants_in(counted, granted, cycle))
@@ -205,6 +133,7 @@ def _crossings(cycle: CycleSpan, service_id: str, states: Iterable[AllowanceStat
             crossed_at=at,
         )
         for state in states
+        if state.origin is not Origin.ROLLOVER  # what came on top of the allowance is not promised, so not announced
         for percent in THRESHOLD_PERCENTS
         if _reached(state, percent)
     ]

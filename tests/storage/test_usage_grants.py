@@ -167,3 +167,89 @@ async def test_late_usage_cannot_draw_what_was_carried_on(office: Office, usage:
     issued = await office.issue(account.account_id, 2)
     # All of the first cycle's minutes were carried on, so its late half hour is charged: nothing is drawn twice.
     assert await calls_billed(office, account.account_id, issued.invoice_id) == 300
+
+
+async def test_usage_that_came_before_its_purchase_and_starts_after_it_is_counted_again(
+    office: Office, usage: UsageService
+) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = bought_at = plan.opens_at + timedelta(days=10)
+    await called(usage, bought_at + timedelta(hours=1), 40)
+    await called(usage, bought_at - timedelta(hours=1), 130)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0)}
+    await usage.add_ons.grant(an_hour(account.account_id, service_id))
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "An hour more": (60, 20)}
+    async with office.work() as work:
+        assert await counters_disagree(work.connection) == []
+    assert await broken_rules(office.engine) == []
+
+
+async def test_a_week_pass_covers_its_week_only(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = begins = plan.opens_at + timedelta(days=5)
+    ends = begins + timedelta(days=7)
+    await usage.add_ons.grant(an_hour(account.account_id, service_id, valid_to=ends))
+    office.clock.at = ends + timedelta(days=1)
+    await called(usage, ends, 15)
+    await called(usage, ends - timedelta(hours=1), 120)
+    # Of the week's 120 minutes 100 are the plan's and 20 the pass's; the 15 after it are charged.
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 0), "An hour more": (60, 40)}
+
+
+async def test_an_add_on_of_several_cycles_goes_on_with_what_is_left(office: Office, usage: UsageService) -> None:
+    account, service_id = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.opens_at + timedelta(days=1)
+    await usage.add_ons.grant(an_hour(account.account_id, service_id, cycles=2))
+    await called(usage, office.clock.at, 120)
+    office.clock.at = first.closes_at + timedelta(hours=1)
+    both = {"100 minutes": (100, 100), "An hour more": (40, 40)}
+    # The first cycle is over and not billed: what it will leave can be used already.
+    assert await left(usage, account.account_id) == both
+    office.clock.at = first.issue_at
+    await office.issue(account.account_id)
+    assert await left(usage, account.account_id) == both
+    second = await office.plan_of(account.account_id, 2)
+    office.clock.at = second.issue_at
+    await office.issue(account.account_id, 2)
+    assert await left(usage, account.account_id) == {"100 minutes": (100, 100)}
+
+
+@pytest.mark.parametrize("office", [rolling_plan(cycles=2, most_cycles=1)], indirect=True)
+async def test_rollover_is_there_before_the_bill_and_follows_late_records_until_then(
+    office: Office, usage: UsageService
+) -> None:
+    account, _ = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.closes_at + timedelta(hours=1)
+    assert (await left(usage, account.account_id))["100 minutes, rolled over"] == (100, 100)
+    await called(usage, first.closes_at - timedelta(hours=1), 30)
+    await called(usage, first.closes_at + timedelta(minutes=1), 120)
+    seen = {"100 minutes": (100, 0), "100 minutes, rolled over": (70, 50)}
+    assert await left(usage, account.account_id) == seen
+    office.clock.at = first.issue_at
+    await office.issue(account.account_id)
+    assert await left(usage, account.account_id) == seen
+    (base, rolled) = (await usage.balance(account.account_id)).services[0].balance.allowances
+    third = await office.plan_of(account.account_id, 2)
+    assert base.expires_at == third.closes_at
+    assert rolled.expires_at is not None
+    assert rolled.expires_at > third.closes_at
+
+
+@pytest.mark.parametrize("office", [rolling_plan(cycles=1)], indirect=True)
+async def test_what_rolled_over_announces_no_threshold(office: Office, usage: UsageService) -> None:
+    account, _ = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.issue_at
+    await office.issue(account.account_id)
+    await called(usage, office.clock.at, 200)
+    async with office.work() as work:
+        found = [
+            entry.reason["included"]
+            for entry in await work.timeline.of(account.account_id)
+            if entry.kind == "usage.threshold_crossed"
+        ]
+    assert found == [6000, 6000]

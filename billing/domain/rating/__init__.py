@@ -8,7 +8,7 @@ previews. Does not own: which account and service an event belongs to, storing c
 """
 
 from billing.domain.rating.allowance import Allowance, Rollover
-from billing.domain.rating.bands import NoPrice, Place, PrefixTable, since
+from billing.domain.rating.bands import NoPrice, Place, PrefixTable, since, without_since
 from billing.domain.rating.counters import Counter, count, merge
 from billing.domain.rating.destinations import Destination
 from billing.domain.rating.drawing import AllowanceState
@@ -104,4 +104,5 @@ __all__ = [
     "roll_over",
     "shares",
     "since",
+    "without_since",
 ]

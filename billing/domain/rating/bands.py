@@ -153,12 +153,17 @@ class CompiledBands:
 
     def band_of(self, price_code: str, counted_band: str) -> Band | None:
         """The band of a counter; None when the plan has no such price and band."""
-        return self.by_code.get((price_code, counted_band.partition(_SINCE)[0]))
+        return self.by_code.get((price_code, without_since(counted_band)))
 
 
 def since(band: str, drawing_from: datetime | None) -> str:
     """The counter's band for usage from an instant on at which an allowance began or ended; None: of all time."""
     return band if drawing_from is None else f"{band}{_SINCE}{drawing_from.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def without_since(counted_band: str) -> str:
+    """The band within its price, as ``since`` got it."""
+    return counted_band.partition(_SINCE)[0]
 
 
 def drawing_from_of(counted_band: str) -> datetime | None:
