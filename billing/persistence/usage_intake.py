@@ -164,14 +164,14 @@ def _event_frame(
     records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
 ) -> pl.DataFrame:
     """The rows of ``usage_events``, and the index of the record each belongs to."""
-    at, part = events.record, events.part
+    at, part = _places(records, events), events.part
     quantity = pick(records.quantity, at)
     if any(part):
         # The raw quantity stands on the first part alone, so that it is never summed twice.
         quantity = [0 if later else each for later, each in zip(part, quantity, strict=True)]
     return frame_of(
         {
-            "record": at,
+            "record": events.record,
             "started_at": _instants(records, at),
             "key_hash": pick(records.key_hash, at),
             "account_id": events.account_id,
@@ -200,6 +200,15 @@ def _event_frame(
             "file_id": Constant(None if file_id is None else identity.parse(identity.FILE, file_id)),
         }
     )
+
+
+def _places(records: RecordColumns, events: EventColumns) -> Sequence[int]:
+    """The record of each row: a range where every record is one row, so that columns need not be copied.
+
+    Equal lengths do not say so: one record may wait while another is split into two rows.
+    """
+    every = range(len(records))
+    return every if events.record == list(every) else events.record
 
 
 def _instants(records: RecordColumns, places: Sequence[int]) -> Any:

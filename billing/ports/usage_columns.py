@@ -150,5 +150,6 @@ def record_keys(sources: Sequence[str], record_ids: Sequence[str]) -> list[str]:
 
 
 def pick(values: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
-    """The values at these places; the same sequence when the places are all of it."""
-    return values if len(places) == len(values) else [values[place] for place in places]
+    """The values at these places; the same sequence when the places are ``range(len(values))``."""
+    is_all = isinstance(places, range) and len(places) == len(values)
+    return values if is_all else [values[place] for place in places]
