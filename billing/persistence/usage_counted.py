@@ -9,7 +9,9 @@ from sqlalchemy import CompoundSelect, FromClause, Select, Subquery, func, selec
 
 from billing.persistence.tables import usage as t
 
-_KEY = ("account_id", "cycle_number", "service_id", "plan_code", "plan_version", "price_code", "band")
+# What one counter is for, in the order in which counters are locked; and the same for statements in text.
+COUNTER_KEY = ("account_id", "cycle_number", "service_id", "plan_code", "plan_version", "price_code", "band")
+COUNTER_COLUMNS = ", ".join(COUNTER_KEY)
 Condition = Callable[[Any], list[Any]]
 
 
@@ -19,7 +21,7 @@ def counted(condition: Condition) -> Select[Any]:
     One statement reads both tables, so a count that is just being moved is seen once, never twice and never not.
     """
     both = _both(condition)
-    keys = [both.c[name] for name in _KEY]
+    keys = [both.c[name] for name in COUNTER_KEY]
     return (
         select(
             *keys,
@@ -39,5 +41,5 @@ def _both(condition: Condition) -> Subquery:
 
 
 def _half(table: FromClause, condition: Condition) -> Select[Any]:
-    names = (*_KEY, "events", "quantity", "amount", "counted_at")
+    names = (*COUNTER_KEY, "events", "quantity", "amount", "counted_at")
     return select(*[table.c[name] for name in names]).where(*condition(table.c))

@@ -13,12 +13,11 @@ from billing.domain import identity
 from billing.persistence.statements import as_record, fetch_all
 from billing.persistence.tables import accounts as a
 from billing.persistence.tables import usage as t
+from billing.persistence.usage_counted import COUNTER_COLUMNS as _KEY
 from billing.persistence.usage_counted import counted
 from billing.persistence.usage_intake import ACCOUNT_IDS, among
 from billing.ports.usage_intake import CycleSpan
 from billing.ports.usage_records import CounterRow
-
-_KEY = "account_id, cycle_number, service_id, plan_code, plan_version, price_code, band"
 
 
 def _fold(condition: str) -> str:

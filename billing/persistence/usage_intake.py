@@ -20,6 +20,7 @@ from billing.domain import identity
 from billing.persistence.columns import PrefixedId
 from billing.persistence.tables import usage as t
 from billing.persistence.usage_copy import Constant, copy_in, driver_of, frame_of
+from billing.persistence.usage_counted import COUNTER_KEY
 from billing.persistence.usage_partitions import create_days, index_days_before
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns, pick
 from billing.ports.usage_intake import RecordContent
@@ -219,8 +220,7 @@ def _instants(records: RecordColumns, places: Sequence[int]) -> Any:
 
 
 def _key_columns(keys: Sequence[CounterKey]) -> dict[str, Sequence[Any] | Constant]:
-    names = ("account_id", "cycle_number", "service_id", "plan_code", "plan_version", "price_code", "band")
-    return dict(zip(names, map(list, zip(*keys, strict=True)), strict=True))
+    return dict(zip(COUNTER_KEY, map(list, zip(*keys, strict=True)), strict=True))
 
 
 def _count_columns(counts: Sequence[Counts | LateCounts]) -> dict[str, Sequence[Any] | Constant]:

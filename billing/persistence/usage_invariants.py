@@ -8,7 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_KEY = "account_id, cycle_number, service_id, plan_code, plan_version, price_code, band"
+from billing.persistence.usage_counted import COUNTER_COLUMNS as _KEY
+
 _SUMS = "events, quantity, amount"
 # What is pending is counted for everybody who reads; an event that is taken back after its cycle was billed is counted
 # down among the late usage, so all three together are what the events explain.

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import psycopg
 
+from billing.persistence.usage_counted import COUNTER_COLUMNS as _KEY
 from billing.persistence.usage_intake import INTAKE_LOCK, OWNED_NOW_COLUMNS
 from billing.ports.usage_columns import EventColumns, OwnedCycle, RecordColumns
 
@@ -46,7 +47,6 @@ _TYPES = {
 }
 _NAMES = ", ".join(_TYPES)
 _SENT = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
-_KEY = "account_id, cycle_number, service_id, plan_code, plan_version, price_code, band"
 _PREPARE = (
     "PREPARE owned (text, timestamptz, timestamptz) AS "
     f"SELECT coalesce(json_agg(json_build_array({OWNED_NOW_COLUMNS}))::text, '[]') FROM number_directory d "

@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from billing.domain.errors import InvalidValue, UnableTo
+from billing.domain.errors import UnableTo
 from billing.messages.usage import ImportFileRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_files import HELD, REGISTERED, REJECTED, UsageFile
 from billing.services.reconcile import Watched
+from billing.services.usage_decisions import decision
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_holds import free
 
-LONGEST_REASON = 500
 # An upload starts its import within moments; what was not started by then never will be without help.
 STARTED_WITHIN = timedelta(minutes=1)
 HELD_AT_MOST = timedelta(hours=24)
@@ -51,8 +51,9 @@ class UsageArrivals:
     async def release(self, file_id: str, author: str, reason: str) -> UsageFile:
         """Import a held file as it is. Raises NotFound, UnableTo for one that is not held, InvalidValue."""
         async with self._make_work() as work:
-            file = await self._held(work, file_id, reason)
-            values = {"status": REGISTERED, "waived": [*file.waived, file.hold_kind], **self._decision(author, reason)}
+            decided = decision(author, reason, self._clock.now())
+            file = await self._held(work, file_id)
+            values = {"status": REGISTERED, "waived": [*file.waived, file.hold_kind], **decided}
             await work.usage.change_file(file_id, values)
             freed = await free(work, self._files.profile(file.profile))
             file = await work.usage.file(file_id)
@@ -66,8 +67,9 @@ class UsageArrivals:
         Raises NotFound, UnableTo for one that is not held, InvalidValue.
         """
         async with self._make_work() as work:
-            file = await self._held(work, file_id, reason)
-            values = {"status": REJECTED, "finished_at": self._clock.now(), **self._decision(author, reason)}
+            decided = decision(author, reason, self._clock.now())
+            file = await self._held(work, file_id)
+            values = {"status": REJECTED, "finished_at": self._clock.now(), **decided}
             await work.usage.change_file(file_id, values)
             freed = await free(work, self._files.profile(file.profile))
             file = await work.usage.file(file_id)
@@ -86,11 +88,8 @@ class UsageArrivals:
         alarms = tuple(f"{file.file_id} ({file.profile}) is held: {file.hold_reason}" for file in held)
         return Watched(len(waiting), alarms)
 
-    async def _held(self, work: UnitOfWork, file_id: str, reason: str) -> UsageFile:
-        """The file, locked, when it is held and a reason is given; the profile's order is locked first."""
-        if not reason.strip() or len(reason) > LONGEST_REASON:
-            remedy = f"Say why in 1 to {LONGEST_REASON} characters."
-            raise InvalidValue("A reason is needed.", field="reason", value=reason[:100], remedy=remedy)
+    async def _held(self, work: UnitOfWork, file_id: str) -> UsageFile:
+        """The file, locked, when it is held; the profile's order is locked first."""
         await work.usage.lock_sequence((await work.usage.file(file_id)).profile)
         file = await work.usage.lock_file(file_id)
         if file.status != HELD:
@@ -99,9 +98,6 @@ class UsageArrivals:
                 f"This file is not held; it is {file.status}.", field="file_id", value=file_id, remedy=remedy
             )
         return file
-
-    def _decision(self, author: str, reason: str) -> dict[str, object]:
-        return {"decided_at": self._clock.now(), "decided_by": author, "decision_reason": reason.strip()}
 
     async def _start(self, *files: UsageFile) -> None:
         """Held files too: their workflow shows operators that a person is needed."""

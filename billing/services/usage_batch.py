@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from billing.domain.rating import UsageEvent
 from billing.ports.usage import DecodedChunk, DecodedLine
 from billing.ports.usage_columns import RecordColumns, record_keys
+from billing.services.usage_guiding import event_at
 from billing.services.usage_records import Malformed, UsageRecord, outside_retention, read_record
 
 
@@ -49,21 +49,12 @@ class ReadBatch:
     def record(self, index: int) -> UsageRecord:
         """One checked record, by its index in the columns."""
         columns = self.columns
-        event = UsageEvent(
-            columns.meter[index],
-            columns.quantity[index],
-            columns.destination[index],
-            columns.amount[index],
-            columns.started_at[index],
-            columns.visited[index],
-            columns.traffic_class[index],
-        )
         attributes = json.loads(columns.attributes[index])
         return UsageRecord(
             columns.source[index],
             columns.record_id[index],
             columns.identifier[index],
-            event,
+            event_at(columns, index),
             columns.started_at[index],
             attributes,
         )

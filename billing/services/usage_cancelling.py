@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from billing.domain.errors import InvalidValue, UnableTo
+from billing.domain.errors import UnableTo
 from billing.messages.usage import ImportFileRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
@@ -19,10 +19,10 @@ from billing.ports.usage_corrections import CANCELLED as TAKEN_BACK
 from billing.ports.usage_corrections import Change, EventsOf, StoredEvent
 from billing.ports.usage_files import CANCELLED, CANCELLING, DONE, HELD, IMPORTING, REGISTERED, UsageFile
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_decisions import decision
 from billing.services.usage_reversal import reverse
 from billing.services.usage_sessions import UsageSessions
 
-LONGEST_REASON = 500
 _CAN_BE = (REGISTERED, HELD, IMPORTING, DONE, CANCELLING, CANCELLED)
 EVENTS_AT_ONCE = 2000
 
@@ -49,16 +49,13 @@ class UsageCancelling:
 
         Raises NotFound, InvalidValue without a reason, UnableTo for a file that was put aside before it counted.
         """
-        if not reason.strip() or len(reason) > LONGEST_REASON:
-            remedy = f"Say why in 1 to {LONGEST_REASON} characters."
-            raise InvalidValue("A reason is needed.", field="reason", value=reason[:100], remedy=remedy)
+        decided = decision(author, reason, self._clock.now())
         async with self._make_work() as work:
             file = await work.usage.lock_file(file_id)
             if file.status not in _CAN_BE:
                 remedy = "Nothing of it was counted, so there is nothing to take back."
                 raise UnableTo(f"This file is {file.status}.", field="file_id", value=file_id, remedy=remedy)
             if file.status not in (CANCELLING, CANCELLED):
-                decided = {"decided_at": self._clock.now(), "decided_by": author, "decision_reason": reason.strip()}
                 await work.usage.change_file(file_id, {"status": CANCELLING, **decided})
                 file = await work.usage.file(file_id)
                 await work.commit()

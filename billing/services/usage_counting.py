@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from math import inf
+from time import monotonic
 
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
@@ -19,6 +21,7 @@ from billing.services.usage_thresholds import ThresholdDispatch, write_crossings
 FEW_ACCOUNTS = 100
 ROWS_AT_ONCE = 50_000
 CYCLES_AT_ONCE = 500
+LOOK_AT_ALL_SECONDS = 300.0
 CycleKey = tuple[str, int]  # account_id, cycle_number
 _logger = logging.getLogger(__name__)
 
@@ -64,16 +67,20 @@ class UsageCounting:
         await self._look(due)
 
     async def count_forever(self, pause_seconds: float = 0.5) -> None:
-        """Add up in the background until cancelled; trouble is logged and tried again, from what was left due."""
-        is_sure = False
+        """Add up in the background until cancelled; trouble is logged and tried again, from what was left due.
+
+        Now and then all thresholds that are due are looked at: another process may have ended, or failed, between
+        adding up and looking.
+        """
+        looked_at = -inf
         while True:
             try:
-                if not is_sure:
+                if monotonic() - looked_at >= LOOK_AT_ALL_SECONDS:
                     await self.look_at_all()
-                is_sure = False
+                    looked_at = monotonic()
                 await self.count_all()
-                is_sure = True
             except Exception as fault:  # the database may be away for a while
+                looked_at = -inf
                 _logger.warning("counting waits: %s", fault)
             await asyncio.sleep(pause_seconds)
 

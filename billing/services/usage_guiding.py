@@ -81,7 +81,7 @@ class Guiding:
         _, _, _, account_id, service_id, code, version, cycle_number, _, _, late, drawing_from = owned
         plan = self._plans[code, version]
         owner = (account_id, service_id, cycle_number, late, code, version)
-        guided = guide(plan, _event(records, index))
+        guided = guide(plan, event_at(records, index))
         if isinstance(guided, NoPrice):
             return guided
         return [
@@ -163,7 +163,8 @@ class _PlainPrices:
         return known
 
 
-def _event(records: RecordColumns, index: int) -> UsageEvent:
+def event_at(records: RecordColumns, index: int) -> UsageEvent:
+    """One record of the columns as rating sees it."""
     return UsageEvent(
         records.meter[index],
         records.quantity[index],

@@ -73,8 +73,7 @@ async def write_crossings(
             watch_limits(watched[key], rows, plans, uses)
     await work.usage.watch(watched)
     new = await work.usage.add_crossings(crossings)
-    for crossing in new:
-        await work.timeline.add(limit_entry(crossing) if crossing.limit_key else _entry(crossing))
+    await work.timeline.add_all([limit_entry(each) if each.limit_key else _entry(each) for each in new])
     return new
 
 
