@@ -20,7 +20,6 @@ MOST_RECORDS_HELD = 5000
 MOST_BYTES_HELD = 8 * 2**20
 MOST_PROBLEMS_TOLD = 100
 LISTEN_SECONDS = 60.0
-STOP_READING_SECONDS = 1.0
 _TROUBLE = (Outcome.CONFLICT, Outcome.RECYCLED, Outcome.REJECTED)
 
 
@@ -87,10 +86,8 @@ class StreamIntake:
             reading.cancel()
             self._tally.is_over = True
             self._tally.news.set()
-            # A report that has begun is finished: its problems are not told again. A reader that is stuck with the
-            # client's connection must not keep the answer back.
-            await asyncio.wait([reading], timeout=STOP_READING_SECONDS)
-            await asyncio.wait([reporting], timeout=LISTEN_SECONDS)
+            # A report that has begun is finished: its problems are not told again.
+            await asyncio.wait([reading, reporting], timeout=LISTEN_SECONDS)
             reporting.cancel()
         return self._tally.told()
 

@@ -175,9 +175,9 @@ def test_a_client_that_never_reads_can_still_send_everything(server: UsageServer
     assert len(server.stored()) == 4000
 
 
-def test_a_fault_in_the_middle_is_the_last_line_and_what_was_acknowledged_stays(
-    server: UsageServer, sender: Sender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def faulty_server(server: UsageServer, monkeypatch: pytest.MonkeyPatch) -> UsageServer:
+    """Its second batch fails. Before ``sender``: a stream that has begun keeps what it takes with."""
     service = server.worlds[0].service
     takes, batches = service.take_entries, 0
 
@@ -189,10 +189,16 @@ def test_a_fault_in_the_middle_is_the_last_line_and_what_was_acknowledged_stays(
         return await takes(entries)
 
     monkeypatch.setattr(service, "take_entries", take)
+    return server
+
+
+def test_a_fault_in_the_middle_is_the_last_line_and_what_was_acknowledged_stays(
+    faulty_server: UsageServer, sender: Sender
+) -> None:
     sender.send(a_line(1))
     sender.acknowledged(1)
     sender.send(a_line(2))
     while b'"problem":' not in sender.heard:
         sender.listen()
     assert b'"title":"Fault","status":500' in sender.heard
-    assert server.stored() == ["r-000001"]
+    assert faulty_server.stored() == ["r-000001"]

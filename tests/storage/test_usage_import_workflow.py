@@ -56,6 +56,13 @@ async def working(client: Client, world: UsageWorld, queue: str) -> AsyncIterato
         yield
 
 
+def process_of(client: Client, queue: str) -> TemporalProcess:
+    async def connected() -> Client:
+        return client
+
+    return TemporalProcess(connected, queue)
+
+
 async def test_an_import_goes_on_with_another_worker_after_a_failure(
     client: Client, world: UsageWorld, tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,11 +82,8 @@ async def test_an_import_goes_on_with_another_worker_after_a_failure(
 
     monkeypatch.setattr(world.service.files, "_import_batch", failing)
 
-    async def connected() -> Client:
-        return client
-
     async with working(client, world, unique):
-        await TemporalProcess(connected, unique).start_import(ImportFileRequest(file.file_id))
+        await process_of(client, unique).start_import(ImportFileRequest(file.file_id))
         handle = client.get_workflow_handle(usage_import_workflow_id(file.file_id), result_type=ImportReport)
         report = await handle.result()
     assert (report.read, report.accepted, report.duplicates, report.done) == (3000, 3000, 0, True)
@@ -87,44 +91,43 @@ async def test_an_import_goes_on_with_another_worker_after_a_failure(
         assert await counters_disagree(work.connection) == []
 
 
-async def test_a_held_file_waits_for_a_person_where_operators_see_it(
-    client: Client, numbered: UsageWorld, unique: str
-) -> None:
-    async def connected() -> Client:
-        return client
+Importing = WorkflowHandle[Any, ImportReport]
 
-    process = TemporalProcess(connected, unique)
+
+@pytest.fixture
+async def held(client: Client, numbered: UsageWorld, unique: str) -> AsyncIterator[tuple[UsageFile, Importing]]:
+    """The third file of a source whose second never came, and the workflow that waits for a person to decide."""
     await hand_in(numbered, 1)
     held = await hand_in(numbered, 3)
     handle = client.get_workflow_handle(usage_import_workflow_id(held.file_id), result_type=ImportReport)
     async with working(client, numbered, unique):
-        await process.start_import(ImportFileRequest(held.file_id))
+        await process_of(client, unique).start_import(ImportFileRequest(held.file_id))
         await eventually(lambda: needs_operator(handle))
-        await numbered.service.arrivals.release(held.file_id, "sanne", "2 was never sent")
-        await process.start_import(numbered.process.imports[-1])
-        report = await handle.result()
-    assert (report.file_id, report.accepted, report.done) == (held.file_id, 1, True)
+        yield held, handle
+
+
+async def test_a_held_file_waits_for_a_person_where_operators_see_it(
+    client: Client, numbered: UsageWorld, held: tuple[UsageFile, Importing], unique: str
+) -> None:
+    file, handle = held
+    await numbered.service.arrivals.release(file.file_id, "sanne", "2 was never sent")
+    await process_of(client, unique).start_import(numbered.process.imports[-1])
+    report = await handle.result()
+    assert (report.file_id, report.accepted, report.done) == (file.file_id, 1, True)
     assert not await needs_operator(handle)
 
 
-async def test_a_rejected_file_ends_its_workflow_uncounted(client: Client, numbered: UsageWorld, unique: str) -> None:
-    async def connected() -> Client:
-        return client
-
-    process = TemporalProcess(connected, unique)
-    await hand_in(numbered, 1)
-    held = await hand_in(numbered, 3)
-    handle = client.get_workflow_handle(usage_import_workflow_id(held.file_id), result_type=ImportReport)
-    async with working(client, numbered, unique):
-        await process.start_import(ImportFileRequest(held.file_id))
-        await eventually(lambda: needs_operator(handle))
-        await numbered.service.arrivals.reject(held.file_id, "sanne", "not ours")
-        await process.start_import(numbered.process.imports[-1])
-        report = await handle.result()
+async def test_a_rejected_file_ends_its_workflow_uncounted(
+    client: Client, numbered: UsageWorld, held: tuple[UsageFile, Importing], unique: str
+) -> None:
+    file, handle = held
+    await numbered.service.arrivals.reject(file.file_id, "sanne", "not ours")
+    await process_of(client, unique).start_import(numbered.process.imports[-1])
+    report = await handle.result()
     assert (report.status, report.read, report.done) == ("rejected", 0, False)
 
 
-async def needs_operator(handle: WorkflowHandle[Any, Any]) -> bool:
+async def needs_operator(handle: Importing) -> bool:
     return bool((await handle.describe()).typed_search_attributes.get(NEEDS_OPERATOR))
 
 

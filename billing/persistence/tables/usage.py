@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +27,21 @@ from billing.persistence.columns import Instant, PrefixedId, account_key, docume
 
 LATE_USAGE = "late"
 OUTBOX = "thr"
+
+
+def what_a_price_counted() -> list[Column[Any]]:
+    """The service, its price and band then, and what was counted with them, before it is in a counter."""
+    return [
+        reference("service_id", identity.SERVICE),
+        Column("plan_code", Text, nullable=False),
+        Column("plan_version", Integer, nullable=False),
+        Column("price_code", Text, nullable=False),
+        Column("band", Text, nullable=False),
+        Column("events", BigInteger, nullable=False),
+        Column("quantity", BigInteger, nullable=False),
+        Column("amount", Numeric, nullable=False),
+    ]
+
 
 # Daily partitions by UTC day, made on demand and dropped by age; see usage_partitions.
 usage_events = Table(
@@ -88,14 +105,7 @@ usage_pending = Table(
     Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("cycle_number", Integer, nullable=False),
-    reference("service_id", identity.SERVICE),
-    Column("plan_code", Text, nullable=False),
-    Column("plan_version", Integer, nullable=False),
-    Column("price_code", Text, nullable=False),
-    Column("band", Text, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("quantity", BigInteger, nullable=False),
-    Column("amount", Numeric, nullable=False),
+    *what_a_price_counted(),
     Column("counted_at", Instant, nullable=False),
     # All of it is deleted again and again: cleaned by what was deleted, not by a share of what is there.
     postgresql_with={"autovacuum_vacuum_scale_factor": "0", "autovacuum_vacuum_threshold": "50000"},
@@ -109,14 +119,7 @@ usage_late = Table(
     account_key(),
     generated_key("late_id", LATE_USAGE),
     Column("cycle_number", Integer, nullable=False),
-    reference("service_id", identity.SERVICE),
-    Column("plan_code", Text, nullable=False),
-    Column("plan_version", Integer, nullable=False),
-    Column("price_code", Text, nullable=False),
-    Column("band", Text, nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("quantity", BigInteger, nullable=False),
-    Column("amount", Numeric, nullable=False),
+    *what_a_price_counted(),
     Column("first_started_at", Instant, nullable=False),
     Column("last_started_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
