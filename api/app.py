@@ -37,6 +37,7 @@ from api.routers import (
     services,
     usage,
     usage_files,
+    usage_lookup,
     usage_records,
     usage_streams,
 )
@@ -71,6 +72,7 @@ ROUTERS = (
     usage_records.router,
     grants.router,
     usage.router,
+    usage_lookup.router,
     usage_files.router,
     usage_streams.router,
     invoices.router,

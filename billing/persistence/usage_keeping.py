@@ -56,6 +56,8 @@ class SqlUsageKeeping:
             issues.status: wanted.status,
             issues.file_id: wanted.file_id,
             issues.identifier: wanted.identifier,
+            issues.source: wanted.source,
+            issues.record_id: wanted.record_id,
         }
         query = select(t.usage_issues).where(*[column == value for column, value in given.items() if value])
         # Without a file and a line it is one row of its own: nulls would be equal to nothing in a comparison.

@@ -9,6 +9,7 @@ from billing.persistence.usage_counting import SqlUsageCounting
 from billing.persistence.usage_files import SqlUsageFiles
 from billing.persistence.usage_intake import SqlUsageIntake
 from billing.persistence.usage_keeping import SqlUsageKeeping
+from billing.persistence.usage_lookup import SqlUsageLookup
 from billing.persistence.usage_marks import SqlUsageMarks
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
@@ -20,6 +21,7 @@ class SqlUsageRepository(
     SqlUsageArchiving,
     SqlUsageCorrecting,
     SqlUsageReading,
+    SqlUsageLookup,
     SqlBalanceReading,
     SqlUsageMarks,
     SqlUsageIntake,

@@ -19,6 +19,7 @@ from billing.ports.usage_columns import RecordColumns
 from billing.ports.usage_corrections import UsageCorrecting
 from billing.ports.usage_files import UsageFile, UsageFileRegistry
 from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
+from billing.ports.usage_lookup import UsageLookup
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 from billing.ports.usage_sessions import UsageSessionStore
@@ -173,6 +174,8 @@ class IssueFilter:
     status: str = "open"
     file_id: str = ""
     identifier: str = ""
+    source: str = ""
+    record_id: str = ""
     after: str = ""
     limit: int = 100
 
@@ -231,6 +234,7 @@ class UsageRepository(
     UsageArchiveStore,
     UsageCorrecting,
     UsageReading,
+    UsageLookup,
     UsageIntakeStore,
     UsageCountingStore,
     UsageFileRegistry,

@@ -25,6 +25,7 @@ from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
 from billing.services.usage_cancelling import UsageCancelling
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_explaining import UsageExplaining
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_grouping import Grouping
 from billing.services.usage_intake import RecordResult, UsageIntake
@@ -43,7 +44,7 @@ ARCHIVE = "usage-archive"
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``cancelling``, ``mending`` and ``add_ons`` are its parts.
+    ``cancelling``, ``mending``, ``explaining`` and ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
     one for days of events that are dropped (``usage-archive`` beside the spool unless told). ``quick`` takes
@@ -72,6 +73,7 @@ class UsageService:
         self.cancelling = UsageCancelling(make_work, clock, process, self.counting, self.files.sessions)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
+        self.explaining = UsageExplaining(make_work, clock, self._intake.shelf)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)
         together: TakeEntries = self.take_entries
