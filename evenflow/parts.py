@@ -132,12 +132,13 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     engine = make_engine(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     make_work: UnitOfWorkFactory = partial(SqlUnitOfWork, engine)
     process = TemporalProcess(partial(_connect, settings, metrics_address))
-    base = settings.public.api_base.rstrip("/")
-    paylinks = Paylinks(make_work, _several(settings.secrets.paylink_signing_key), base)
+    keys = _several(settings.secrets.paylink_signing_key)
+    paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
     stripe = _stripe(settings)
     providers = PaymentProviders(stripe)
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
+    calls = PaymentCalls(make_work, clock, providers)
     payments = PaymentService(make_work, clock, providers, paylinks)
     looks = make_reading_engine(settings.database.url.get_secret_value())
     quick = SqlQuickStore(settings.database.url.get_secret_value())
@@ -148,25 +149,15 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
-    repairs = Repairs(
-        inbox.deliver_undelivered,
-        usage.thresholds.send_pending,
-        usage.reguide_waiting,
-        notices.send_waiting,
-        partial(usage.forget_older_than, settings.usage.keep_days),
-        Reconciler(make_work, inbox, {stripe.name: stripe}),
-        look_after_files=sources.look_after,
-        report_open_sessions=usage.files.sessions.look_after,
-    )
+    reconciler = Reconciler(make_work, inbox, {stripe.name: stripe})
+    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
         engine=engine,
         messengers=messengers,
         methods=methods,
-        pay_sessions=PaySessionService(
-            make_work, clock, providers, paylinks, PaymentCalls(make_work, clock, providers)
-        ),
+        pay_sessions=PaySessionService(make_work, clock, providers, paylinks, calls),
         clock=clock,
         process=process,
         make_work=make_work,
@@ -187,6 +178,27 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         barring=BarringService(make_work, clock, _network(settings)),
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
+    )
+
+
+def _repairs(
+    settings: Settings,
+    inbox: WebhookInbox,
+    usage: UsageService,
+    notices: NoticeService,
+    sources: UsageSources,
+    reconciler: Reconciler,
+) -> Repairs:
+    return Repairs(
+        inbox.deliver_undelivered,
+        usage.thresholds.send_pending,
+        usage.reguide_waiting,
+        notices.send_waiting,
+        partial(usage.forget_older_than, settings.usage.keep_days),
+        reconciler,
+        look_after_files=sources.look_after,
+        report_open_sessions=usage.files.sessions.look_after,
+        follow_numbers=usage.moves.follow_pending,
     )
 
 
@@ -225,8 +237,8 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         demo_mode=settings.clock.rate != 1,
         cloud_event_types=event_types(settings.usage.cloud_event_types),
         accounts=parts.accounts,
-        service_changes=ServiceChanges(make_work, clock),
-        plan_changes=PlanChanges(make_work, clock),
+        service_changes=ServiceChanges(make_work, clock, parts.usage.moves.number_moved),
+        plan_changes=PlanChanges(make_work, clock, parts.usage.moves.number_moved),
         catalogue=parts.catalogue,
         catalogue_files=CatalogueFiles(make_work, clock),
         usage=parts.usage,

@@ -66,9 +66,9 @@ async def change_plan(
     caller: Agent,
     idempotency_key: IdempotencyKey = "",
 ) -> PlanChangedOut:
-    """Now, with the next cycle, or at an instant to come.
+    """Now, with the next cycle, or at an instant to come; entered late, at one that is not billed yet.
 
-    Usage is priced by the plan of its own time, whenever it arrives; fees and allowances of the cycle follow the new
+    Usage is priced by the plan of its own time, whenever it arrived; fees and allowances of the cycle follow the new
     plan's `on_change`. A change replaces those that were to come later; asking for the plan the line has then calls
     them off.
     """

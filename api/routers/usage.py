@@ -22,6 +22,7 @@ from api.schemas.usage import (
 )
 from api.usage_doors.records import result_out
 from billing.ports.usage import IssueFilter
+from billing.services.usage_following import Followed
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"])
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most answered.")]
@@ -83,7 +84,21 @@ async def resubmit_issue(
     return RecordResultOut(**result_out(result, result.place))
 
 
-@router.post("/reguide", summary="Guide waiting records again")
-async def reguide(wanted: ReguideIn, container: ContainerDep, _caller: Agent) -> ReguideOut:
-    """For a number that was just connected, or a price that was just published."""
-    return ReguideOut.model_validate(await container.usage.reguide(wanted.identifier))
+@router.post("/reguide", summary="Guide records again")
+async def reguide(wanted: ReguideIn, container: ContainerDep, caller: Agent) -> ReguideOut:
+    """For a number that was just connected, or a price that was just published: records that wait.
+
+    With `since`, usage of the number that is counted is guided again too, by whose number it was: counters move at
+    once, billed cycles get correction lines on the next invoice. Commands that move numbers do this by themselves.
+    """
+    moved = Followed()
+    if wanted.since is not None:
+        moved = await container.usage.moves.guide_again(wanted.identifier, wanted.since, caller.name, wanted.reason)
+    found = await container.usage.reguide(wanted.identifier)
+    return ReguideOut(
+        tried=found.tried,
+        resolved=found.resolved,
+        moved=moved.changed,
+        recycled=moved.recycled,
+        repeats=moved.repeats,
+    )

@@ -12,7 +12,7 @@ from api.schemas.base import Instant, Request, Response, identity_pattern
 from billing.services.plan_changes import NewPlan, When
 from billing.services.service_changes import Port
 
-_EFFECTIVE = "now, next_cycle, or an instant to come with its offset."
+_EFFECTIVE = "now, next_cycle, or an instant with its offset: to come, or behind in what is not billed yet."
 
 
 class PlanWanted(Request):

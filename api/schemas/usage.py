@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.base import Request
+from api.schemas.base import Instant, Request
 from api.schemas.limits import LimitOut
 
 Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late", "partial"]
@@ -198,20 +198,36 @@ class ResubmitIn(Request):
 
 
 class ReguideIn(Request):
-    """Guide waiting records again: those of one identifier, or all."""
+    """Guide waiting records again: those of one identifier, or all. With ``since`` what is counted too."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"identifier": "+31612345678"}, {}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"identifier": "+31612345678"},
+                {},
+                {"identifier": "+31612345678", "since": "2027-02-01T00:00:00+01:00", "reason": "Ported, entered late."},
+            ]
+        }
+    )
 
     identifier: Annotated[str, Field(max_length=100, description="Of one line; empty: all that wait.")] = ""
+    since: Annotated[
+        Instant | None, Field(description="Guide what is counted of the line from here on again; needs a reason.")
+    ] = None
+    reason: Annotated[str, Field(max_length=500, description="Why what is counted has to be guided again.")] = ""
 
 
 class ReguideOut(BaseModel):
-    """How many were tried, and how many are counted now."""
+    """How many that waited were tried, and how many of them are counted now; how many that were counted are counted
+    elsewhere, wait now, or were there already where they belong."""
 
     model_config = ConfigDict(from_attributes=True)
 
     tried: int
     resolved: int
+    moved: int = 0
+    recycled: int = 0
+    repeats: int = 0
 
 
 class MoneyOut(BaseModel):

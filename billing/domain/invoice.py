@@ -129,23 +129,57 @@ def adjustment_line(description: str, amount: Money, tax_code: str, reason: str)
 
 
 def late_lines(
-    service_id: str, billed: RatedUsage, with_late: RatedUsage, period_from: date, period_to: date
+    service_id: str,
+    billed: RatedUsage,
+    with_late: RatedUsage,
+    period_from: date,
+    period_to: date,
+    why: Sequence[str] = (),
 ) -> tuple[InvoiceLine, ...]:
-    """What usage that came after its invoice adds: its own cycle rated again with it, less what was billed then.
+    """What usage that came, or was corrected, after its invoice changes: its own cycle rated again with it, less what
+    was billed then. ``why`` explains corrections.
 
     So late usage meets the allowances, tiers and limits of the cycle it happened in. A line without a difference in
-    amount is left out unless it adds events, which the customer should see even when they are free.
+    amount is left out unless it adds or takes events, which the customer should see even when they are free.
     """
     before = {_place(line): line for line in billed.lines}
     lines = []
     for line in with_late.lines:
         earlier = before.pop(_place(line), None)
         lines.append(_late_line(service_id, line, earlier, period_from, period_to))
-    # A minimum charge that the late usage has overtaken falls away.
-    for gone in before.values():
-        reversed_line = replace(line_of(service_id, gone), amount=-gone.amount)
-        lines.append(replace(reversed_line, kind=LATE_USAGE, period_from=period_from, period_to=period_to))
-    return tuple(line for line in lines if not line.amount.is_zero or line.events)
+    lines += [_taken_back(service_id, gone, period_from, period_to) for gone in before.values()]
+    changed = (line for line in lines if not line.amount.is_zero or line.events)
+    return tuple(replace(line, explanation=(*line.explanation, *why)) for line in changed)
+
+
+_CORRECTIONS = {
+    "cancelled": "corrected: usage that should not have been counted was taken back",
+    "moved": "corrected: usage was guided again to the line and plan it belongs to",
+    "rerated": "corrected: usage was rated again with a corrected plan",
+    "resent": "corrected: usage that was sent twice was taken back once",
+}
+
+
+def correction_words(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Why a billed cycle changed, for its lines; nothing for usage that only came late."""
+    return tuple(_CORRECTIONS[kind] for kind in sorted(kinds) if kind)
+
+
+def _taken_back(service_id: str, gone: RatedLine, period_from: date, period_to: date) -> InvoiceLine:
+    """A line that is owed no more: a minimum charge that was overtaken, or usage that is priced elsewhere now."""
+    billed = f"{gone.amount} was billed before, and falls away"
+    return replace(
+        line_of(service_id, gone),
+        kind=LATE_USAGE,
+        amount=-gone.amount,
+        events=-gone.events,
+        quantity=-gone.quantity,
+        allowance_drawn=-gone.allowance_drawn,
+        chargeable_quantity=-gone.chargeable_quantity,
+        period_from=period_from,
+        period_to=period_to,
+        explanation=(*gone.explanation, billed),
+    )
 
 
 def _place(line: RatedLine) -> tuple[LineKind, str, str, str]:
@@ -158,7 +192,7 @@ def _late_line(
     printed = replace(line_of(service_id, line), kind=LATE_USAGE, period_from=period_from, period_to=period_to)
     if earlier is None:
         return printed
-    billed = f"{line.amount} with the late usage, {earlier.amount} was billed before"
+    billed = f"{line.amount} for the cycle now, {earlier.amount} was billed before"
     return replace(
         printed,
         amount=line.amount - earlier.amount,

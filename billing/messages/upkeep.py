@@ -32,5 +32,6 @@ class UpkeepReport:
     cases_found: int = 0
     imports_started: int = 0
     sessions_reported: int = 0
+    usage_moved: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

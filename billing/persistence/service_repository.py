@@ -47,6 +47,7 @@ class SqlServiceRepository:
 
     async def add_service(self, values: Mapping[str, Any]) -> Service:
         """Store a service with its first plan, and enter its number in the directory."""
+        await self._keep_billed(values["account_id"], values["active_from"])
         service = await insert_returning(self._connection, Service, t.services, values)
         plan = {"plan_code": service.plan_code, "plan_version": service.plan_version}
         of_service = {"account_id": service.account_id, "service_id": service.service_id}
@@ -63,6 +64,12 @@ class SqlServiceRepository:
     async def change_service(self, account_id: str, service_id: str, values: Mapping[str, Any]) -> None:
         """Change a service; its end is written to the number directory too."""
         of_service = (t.services.c.account_id == account_id, t.services.c.service_id == service_id)
+        if "active_to" in values:
+            ended_at = select(t.services.c.active_to).where(*of_service)
+            before = (await self._connection.execute(ended_at)).scalar_one_or_none()
+            ends = [each for each in (before, values["active_to"]) if each is not None]
+            if ends:
+                await self._keep_billed(account_id, min(ends))
         await self._connection.execute(update(t.services).where(*of_service).values(**values))
         if "active_to" in values:
             await self._drop_plans_from(account_id, service_id, values["active_to"])
@@ -71,6 +78,7 @@ class SqlServiceRepository:
     async def change_plan(
         self, account_id: str, service_id: str, at: datetime, plan_code: str, plan_version: int
     ) -> None:
+        await self._keep_billed(account_id, at)
         plans = t.service_plans.c
         of_service = (plans.account_id == account_id, plans.service_id == service_id)
         await self._connection.execute(delete(t.service_plans).where(*of_service, plans.active_from >= at))
@@ -81,6 +89,17 @@ class SqlServiceRepository:
                 insert(t.service_plans).values(account_id=account_id, service_id=service_id, **values)
             )
         await self._follow_plans(account_id, service_id)
+
+    async def _keep_billed(self, account_id: str, since: datetime) -> None:
+        """Cycles that were billed by plans which change now remember them: what is billed later is the difference."""
+        cycles, plans = t.cycles.c, t.service_plans.c
+        billed = (cycles.account_id == account_id, cycles.status == "issued", cycles.closes_at > since)
+        to_keep = and_(*billed, cycles.billed_periods.is_(None))
+        if (await self._connection.execute(select(cycles.cycle_number).where(to_keep).limit(1))).first() is None:
+            return
+        found = await self._connection.execute(plan_periods().where(plans.account_id == account_id))
+        periods = [{name: _in_json(value) for name, value in row.items()} for row in found.mappings()]
+        await self._connection.execute(update(t.cycles).where(to_keep).values(billed_periods=periods))
 
     async def _drop_plans_from(self, account_id: str, service_id: str, at: datetime) -> None:
         """Changes of plan that an ended service will not see; its first plan stays."""
@@ -172,3 +191,7 @@ class SqlServiceRepository:
         )
         row = (await self._connection.execute(query)).first()
         return None if row is None else (row.account_id, row.service_id)
+
+
+def _in_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

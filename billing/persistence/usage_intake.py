@@ -148,7 +148,7 @@ class SqlUsageIntake:
             )
             await copy_in(self._connection, t.usage_pending.name, frame, _COUNTED_TEXTS)
 
-    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime) -> None:
+    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime, correction: str = "") -> None:
         if late:
             keys = sorted(late)
             own = [late[key] for key in keys]
@@ -156,9 +156,10 @@ class SqlUsageIntake:
                 "first_started_at": [each[3] for each in own],
                 "last_started_at": [each[4] for each in own],
                 "received_at": Constant(at),
+                "correction": Constant(correction),
             }
             frame = frame_of(_key_columns(keys) | _count_columns(own) | spans)
-            await copy_in(self._connection, t.usage_late.name, frame, _COUNTED_TEXTS)
+            await copy_in(self._connection, t.usage_late.name, frame, (*_COUNTED_TEXTS, "correction"))
 
 
 def _event_frame(

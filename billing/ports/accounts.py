@@ -98,7 +98,11 @@ class Service:
 
 @dataclass(frozen=True)
 class Cycle:
-    """A bill cycle with its stored plan; ``status`` is open or issued."""
+    """A bill cycle with its stored plan; ``status`` is open or issued.
+
+    ``billed_periods`` are the plans of the account's services by which it was billed, as JSON, where they were changed
+    since; None: as they are now.
+    """
 
     account_id: str
     cycle_number: int
@@ -109,6 +113,7 @@ class Cycle:
     plan: Mapping[str, Any]
     status: str
     invoice_id: str | None = None
+    billed_periods: Sequence[Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

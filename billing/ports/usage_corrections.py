@@ -13,6 +13,9 @@ from billing.ports.usage_columns import CounterKey
 
 CANCELLED, MOVED, RERATED, RESENT = "cancelled", "moved", "rerated", "resent"
 
+# What makes an event one among all: its start, the hash of its source and record_id, its account.
+EventKey = tuple[datetime, UUID, int]
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
@@ -46,6 +49,11 @@ class StoredEvent:
     file_id: int | None
 
     @property
+    def key(self) -> EventKey:
+        """Of all parts of an event the same."""
+        return self.started_at, self.key_hash, self.account_id
+
+    @property
     def counter(self) -> CounterKey:
         """What it was counted on."""
         return (
@@ -73,7 +81,7 @@ class Change:
 class EventsOf:
     """Which events: those that meet everything given, with a start in [first, last].
 
-    ``records`` are keys of records, as 32 hexadecimal digits.
+    ``identifiers`` as the records spell them; ``records`` are keys of records, as 32 hexadecimal digits.
     """
 
     first: datetime
@@ -82,6 +90,7 @@ class EventsOf:
     identifiers: Sequence[str] = ()
     plan: tuple[str, int] | None = None
     accounts: Sequence[str] = ()
+    services: Sequence[str] = ()
     records: Sequence[str] = ()
 
 
@@ -90,6 +99,18 @@ class UsageCorrecting(Protocol):
 
     async def take_out(self, wanted: EventsOf, limit: int) -> Sequence[StoredEvent]:
         """Remove up to ``limit`` whole events and answer their rows; none: there are no more."""
+        ...
+
+    async def lock_events(self, wanted: EventsOf, limit: int, after: EventKey | None = None) -> Sequence[StoredEvent]:
+        """The rows of up to ``limit`` whole events in order of their keys, locked; those after a key."""
+        ...
+
+    async def remove_events(self, keys: Sequence[EventKey]) -> None:
+        """Remove whole events."""
+        ...
+
+    async def put_back(self, rows: Sequence[StoredEvent]) -> set[EventKey]:
+        """Store events; answers the keys of those that were not there already."""
         ...
 
     async def closed_cycles(self, cycles: Collection[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -146,7 +146,11 @@ class UsageIntakeStore(Protocol):
         """Append what is to be counted; every reader of counters sees it at once."""
         ...
 
-    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime) -> None: ...
+    async def add_late(self, late: Mapping[CounterKey, LateCounts], at: datetime, correction: str = "") -> None:
+        """Append what an issued cycle has to be rated with as well; ``correction`` is the kind of a change of events,
+        which may count down."""
+        ...
+
     async def service_plans(self, account_ids: Sequence[str]) -> Sequence[ServicePlan]:
         """All services of these accounts with every plan they had or will have, in order of service and start.
 

@@ -53,7 +53,8 @@ class LateUsageRow:
 
     ``invoice_id`` is None until billed. To price a row, rate the cycle's counters together with the late rows billed
     before, with and without the unbilled ones; the difference is the dated line. ``first_started_at`` and
-    ``last_started_at`` date it.
+    ``last_started_at`` date it. ``correction`` says that events were changed: cancelled, moved, rerated or resent; it
+    may count down.
     """
 
     account_id: str
@@ -71,6 +72,7 @@ class LateUsageRow:
     last_started_at: datetime
     received_at: datetime
     invoice_id: str | None = None
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, Share, rate_services
+from billing.domain.rating import AllowanceState, Counter, PlanDefinition, RatedUsage, Share, merge, rate_services
 from billing.ports.grants import GrantRow
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import Counted
@@ -72,13 +72,22 @@ def rate_account(
 def counted_services(
     in_cycle: Iterable[PlanInCycle], rows: Sequence[Counted], plans: Mapping[PlanKey, PlanDefinition]
 ) -> Counters:
-    """Plan and counters of every service that was active in the cycle, in the order in which the invoice rates them."""
+    """Plan and counters of every service that was active in the cycle, in the order in which the invoice rates them.
+
+    A plan that the service does not have there counts while something is counted under it: once all of that was
+    guided elsewhere, it has neither allowances nor a minimum.
+    """
     counted: Counters = {
         each.key: (plans[each.period.plan_code, each.period.plan_version].part(each.allowances), [])
         for each in in_cycle
     }
+    own = set(counted)
     for row in rows:
         plan = plans[row.plan_code, row.plan_version]
         _, counters = counted.setdefault((row.service_id, row.plan_code, row.plan_version), (plan, []))
         counters.append(Counter(row.price_code, row.band, row.events, row.quantity, row.amount))
-    return counted
+    return {key: held for key, held in counted.items() if key in own or any(map(_counts, merge(held[1])))}
+
+
+def _counts(counter: Counter) -> bool:
+    return bool(counter.events or counter.quantity or counter.amount)

@@ -210,6 +210,9 @@ async def _close_cycle(work: UnitOfWork, billing: _Billing, charges: Charges, in
         await work.invoices.bill_adjustments(account_id, adjustment_ids, invoice_id)
     if charges.late_ids:
         await work.usage.mark_late_billed(account_id, charges.late_ids, invoice_id)
+    for number in charges.late_cycles:
+        # From here on it is billed by the plans as they are now.
+        await work.accounts.change_cycle(account_id, number, {"billed_periods": None})
     if not cycles.is_last(cycle, billing.account):
         await cycles.open_following(work, billing.account, cycle, billing.brand, billing.now)
 

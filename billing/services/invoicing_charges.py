@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from billing.domain.cycle_calendar import local_date
-from billing.domain.invoice import InvoiceLine, adjustment_line, late_lines, line_of
+from billing.domain.invoice import InvoiceLine, adjustment_line, correction_words, late_lines, line_of
 from billing.domain.money import Money
 from billing.domain.rating import RatedLine, RatedUsage, recurring_lines
 from billing.ports.accounts import Cycle
@@ -20,7 +20,7 @@ from billing.ports.usage_intake import ServicePlan
 from billing.ports.usage_records import Counted, LateUsageRow
 from billing.services.account_rating import RatedService, rate_account
 from billing.services.invoicing_cycles import span_of
-from billing.services.plan_periods import ServiceKey
+from billing.services.plan_periods import ServiceKey, billed_periods
 from billing.services.usage_grants import granted_in
 from billing.services.usage_plans import PlanShelf
 
@@ -32,6 +32,7 @@ class Charges:
     lines: tuple[InvoiceLine, ...]
     adjustments: tuple[PendingAdjustment, ...]
     late_ids: tuple[str, ...]
+    late_cycles: tuple[int, ...] = ()
     rated: tuple[RatedService, ...] = ()
 
 
@@ -43,7 +44,8 @@ async def charges_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str
     lines += await rating.late_lines(late)
     adjustments = tuple(await work.invoices.pending_adjustments(cycle.account_id))
     lines += [_adjustment(each) for each in adjustments]
-    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), rated)
+    late_cycles = sorted({row.cycle_number for row in late})
+    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), tuple(late_cycles), rated)
 
 
 def _adjustment(pending: PendingAdjustment) -> InvoiceLine:
@@ -88,13 +90,18 @@ class _Rating:
         all_late = await self.work.usage.late_usage_of(cycle.account_id, cycle.cycle_number)
         billed: list[Counted] = list(await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number))
         billed += [row for row in all_late if row.invoice_id is not None]
-        before = {_key(rated): rated.rated for rated in await self._rate(billed, cycle)}
+        # Plans that were changed since it was billed are part of the difference.
+        as_billed = replace(self, periods=billed_periods(cycle) or self.periods)
+        before = {_key(rated): rated.rated for rated in await as_billed._rate(billed, cycle)}
         after = {_key(rated): rated.rated for rated in await self._rate([*billed, *unbilled], cycle)}
+        why = correction_words({row.correction for row in unbilled})
         lines: list[InvoiceLine] = []
-        for key, usage in after.items():
+        for key in (*(key for key in before if key not in after), *after):
             # A service without late usage may still owe more: others may have drawn the allowance it shared.
-            dates = _dates([row for row in unbilled if row.service_id == key[0]] or unbilled, self.zone)
-            lines += late_lines(key[0], before.get(key) or _nothing(usage), usage, *dates)
+            own = [row for row in unbilled if row.service_id == key[0]] or unbilled
+            was, usage = before.get(key), after.get(key)
+            empty = _nothing(usage or was)
+            lines += late_lines(key[0], was or empty, usage or empty, *_dates(own, self.zone), why)
         return lines
 
     async def _rate(self, counted: Sequence[Counted], cycle: Cycle) -> list[RatedService]:
@@ -138,5 +145,6 @@ def _dates(rows: Sequence[LateUsageRow], zone: str) -> tuple[date, date]:
     return first, last + timedelta(days=1)
 
 
-def _nothing(usage: RatedUsage) -> RatedUsage:
+def _nothing(usage: RatedUsage | None) -> RatedUsage:
+    assert usage is not None, "rated before, after, or both"
     return RatedUsage(usage.currency, (), ())

@@ -1,4 +1,5 @@
 """A line moves to another plan, or to another version of its plan: now, at the next cycle, or at an instant to come.
+A change that is entered late may lie behind, in what is not billed yet.
 
 Usage is priced by the plan of its own time, whenever it arrives. Fees and allowances of the cycle follow the rule of
 the plan that is moved to (``on_change``). A preview carries the change out in a transaction that is not kept, so it
@@ -21,7 +22,7 @@ from billing.ports.numbers import MoveKind, NewNumberMove, NumberMove
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_intake import ServicePlan
 from billing.services.invoicing_commands import CommandContext, earlier_result, refuse_unreasoned, remember, tell
-from billing.services.invoicing_cycles import CANCELLED, span_of, zone_of
+from billing.services.invoicing_cycles import CANCELLED, OPEN, span_of, zone_of
 from billing.services.plan_outlook import (
     PlanChanged,
     PlannedAllowance,
@@ -52,7 +53,9 @@ class When(StrEnum):
 
 @dataclass(frozen=True)
 class NewPlan:
-    """The plan to move to; version None: the newest. ``effective`` is now, the next cycle, or an instant to come."""
+    """The plan to move to; version None: the newest. ``effective`` is now, the next cycle, or an instant: to come, or
+    behind within what is not billed yet.
+    """
 
     plan_code: str
     plan_version: int | None = None
@@ -84,8 +87,8 @@ class PlanChanges:
     async def change(self, command: ServiceCommand, new: NewPlan) -> PlanChanged:
         """Move the line to the plan; the same command again answers what the first one did.
 
-        Raises NotFound for an unknown line or plan, InvalidValue for a plan of another brand or an instant that has
-        passed, UnableToChangeService when the line has ended by then or has that plan already.
+        Raises NotFound for an unknown line or plan, InvalidValue for a plan of another brand or an instant that is
+        billed, UnableToChangeService when the line has ended by then or has that plan already.
         """
         context = command.context("change_plan", self._clock.now())
         async with self._make_work() as work:
@@ -128,12 +131,13 @@ def _instant(effective: When | datetime, service: Service, cycles: Sequence[Cycl
     if at is When.NEXT_CYCLE:
         at = _next_cycle(cycles, now)
     assert isinstance(at, datetime)
-    if at < max(now, service.active_from):
+    earliest = max(_not_billed_since(cycles, now), service.active_from)
+    if at < earliest:
         raise InvalidValue(
-            "A change of plan cannot lie in the past: usage since then is priced already.",
+            "A change of plan cannot lie in what is billed, or before the line began.",
             field="effective",
             value=at.isoformat(),
-            remedy="Use now, next_cycle, or an instant to come; correct what was charged by an adjustment.",
+            remedy=f"Use now, next_cycle, or an instant since {earliest.isoformat()}.",
         )
     if service.active_to is not None and service.active_to <= at:
         raise UnableToChangeService(
@@ -143,6 +147,10 @@ def _instant(effective: When | datetime, service: Service, cycles: Sequence[Cycl
             remedy="Use an earlier instant, or another line.",
         )
     return at
+
+
+def _not_billed_since(cycles: Sequence[Cycle], now: datetime) -> datetime:
+    return min([now, *(each.opens_at for each in cycles if each.status == OPEN)])
 
 
 def _next_cycle(cycles: Sequence[Cycle], now: datetime) -> datetime:

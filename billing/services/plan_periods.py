@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.rating import PlanDefinition, Share, shares
+from billing.ports.accounts import Cycle
 from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.services.usage_guiding import PlanKey
 
@@ -46,6 +48,19 @@ def plan_at(periods: Iterable[ServicePlan], service_id: str, at: datetime) -> Se
     own = [each for each in periods if each.service_id == service_id]
     begun = [each for each in own if each.active_from <= at]
     return begun[-1] if begun else next(iter(own), None)
+
+
+def billed_periods(cycle: Cycle) -> Sequence[ServicePlan]:
+    """The plans a cycle was billed by, where they were changed since; nothing where they were not."""
+    return [ServicePlan(**{**each, **_instants(each)}) for each in cycle.billed_periods or ()]
+
+
+def _instants(period: Mapping[str, Any]) -> dict[str, datetime | None]:
+    ends = period["active_to"]
+    return {
+        "active_from": datetime.fromisoformat(period["active_from"]),
+        "active_to": None if ends is None else datetime.fromisoformat(ends),
+    }
 
 
 def present_plans(

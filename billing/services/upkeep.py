@@ -64,6 +64,7 @@ class Repairs:
     reconciler: Reconciler | None = None
     look_after_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     report_open_sessions: Callable[[], Awaitable[int]] = nothing_to_mend
+    follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -91,37 +92,22 @@ class UpkeepService:
         What failed is in the report, in words, and is tried again in the next round.
         """
         tried, repairs = Round(), self._repairs
-        (
-            *(started, found, delivered, settled, thresholds, reguided, notices, compared, dropped, sessions),
-            imports,
-        ) = await asyncio.gather(
-            tried.attempt("missing workflows", self._start_missing_workflows),
-            tried.attempt("lost dunning cases", self._find_lost_cases),
-            self._listen(tried),
-            tried.attempt("attempts without outcome", self._ask_for_outcomes),
-            tried.attempt("usage thresholds", repairs.send_thresholds),
-            tried.attempt("waiting usage", repairs.reguide_usage),
-            tried.attempt("waiting notices", repairs.send_waiting_notices),
-            self._compare(tried),
-            tried.attempt("old usage", repairs.forget_old_usage),
-            tried.attempt("open usage sessions", repairs.report_open_sessions),
-            tried.attempt("usage files", repairs.look_after_files),
-        )
-        return UpkeepReport(
-            workflows_started=started,
-            cases_found=found,
-            messages_delivered=delivered,
-            attempts_settled=settled,
-            thresholds_sent=thresholds,
-            events_reguided=reguided,
-            notices_sent=notices,
-            payments_compared=compared,
-            usage_days_dropped=dropped,
-            imports_started=imports,
-            sessions_reported=sessions,
-            failures=tuple(sorted(tried.failures)),
-            alarms=tuple(tried.alarms),
-        )
+        rounds = {
+            "workflows_started": tried.attempt("missing workflows", self._start_missing_workflows),
+            "cases_found": tried.attempt("lost dunning cases", self._find_lost_cases),
+            "messages_delivered": self._listen(tried),
+            "attempts_settled": tried.attempt("attempts without outcome", self._ask_for_outcomes),
+            "thresholds_sent": tried.attempt("usage thresholds", repairs.send_thresholds),
+            "events_reguided": tried.attempt("waiting usage", repairs.reguide_usage),
+            "notices_sent": tried.attempt("waiting notices", repairs.send_waiting_notices),
+            "payments_compared": self._compare(tried),
+            "usage_days_dropped": tried.attempt("old usage", repairs.forget_old_usage),
+            "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
+            "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
+            "imports_started": tried.attempt("usage files", repairs.look_after_files),
+        }
+        found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))
+        return UpkeepReport(**found, failures=tuple(sorted(tried.failures)), alarms=tuple(tried.alarms))
 
     async def _listen(self, tried: Round) -> int:
         """Events that no webhook brought first, so that they are passed on in the same round."""

@@ -143,7 +143,7 @@ class UsageIntake:
         """Guide, deduplicate, store and count; the caller commits, and folds the counts."""
         records = batch.columns
         await work.usage.begin_intake()
-        guided = await self._guide(work, records)
+        guided = await self.guide(work, records)
         repeats = _repeats_within(records, guided.events)
         events = guided.events.without_records(repeats) if repeats else guided.events
         known = dict(await work.usage.add_events(records, events, file_id, now))
@@ -154,8 +154,10 @@ class UsageIntake:
         contents = known | {place: _content(records, first) for place, first in repeats.items()}
         return _taken(batch, guided.events, guided.waiting, contents, fresh)
 
-    async def _guide(self, work: UnitOfWork, records: RecordColumns) -> GuidedBatch:
-        """Nearly all usage belongs to its account's oldest open cycle; the other cycles are read for the rest only."""
+    async def guide(self, work: UnitOfWork, records: RecordColumns) -> GuidedBatch:
+        """Where records belong by the directory as it is now; nothing is stored.
+
+        Nearly all usage belongs to its account's oldest open cycle; the other cycles are read for the rest only."""
         if not records.places:
             return GuidedBatch(EventColumns(), {})
         spelled = [directory_spelling(identifier) for identifier in records.identifier]

@@ -25,14 +25,20 @@ def issues_of(taken: Taken, now: datetime, file_id: str | None = None, origin: s
     index_of = {place: index for index, place in enumerate(batch.columns.places)} if taken.trouble else {}
     known = {place: batch.record(index_of[place]) for place in taken.trouble if place in index_of}
     return [
-        _issue(batch.entry(place), known.get(place), taken.trouble[place], now, file_id, origin)
+        issue_of(batch.entry(place), known.get(place), taken.trouble[place], now, file_id, origin)
         for place in sorted(taken.trouble)
     ]
 
 
-def _issue(
-    entry: Entry, known: UsageRecord | None, result: RecordResult, now: datetime, file_id: str | None, origin: str
+def issue_of(
+    entry: Entry,
+    known: UsageRecord | None,
+    result: RecordResult,
+    now: datetime,
+    file_id: str | None,
+    origin: str = "",
 ) -> NewIssue:
+    """One record as it is kept."""
     event = known.as_dict() if known else plain(entry.event or {})
     raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
     where = (file_id or origin, str(entry.line_number or ""))

@@ -1,5 +1,5 @@
-"""Taking events back: what they counted is counted down again, in an open cycle at once, in a billed one as a
-correction on the next invoice.
+"""Moving what events count: what was counted is counted down and, where it belongs elsewhere, counted again; in an
+open cycle at once, in a billed one as a correction on the next invoice.
 
 A negative count is a count like any other: the balance adds it, and late usage of an issued cycle is priced by rating
 that cycle with and without it, so allowances and tiers come out right in both directions.
@@ -7,7 +7,7 @@ that cycle with and without it, so allowances and tiers come out right in both d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ _IN_WORDS = {
     "resent": "had been sent twice, with two starts",
 }
 _NOTHING = Decimal(0)
+Cycle = tuple[int, int]  # account, cycle number
 
 
 async def reverse(work: UnitOfWork, events: Sequence[StoredEvent], change: Change) -> Sequence[str]:
@@ -32,66 +33,99 @@ async def reverse(work: UnitOfWork, events: Sequence[StoredEvent], change: Chang
     They are out of the stored events already. The transaction has begun an intake, so that no invoice is computed in
     between.
     """
-    if not events:
+    closed = await work.usage.closed_cycles({cycle_of(event) for event in events}) if events else set()
+    return await recount(work, events, (), change, closed)
+
+
+async def recount(
+    work: UnitOfWork,
+    gone: Sequence[StoredEvent],
+    come: Sequence[StoredEvent],
+    change: Change,
+    closed: Collection[Cycle],
+) -> Sequence[str]:
+    """Count down what is ``gone`` and up what has ``come``, as ``reverse`` does; ``closed`` are the cycles whose usage
+    is late."""
+    signed = [*((event, -1) for event in gone), *((event, 1) for event in come)]
+    if not signed:
         return ()
-    closed = await work.usage.closed_cycles({(event.account_id, event.cycle_number) for event in events})
-    is_closed = [(event.account_id, event.cycle_number) in closed for event in events]
-    await work.usage.add_pending(
-        less(event for event, late in zip(events, is_closed, strict=True) if not late), change.at
-    )
+    await work.usage.add_pending(_counts(each for each in signed if cycle_of(each[0]) not in closed), change.at)
     await work.usage.add_late(
-        late_less(event for event, late in zip(events, is_closed, strict=True) if late), change.at
+        _late_counts(each for each in signed if cycle_of(each[0]) in closed), change.at, change.kind
     )
-    await work.timeline.add_all(_entries(events, change))
-    return [identity.show(identity.ACCOUNT, number) for number in sorted({event.account_id for event in events})]
+    await work.timeline.add_all(list(_entries(gone, come, change)))
+    return [identity.show(identity.ACCOUNT, number) for number in sorted({event.account_id for event, _ in signed})]
 
 
-def less(events: Iterable[StoredEvent]) -> Mapping[CounterKey, Counts]:
-    """What these events had added, to be taken away."""
+def cycle_of(event: StoredEvent) -> Cycle:
+    """Account and number of the cycle an event is counted in."""
+    return event.account_id, event.cycle_number
+
+
+def _counts(signed: Iterable[tuple[StoredEvent, int]]) -> Mapping[CounterKey, Counts]:
+    """The differences, by counter; counters that stay as they are left out."""
     totals: dict[CounterKey, Counts] = {}
-    for event in events:
-        count, quantity, amount = totals.get(event.counter, (0, 0, _NOTHING))
-        totals[event.counter] = _minus(event, count, quantity, amount)
-    return totals
+    for event, sign in signed:
+        totals[event.counter] = _plus(totals.get(event.counter, (0, 0, _NOTHING)), event, sign)
+    return {key: counts for key, counts in totals.items() if any(counts)}
 
 
-def late_less(events: Iterable[StoredEvent]) -> Mapping[CounterKey, LateCounts]:
+def _late_counts(signed: Iterable[tuple[StoredEvent, int]]) -> Mapping[CounterKey, LateCounts]:
     """The same of issued cycles, with the span of the starts."""
     totals: dict[CounterKey, LateCounts] = {}
-    for event in events:
+    for event, sign in signed:
         at = event.started_at
         count, quantity, amount, first, last = totals.get(event.counter, (0, 0, _NOTHING, at, at))
-        totals[event.counter] = (*_minus(event, count, quantity, amount), min(first, at), max(last, at))
-    return totals
+        totals[event.counter] = (*_plus((count, quantity, amount), event, sign), min(first, at), max(last, at))
+    return {key: counts for key, counts in totals.items() if any(counts[:3])}
 
 
-def _minus(event: StoredEvent, count: int, quantity: int, amount: Decimal) -> Counts:
-    return count - event.events, quantity - event.billable_quantity, amount - event.counted_amount
+def _plus(counts: Counts, event: StoredEvent, sign: int) -> Counts:
+    count, quantity, amount = counts
+    return (
+        count + sign * event.events,
+        quantity + sign * event.billable_quantity,
+        amount + sign * event.counted_amount,
+    )
 
 
-def _entries(events: Sequence[StoredEvent], change: Change) -> list[TimelineEntry]:
-    found: dict[tuple[int, int], list[StoredEvent]] = {}
+def _entries(gone: Sequence[StoredEvent], come: Sequence[StoredEvent], change: Change) -> Iterator[TimelineEntry]:
+    left, arrived = _by_cycle(gone), _by_cycle(come)
+    for cycle in sorted({*left, *arrived}):
+        yield _entry(cycle, left.get(cycle, ()), arrived.get(cycle, ()), change)
+
+
+def _by_cycle(events: Iterable[StoredEvent]) -> dict[Cycle, list[StoredEvent]]:
+    found: dict[Cycle, list[StoredEvent]] = {}
     for event in events:
-        found.setdefault((event.account_id, event.cycle_number), []).append(event)
-    return [_entry(account, cycle_number, own, change) for (account, cycle_number), own in sorted(found.items())]
+        found.setdefault(cycle_of(event), []).append(event)
+    return found
 
 
-def _entry(account: int, cycle_number: int, events: Sequence[StoredEvent], change: Change) -> TimelineEntry:
-    records = sum(not event.part for event in events)
+def _entry(cycle: Cycle, gone: Sequence[StoredEvent], come: Sequence[StoredEvent], change: Change) -> TimelineEntry:
+    account, cycle_number = cycle
+    left, arrived = _records(gone), _records(come)
+    words = _IN_WORDS[change.kind] if left else "came from another line"
+    starts = [event.started_at for event in (*gone, *come)]
     return TimelineEntry(
         account_id=identity.show(identity.ACCOUNT, account),
         at=change.at,
         kind=f"usage.{change.kind}",
-        summary=f"Usage of cycle {cycle_number} {_IN_WORDS[change.kind]}: {records} records",
+        summary=f"Usage of cycle {cycle_number} {words}: {left or arrived} records",
         reason={
             "rule": "what was counted is counted down; a billed cycle is corrected on the next invoice",
             "why": change.reason,
-            "records": records,
-            "first_started_at": _iso(min(event.started_at for event in events)),
-            "last_started_at": _iso(max(event.started_at for event in events)),
+            "records": left,
+            "records_counted_again": arrived,
+            "first_started_at": _iso(min(starts)),
+            "last_started_at": _iso(max(starts)),
         },
         actor=change.author,
     )
+
+
+def _records(events: Collection[StoredEvent]) -> int:
+    return sum(not event.part for event in events)
 
 
 def _iso(at: datetime) -> str:

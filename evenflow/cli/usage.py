@@ -119,6 +119,26 @@ def cancel(
     _decide(file_id, "cancel", reason, data_dir, api, key)
 
 
+@app.command()
+def reguide(
+    identifier: Annotated[str, typer.Option(help="Of one line only.")] = "",
+    since: Annotated[str, typer.Option(help="Guide what is counted of the line again, from here on.")] = "",
+    reason: Annotated[str, typer.Option(help="Why what is counted has to be guided again.")] = "",
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    api: Api = "",
+    key: Key = "",
+) -> None:
+    """Guide records again: those that wait, and with --since those of a line that are counted."""
+    wanted = {"identifier": identifier, "reason": reason} | ({"since": since} if since else {})
+    found = carry_out(data_dir, api, key, lambda door: door.post("/v1/usage/reguide", wanted))
+    print(f"{found['tried']} records waited, {found['resolved']} of them are counted now.")
+    if since:
+        print(
+            f"{found['moved']} counted records were counted elsewhere, {found['recycled']} wait now, "
+            f"{found['repeats']} were there already."
+        )
+
+
 def _decide(file_id: str, verb: str, reason: str, data_dir: Path, api: str, key: str) -> None:
     def work(door: UsageDoor) -> Any:
         return door.post(f"/v1/usage/files/{file_id}/{verb}", {"reason": reason})

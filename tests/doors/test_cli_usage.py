@@ -161,6 +161,15 @@ def test_a_rejected_file_is_not_imported_by_handing_it_in_again(line: CommandLin
     assert (again.exit_code, json.loads(again.stdout)["files"][0]["file"]["status"]) == (4, "rejected")
 
 
+def test_counted_records_of_a_line_are_guided_again(line: CommandLine) -> None:
+    line.run("import", "csv", line.write("day.csv", HEADER, a_row("a")))
+    since = ("--since", "2027-02-01T00:00:00Z", "--reason", "looking again")
+    result = line.run("usage", "reguide", "--identifier", LINE, *since)
+    assert result.exit_code == 0, result.output
+    assert "0 counted records were counted elsewhere" in result.stdout
+    assert "0 records waited" in line.run("usage", "reguide").stdout
+
+
 def test_positions_of_streams_are_shown(line: CommandLine) -> None:
     assert json.loads(line.run("usage", "streams", "--json").stdout) == []
     assert "lag" in line.run("usage", "streams").stdout

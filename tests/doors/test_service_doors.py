@@ -14,6 +14,7 @@ from api.schemas.plans import A_PLAN
 from tests.doors.doors_world import NOW, DoorsWorld, a_doors_world
 
 LATER, LONG_AGO = "2027-02-20T00:00:00+01:00", "2027-01-20T00:00:00+01:00"
+TOO_LONG_AGO = "2027-01-15T09:59:59+01:00"
 CHEAPER = A_PLAN | {"code": "vonk-klein", "name": "Vonk Klein"}
 
 
@@ -68,10 +69,16 @@ async def test_until_a_change_to_come_the_line_shows_the_plan_it_has(line: OpenA
     assert [each["plan_code"] for each in await line.lines()] == ["vonk-klein"]
 
 
-async def test_a_change_in_the_past_is_refused_and_says_what_to_do(line: OpenAccount) -> None:
-    answer = await line.ask("plan", plan_code="vonk-klein", effective=LONG_AGO, reason="too late")
+async def test_a_change_before_the_line_began_is_refused_and_says_what_to_do(line: OpenAccount) -> None:
+    answer = await line.ask("plan", plan_code="vonk-klein", effective=TOO_LONG_AGO, reason="too late")
     assert (answer.status_code, answer.json()["field"]) == (422, "effective")
-    assert "adjustment" in answer.json()["remedy"]
+    assert "since 2027-01-15T09:00:00+00:00" in answer.json()["remedy"]
+
+
+async def test_a_change_may_be_entered_late_for_what_is_not_billed(line: OpenAccount) -> None:
+    answer = await line.ask("plan", plan_code="vonk-klein", effective=LONG_AGO, reason="entered late")
+    assert answer.status_code == 200, answer.text
+    assert [each["plan_code"] for each in await line.lines()] == ["vonk-klein"]
 
 
 async def test_a_plan_the_line_has_already_is_no_change(line: OpenAccount) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from api.errors import install
 from api.routers import balance, pricing, usage, usage_files, usage_records
 from api.schemas.pricing_examples import EXAMPLES
 from billing.persistence.unit_of_work import make_engine
+from billing.services.service_changes import ServiceChanges, ServiceCommand
 from tests.builders_usage import LINE, UsageWorld, a_usage_world, an_event
 from tests.samples import charging_samples as cdr
 
@@ -159,7 +160,22 @@ async def test_a_binary_file_is_uploaded_and_its_damaged_record_is_corrected_in_
 async def test_waiting_records_are_guided_again_by_command(doors: Doors) -> None:
     await doors.client.post("/v1/usage/events", json=an_event(identifier="+31600000000"))
     answer = await doors.client.post("/v1/usage/reguide", json={})
-    assert answer.json() == {"tried": 1, "resolved": 0}
+    assert answer.json() == {"tried": 1, "resolved": 0, "moved": 0, "recycled": 0, "repeats": 0}
+
+
+async def test_counted_records_of_a_number_are_guided_again_by_command(doors: Doors) -> None:
+    world = doors.world
+    await doors.client.post("/v1/usage/events", json=an_event())
+    ended_at = datetime(2027, 2, 1, tzinfo=UTC)
+    command = ServiceCommand(world.account_id, world.service_id, "c-1", "Ann", "given up", ended_at)
+    await ServiceChanges(world.work, world.clock).end(command)
+    wanted = {"identifier": LINE, "since": ended_at.isoformat()}
+    unexplained = await doors.client.post("/v1/usage/reguide", json=wanted)
+    assert (unexplained.status_code, unexplained.json()["field"]) == (422, "reason")
+    answer = await doors.client.post("/v1/usage/reguide", json={**wanted, "reason": "entered late"})
+    assert answer.json() == {"tried": 1, "resolved": 0, "moved": 0, "recycled": 1, "repeats": 0}
+    (waiting,) = (await doors.client.get("/v1/usage/issues?kind=recycled")).json()
+    assert waiting["record_id"] == "r-1"
 
 
 @pytest.mark.parametrize(

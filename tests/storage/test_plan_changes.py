@@ -209,7 +209,7 @@ async def test_the_same_command_again_answers_the_same(line: Line) -> None:
         (NewPlan("nobody"), NotFound, "plan_code"),
         (NewPlan("large", 7), NotFound, "plan_code"),
         (NewPlan("foreign"), InvalidValue, "plan_code"),
-        (NewPlan("large", None, CHANGE - timedelta(seconds=1)), InvalidValue, "effective"),
+        (NewPlan("large", None, ACTIVATED_AT - timedelta(seconds=1)), InvalidValue, "effective"),
     ],
 )
 async def test_what_cannot_be_is_refused(line: Line, new: NewPlan, refusal: type[Conflict], field: str) -> None:

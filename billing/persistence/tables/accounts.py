@@ -160,6 +160,8 @@ cycles = Table(
     Column("status", Text, nullable=False),  # open | issued
     Column("fenced_at", Instant),  # from here on usage of the cycle is late: its invoice is being computed
     reference("invoice_id", identity.INVOICE, nullable=True),
+    # By which plans it was billed, where they were changed afterwards.
+    Column("billed_periods", JSONB(none_as_null=True)),
     CheckConstraint("opens_at < closes_at", name="period"),
 )
 

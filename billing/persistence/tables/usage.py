@@ -124,6 +124,7 @@ usage_late = Table(
     Column("last_started_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     reference("invoice_id", identity.INVOICE, nullable=True),
+    Column("correction", Text, nullable=False, server_default=""),  # cancelled | moved | rerated | resent, empty: late
 )
 
 usage_outbox = Table(
