@@ -19,7 +19,7 @@ from rich.console import Console
 from billing.domain.errors import Refusal
 from evenflow.cli import catalogue, keys, usage, usage_door
 from evenflow.settings import SettingsError, read_settings
-from evenflow.stack.assembly import StackOptions, run_stack, settings_beside
+from evenflow.stack.assembly import ENVIRONMENT_FILE, StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
 from evenflow.stack.migrate import PROJECT
 from evenflow.stack.running import PORT_NAMES, RunningStack
@@ -84,6 +84,8 @@ def up(data_dir: DataDir = DEFAULT_DATA_DIR, port: Ports = None) -> None:
     async def stay(stack: RunningStack) -> None:
         print("Evenflow runs. Stop it with Ctrl-C.")
         print_links(stack)
+        where = f"EVENFLOW_SECRETS_ADMIN_API_KEY in {stack.data_dir / ENVIRONMENT_FILE}"
+        print(f"  {'first API key':<30} {where}")
         sys.stdout.flush()
         await asyncio.Event().wait()
 

@@ -89,6 +89,15 @@ def test_after_kill_nine_of_everything_the_same_command_finds_every_row(data_dir
             assert connection.execute("SELECT number FROM kept ORDER BY 1").fetchall() == [(0,), (1,), (2,)]
 
 
+def test_where_the_first_key_lies_is_printed(data_dir: Path) -> None:
+    with up(data_dir) as process:
+        wait_until_up(process)
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "first API key" in line)
+    name, _, file = line.split("key", 1)[1].strip().partition(" in ")
+    assert json.loads(Path(file).read_text())[name].startswith("evk_")
+
+
 def test_after_kill_nine_of_the_supervisor_alone_the_same_command_takes_over(data_dir: Path) -> None:
     with up(data_dir) as process:
         wait_until_up(process)
