@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -40,10 +41,10 @@ class Scheduler:
             while True:
                 self._store.wake.clear()
                 wait = await self._start_due_jobs()
-                try:
-                    await asyncio.wait_for(self._store.wake.wait(), wait)
-                except TimeoutError:
-                    continue
+                # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._store.wake.wait()
         finally:
             for task in list(self._under_way.values()):
                 task.cancel()

@@ -149,9 +149,14 @@ class Simulator:
     def stop(self) -> None:
         """Stop it and wait."""
         self.process.terminate()
-        self.process.wait(20)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        try:
+            self.process.wait(20)
+        finally:
+            # One that does not end is an error of this test, and no burden to the ones after it.
+            self.process.kill()
+            self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
     def control(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         """A call of the control API."""

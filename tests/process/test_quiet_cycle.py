@@ -8,9 +8,9 @@ from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
 
 MOST_EVENTS = 60
-MOST_BYTES = 10_000
+MOST_BYTES = 12_000
 EVENTS_PER_MESSAGE = 4
-BYTES_PER_MESSAGE = 1_000  # a message with the look it causes
+BYTES_PER_MESSAGE = 500  # a message with the look it causes
 
 
 async def _first_run(world: World, account: Customer) -> list[Any]:
@@ -34,13 +34,26 @@ def _in_short(event: Any) -> str:
     return f"{kind} {name or getattr(attributes, 'signal_name', '')}"
 
 
+def _undisturbed_bytes(event: Any) -> int:
+    """The size of an event without the report of a failed try, which a busy machine can cause."""
+    quiet = type(event)()
+    quiet.CopyFrom(event)
+    if quiet.HasField("activity_task_started_event_attributes"):
+        quiet.activity_task_started_event_attributes.ClearField("last_failure")
+    if quiet.HasField("workflow_task_failed_event_attributes"):
+        quiet.workflow_task_failed_event_attributes.ClearField("failure")
+    return int(quiet.ByteSize())
+
+
 async def test_a_card_customer_is_billed_told_debited_and_thanked_within_the_budget(world: World) -> None:
     account = await a_customer(world, "pm_card_visa")
     events = await _first_run(world, account)
     told = [_in_short(event) for event in events]
     messages = sum("signaled" in event for event in told)
     assert len(events) <= MOST_EVENTS + EVENTS_PER_MESSAGE * messages, "\n".join(told)
-    assert sum(event.ByteSize() for event in events) <= MOST_BYTES + BYTES_PER_MESSAGE * messages
+    sizes = [_undisturbed_bytes(event) for event in events]
+    of_each = "\n".join(f"{size} {line}" for size, line in zip(sizes, told, strict=True))
+    assert sum(sizes) <= MOST_BYTES + BYTES_PER_MESSAGE * messages, of_each
     async with world.parts.make_work() as work:
         assert await work.ledger.open_invoices(account.account_id) == []
         kinds = [notice.kind for notice in reversed(await work.notices.of(account.account_id))]
