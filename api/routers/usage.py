@@ -12,12 +12,14 @@ from api.dependencies import Agent, ContainerDep, Viewer
 from api.parameters import IssueId
 from api.schemas.base import identity_pattern
 from api.schemas.problems import problems
-from api.schemas.usage import (
-    ArchivedDayOut,
-    RecordResultOut,
-    ReguideIn,
-    ReguideOut,
+from api.schemas.usage import ArchivedDayOut, RecordResultOut, ReguideIn, ReguideOut
+from api.schemas.usage_kept import (
+    DismissedOut,
+    DismissIn,
+    DismissManyIn,
     ResubmitIn,
+    ResubmitManyIn,
+    ResubmittedOut,
     UsageIssueOut,
 )
 from api.usage_doors.records import result_out
@@ -35,7 +37,7 @@ async def list_issues(
     kind: Annotated[
         Literal["", "rejected", "recycled", "conflict", "partial"], Query(description="Of this kind only.")
     ] = "",
-    status: Annotated[Literal["", "open", "resolved"], Query(description="In this state only.")] = "open",
+    status: Annotated[Literal["", "open", "resolved", "dismissed"], Query(description="In this state only.")] = "open",
     file_id: Annotated[
         str,
         Query(
@@ -43,6 +45,8 @@ async def list_issues(
         ),
     ] = "",
     identifier: Annotated[str, Query(description="Of this line only.", examples=["+31612345678"])] = "",
+    source: Annotated[str, Query(description="Of this source only.", examples=["switch-1"])] = "",
+    field: Annotated[str, Query(description="Where this field was what was wrong.", examples=["meter"])] = "",
     after: Annotated[
         str,
         Query(pattern=identity_pattern("rec", optional=True), description="The last record of the page before."),
@@ -51,9 +55,18 @@ async def list_issues(
 ) -> Sequence[UsageIssueOut]:
     """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since.
 
-    Partial ones are sessions whose other records did not come in time: give what is missing as changes.
+    Dismissed ones were put aside by a person. Partial ones are sessions whose other records did not come in time: give what is missing as changes.
     """
-    wanted = IssueFilter(kind=kind, status=status, file_id=file_id, identifier=identifier, after=after, limit=limit)
+    wanted = IssueFilter(
+        kind=kind,
+        status=status,
+        file_id=file_id,
+        identifier=identifier,
+        source=source,
+        field=field,
+        after=after,
+        limit=limit,
+    )
     return [UsageIssueOut.model_validate(issue) for issue in await container.usage.issues(wanted)]
 
 
@@ -77,11 +90,45 @@ async def check_archive(
 async def resubmit_issue(
     issue_id: IssueId, correction: ResubmitIn, container: ContainerDep, caller: Agent
 ) -> RecordResultOut:
-    """It stays in the list when it still cannot be taken."""
+    """It stays in the list when it still cannot be taken. One that was dismissed may be sent again too."""
     result = await container.usage.resubmit(
         issue_id, changes=correction.changes, raw=correction.raw, author=caller.name
     )
     return RecordResultOut(**result_out(result, result.place))
+
+
+@router.post("/issues/resubmit", summary="Send many kept records again, corrected", responses=problems(404))
+async def resubmit_issues(correction: ResubmitManyIn, container: ContainerDep, caller: Agent) -> ResubmittedOut:
+    """Each open record that is meant is sent again once, with the same `changes`, page by page.
+
+    What is still wrong stays open with its newest reason, and keeps nothing else waiting. At most 10,000 records in one
+    call; `left` says how many are beyond. With `dry_run` the answer is the same and nothing is kept.
+    """
+    done = await container.usage.resubmission.resubmit(
+        correction.selection(), correction.changes, author=caller.name, dry_run=correction.dry_run
+    )
+    return ResubmittedOut.model_validate(done)
+
+
+@router.post("/issues/{issue_id}/dismiss", summary="Put a kept record aside", responses=problems(404, 409))
+async def dismiss_issue(
+    issue_id: IssueId, decision: DismissIn, container: ContainerDep, caller: Agent
+) -> UsageIssueOut:
+    """It is never counted and not tried again by itself; who, when and why stay with it.
+
+    Sending it again is the way back. When its source sends the same record once more, that one is kept anew.
+    """
+    issue = await container.usage.dismissal.dismiss(issue_id, author=caller.name, reason=decision.reason)
+    return UsageIssueOut.model_validate(issue)
+
+
+@router.post("/issues/dismiss", summary="Put many kept records aside", responses=problems(404))
+async def dismiss_issues(decision: DismissManyIn, container: ContainerDep, caller: Agent) -> DismissedOut:
+    """Each open record that is meant, for one reason, page by page; at most 10,000 records in one call."""
+    done = await container.usage.dismissal.dismiss_all(
+        decision.selection(), author=caller.name, reason=decision.reason, dry_run=decision.dry_run
+    )
+    return DismissedOut.model_validate(done)
 
 
 @router.post("/reguide", summary="Guide records again")

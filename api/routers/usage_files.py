@@ -15,7 +15,7 @@ from api.schemas.problems import problems
 from api.schemas.usage_files import A_FILE, DecisionIn, FileReportOut, UploadedFileOut, UsageFileOut
 from billing.ports.usage_files import FileFilter
 from billing.services.usage_arrivals import HandedIn
-from billing.services.usage_reports import as_text, report_on
+from billing.services.usage_reports import as_text
 
 router = APIRouter(prefix="/v1/usage/files", tags=["usage"])
 _CHUNK_BYTES = 2**20
@@ -95,7 +95,7 @@ async def get_report(
     accept: Annotated[str, Header(description="text/plain for a page of text.", examples=["text/plain"])] = "",
 ) -> Response | FileReportOut:
     """What it declared and held, and what became of every record; the records themselves: ``GET /v1/usage/issues``."""
-    report = report_on(await container.usage.files.get(file_id))
+    report = await container.usage.files.report(file_id)
     if accept.partition(",")[0].partition(";")[0].strip() == "text/plain":
         return PlainTextResponse(as_text(report))
     return FileReportOut.of(report, as_text(report))

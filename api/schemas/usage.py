@@ -144,28 +144,6 @@ class StreamProgressOut(BaseModel):
     problem: dict[str, Any] | None = None
 
 
-class UsageIssueOut(BaseModel):
-    """A record that could not be taken, kept until it is resolved."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    issue_id: str
-    kind: Literal["rejected", "recycled", "conflict", "partial"]
-    status: Literal["open", "resolved"]
-    source: str
-    record_id: str
-    identifier: str
-    event: dict[str, Any]
-    raw: str
-    field: str
-    reason: str
-    created_at: datetime
-    file_id: str | None
-    line_number: int | None
-    resolved_at: datetime | None
-    resolution: str
-
-
 class ArchivedDayOut(BaseModel):
     """The records that started on one UTC day, in a compressed CSV file of the archive directory."""
 
@@ -178,23 +156,6 @@ class ArchivedDayOut(BaseModel):
     sha256: str
     made_at: datetime
     dropped_at: datetime | None = Field(description="When the day left the database; null while it is in both.")
-
-
-class ResubmitIn(Request):
-    """Send a kept record again: nothing (as it is), ``changes`` to its fields, or the corrected ``raw`` line."""
-
-    model_config = ConfigDict(
-        str_strip_whitespace=False,
-        json_schema_extra={
-            "examples": [
-                {"changes": {"quantity": 75}},
-                {"raw": "r-1,+31612345678,voice_seconds,75,2027-02-01T10:00:00Z"},
-            ]
-        },
-    )
-
-    changes: Annotated[dict[str, Any] | None, Field(description="New values of its fields, by name.")] = None
-    raw: Annotated[str | None, Field(max_length=65_536, description="The line as the file should have had it.")] = None
 
 
 class ReguideIn(Request):

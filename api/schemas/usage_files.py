@@ -111,6 +111,7 @@ class FileReportOut(BaseModel):
                     "first_start": "2027-02-01T00:00:07Z",
                     "last_start": "2027-02-01T23:59:12Z",
                     "decision": "",
+                    "dismissed": {"rejected": 2},
                     "needs_a_person": True,
                     "text": "file_1004  roaming-0009.csv ...",
                 }
@@ -125,6 +126,9 @@ class FileReportOut(BaseModel):
     first_start: datetime | None
     last_start: datetime | None
     decision: str = Field(description="What a person decided about it, with author and reason.")
+    dismissed: Mapping[str, int] = Field(
+        description="Kept records of it that a person dismissed, by kind; they stay in the count of that kind."
+    )
     needs_a_person: bool
     text: str
 
@@ -143,6 +147,7 @@ class FileReportOut(BaseModel):
             first_start=file.first_start,
             last_start=file.last_start,
             decision=report.decision,
+            dismissed=report.dismissed,
             needs_a_person=report.needs_a_person,
             text=text,
         )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.schemas.base import Response
-from api.schemas.usage import UsageIssueOut
+from api.schemas.usage_kept import UsageIssueOut
 
 Stored = Literal["rated", "late", "billed"]
 Corrected = Literal["cancelled", "moved", "rerated", "resent"]
@@ -92,7 +92,7 @@ class ExplainedRecordOut(Response):
 
     source: str
     record_id: str
-    state: Stored | Corrected | Kept
+    state: Stored | Corrected | Kept | Literal["dismissed"]
     events: Sequence[ExplainedEventOut]
     corrections: Sequence[FoundCorrectionOut]
     kept: Sequence[UsageIssueOut]

@@ -23,7 +23,7 @@ from billing.persistence.usage_copy import Constant, copy_in, driver_of, frame_o
 from billing.persistence.usage_counted import COUNTER_KEY
 from billing.persistence.usage_partitions import create_days, index_days_before
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns, pick
-from billing.ports.usage_intake import RecordContent
+from billing.ports.usage_intake import FileOf, RecordContent
 
 # Any number no other advisory lock of ours uses: every intake holds it in shared mode until it ends.
 INTAKE_LOCK = 7_290_002
@@ -97,7 +97,7 @@ class SqlUsageIntake:
         return await index_days_before(self._connection, day)
 
     async def add_events(
-        self, records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
+        self, records: RecordColumns, events: EventColumns, file_id: FileOf, received_at: datetime
     ) -> Mapping[int, RecordContent]:
         """First as if all were new, which they nearly always are; only then are those looked for that were not."""
         known: dict[int, RecordContent] = {}
@@ -162,9 +162,7 @@ class SqlUsageIntake:
             await copy_in(self._connection, t.usage_late.name, frame, (*_COUNTED_TEXTS, "correction"))
 
 
-def _event_frame(
-    records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
-) -> pl.DataFrame:
+def _event_frame(records: RecordColumns, events: EventColumns, file_id: FileOf, received_at: datetime) -> pl.DataFrame:
     """The rows of ``usage_events``, and the index of the record each belongs to."""
     at, part = _places(records, events), events.part
     quantity = pick(records.quantity, at)
@@ -199,7 +197,7 @@ def _event_frame(
             "billable_quantity": events.billable_quantity,
             "counted_amount": _decimals(events.counted_amount),
             "received_at": Constant(received_at),
-            "file_id": Constant(None if file_id is None else identity.parse(identity.FILE, file_id)),
+            "file_id": _files(records, at, file_id),
         }
     )
 
@@ -211,6 +209,16 @@ def _places(records: RecordColumns, events: EventColumns) -> Sequence[int]:
     """
     every = range(len(records))
     return every if events.record == list(every) else events.record
+
+
+def _files(records: RecordColumns, at: Sequence[int], file_id: FileOf) -> Sequence[int | None] | Constant:
+    if file_id is None or isinstance(file_id, str):
+        return Constant(_file_number(file_id))
+    return [_file_number(file_id[records.places[index]]) for index in at]
+
+
+def _file_number(file_id: str | None) -> int | None:
+    return None if file_id is None else identity.parse(identity.FILE, file_id)
 
 
 def _instants(records: RecordColumns, places: Sequence[int]) -> Any:

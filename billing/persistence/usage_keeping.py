@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, literal_column, select, text, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, func, literal_column, select, text, tuple_, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
 from billing.domain.errors import NotFound
+from billing.persistence.columns import PrefixedId
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import usage as t
-from billing.ports.usage import IssueFilter, NewIssue, UsageIssue
+from billing.persistence.usage_intake import among
+from billing.ports.usage import IssueFilter, IssueSelection, NewIssue, SelectedIssues, UsageIssue
 
 _NONE: Any = literal_column("0")
+_ISSUES = t.usage_issues.c
+_ISSUE_IDS = ARRAY(PrefixedId(identity.LINE_ISSUE))
 _NEW_ISSUE_FIELDS = [field.name for field in fields(NewIssue)]
 
 # One document for all of them: a damaged file has them by the thousand.
@@ -58,6 +63,7 @@ class SqlUsageKeeping:
             issues.identifier: wanted.identifier,
             issues.source: wanted.source,
             issues.record_id: wanted.record_id,
+            issues.field: wanted.field,
         }
         query = select(t.usage_issues).where(*[column == value for column, value in given.items() if value])
         # Without a file and a line it is one row of its own: nulls would be equal to nothing in a comparison.
@@ -91,3 +97,52 @@ class SqlUsageKeeping:
         await self._connection.execute(
             update(t.usage_issues).where(t.usage_issues.c.issue_id == issue_id).values(**values)
         )
+
+    async def change_issues(self, issue_ids: Sequence[str], values: Mapping[str, Any]) -> None:
+        await self._connection.execute(update(t.usage_issues).where(_are(issue_ids)).values(**values))
+
+    async def reopen_issue(self, issue_id: str, values: Mapping[str, Any]) -> bool:
+        savepoint = await self._connection.begin_nested()
+        try:
+            await self.change_issue(issue_id, {**values, "status": "open", "resolved_at": None, "resolution": ""})
+        except IntegrityError:  # the same record was sent once more, and waits as a record of its own
+            await savepoint.rollback()
+            return False
+        await savepoint.commit()
+        return True
+
+    async def select_issues(self, wanted: IssueSelection, limit: int) -> SelectedIssues:
+        query = select(_ISSUES.issue_id, func.count().over().label("matched")).where(*_agreeing(wanted))
+        rows = (await self._connection.execute(query.order_by(_ISSUES.issue_id).limit(limit))).all()
+        return SelectedIssues(rows[0].matched if rows else 0, [row.issue_id for row in rows])
+
+    async def open_issues(self, issue_ids: Sequence[str], *, lock: bool = False) -> Sequence[UsageIssue]:
+        query = select(t.usage_issues).where(_are(issue_ids), _ISSUES.status == "open").order_by(_ISSUES.issue_id)
+        return await fetch_all(self._connection, UsageIssue, query.with_for_update(skip_locked=True) if lock else query)
+
+    async def dismissed_of(self, file_id: str) -> Mapping[str, int]:
+        query = select(_ISSUES.kind, func.count().label("times")).group_by(_ISSUES.kind)
+        query = query.where(_ISSUES.file_id == file_id, _ISSUES.status == "dismissed")
+        return {row.kind: row.times for row in await self._connection.execute(query)}
+
+
+def _are(issue_ids: Sequence[str]) -> ColumnElement[bool]:
+    return among(_ISSUES.issue_id, issue_ids, _ISSUE_IDS)
+
+
+def _agreeing(wanted: IssueSelection) -> list[ColumnElement[bool]]:
+    if wanted.issue_ids:
+        return [_are(wanted.issue_ids)]
+    given = {
+        _ISSUES.kind: wanted.kind,
+        _ISSUES.file_id: wanted.file_id,
+        _ISSUES.identifier: wanted.identifier,
+        _ISSUES.source: wanted.source,
+        _ISSUES.field: wanted.field,
+    }
+    found = [_ISSUES.status == "open", *(column == value for column, value in given.items() if value)]
+    if wanted.created_from is not None:
+        found.append(_ISSUES.created_at >= wanted.created_from)
+    if wanted.created_before is not None:
+        found.append(_ISSUES.created_at < wanted.created_before)
+    return found

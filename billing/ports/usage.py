@@ -51,7 +51,7 @@ class NewIssue:
 
 @dataclass(frozen=True, slots=True)
 class UsageIssue:
-    """A kept record; ``status`` is open or resolved, ``resolution`` says how it ended."""
+    """A kept record; ``status`` is open, resolved or dismissed, ``resolution`` says how it ended, by whom and why."""
 
     issue_id: str
     kind: str
@@ -176,8 +176,34 @@ class IssueFilter:
     identifier: str = ""
     source: str = ""
     record_id: str = ""
+    field: str = ""
     after: str = ""
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class IssueSelection:
+    """Which open kept records to work on at once: those that agree with all that is said, or those that are named.
+
+    ``field`` is what was wrong with them; ``created_from`` and ``created_before`` bound when they were kept.
+    """
+
+    kind: str = ""
+    file_id: str = ""
+    identifier: str = ""
+    source: str = ""
+    field: str = ""
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    issue_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedIssues:
+    """``matched`` is how many there are, ``issue_ids`` the first of them, oldest identity first."""
+
+    matched: int
+    issue_ids: Sequence[str]
 
 
 class UsageReading(Protocol):
@@ -228,6 +254,22 @@ class UsageKeeping(Protocol):
         ...
 
     async def change_issue(self, issue_id: str, values: Mapping[str, Any]) -> None: ...
+    async def change_issues(self, issue_ids: Sequence[str], values: Mapping[str, Any]) -> None: ...
+    async def reopen_issue(self, issue_id: str, values: Mapping[str, Any]) -> bool:
+        """Let a dismissed record wait again; False, and nothing changed, when the same trouble is open already."""
+        ...
+
+    async def select_issues(self, wanted: IssueSelection, limit: int) -> SelectedIssues:
+        """Open records that agree, or the named ones there are, in whatever state; nothing is locked."""
+        ...
+
+    async def open_issues(self, issue_ids: Sequence[str], *, lock: bool = False) -> Sequence[UsageIssue]:
+        """Open ones among these by identity; with ``lock`` without those another transaction works on."""
+        ...
+
+    async def dismissed_of(self, file_id: str) -> Mapping[str, int]:
+        """How many kept records of a file were dismissed, by kind."""
+        ...
 
 
 class UsageRepository(
@@ -253,8 +295,10 @@ __all__ = [
     "DecodedLine",
     "EventDetail",
     "IssueFilter",
+    "IssueSelection",
     "LateUsageRow",
     "NewIssue",
+    "SelectedIssues",
     "UsageFile",
     "UsageFormat",
     "UsageIssue",

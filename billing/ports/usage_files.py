@@ -14,6 +14,17 @@ REGISTERED, HELD, IMPORTING, DONE, REJECTED, CANCELLING, CANCELLED = (
 )
 # Nothing of these files is counted, and their place in the sequence is free for another file.
 OUT_OF_SEQUENCE = (REJECTED, CANCELLING, CANCELLED)
+# What became of a line, and the count of its file.
+COUNT_OF = {
+    "accepted": "accepted",
+    "duplicate": "duplicates",
+    "conflict": "conflicts",
+    "recycled": "recycled",
+    "rejected": "rejected",
+    "late": "late",
+    "partial": "partial",
+}
+KEPT_KINDS = ("rejected", "recycled", "conflict", "partial")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from typing import Any, Protocol
 from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCounts, OwnedCycle, RecordColumns
 from billing.ports.usage_records import CounterRow
 
+# The file that a batch came from: one for all its records, or one for each place.
+FileOf = str | Sequence[str | None] | None
+
 
 @dataclass(frozen=True, slots=True)
 class RecordContent:
@@ -134,7 +137,7 @@ class UsageIntakeStore(Protocol):
         ...
 
     async def add_events(
-        self, records: RecordColumns, events: EventColumns, file_id: str | None, received_at: datetime
+        self, records: RecordColumns, events: EventColumns, file_id: FileOf, received_at: datetime
     ) -> Mapping[int, RecordContent]:
         """Store what is new; answers what is stored already under the keys of the others, by index of the record.
 

@@ -25,6 +25,7 @@ from billing.services.usage_balance import AccountBalance, UsageBalance
 from billing.services.usage_batch import Entry, read_batch
 from billing.services.usage_cancelling import UsageCancelling
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_dismissal import UsageDismissal
 from billing.services.usage_explaining import UsageExplaining
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_following import UsageFollowing
@@ -35,6 +36,7 @@ from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_moves import UsageMoves
 from billing.services.usage_quick import CountingLater, QuickIntake, TakeEntries
 from billing.services.usage_records import RETENTION
+from billing.services.usage_resubmission import UsageResubmission
 from billing.services.usage_streams import UsageStreams
 from billing.services.usage_thresholds import ThresholdDispatch
 
@@ -46,7 +48,8 @@ ARCHIVE = "usage-archive"
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``cancelling``, ``mending``, ``moves``, ``explaining`` and ``add_ons`` are its parts.
+    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``explaining`` and ``add_ons`` are its
+    parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
     one for days of events that are dropped (``usage-archive`` beside the spool unless told). ``quick`` takes
@@ -74,6 +77,8 @@ class UsageService:
         self.archive = UsageArchive(make_work, clock, archive or spool.parent / ARCHIVE)
         self.cancelling = UsageCancelling(make_work, clock, process, self.counting, self.files.sessions)
         self.mending = UsageMending(make_work, clock, self._intake, self.counting, self.files)
+        self.resubmission = UsageResubmission(make_work, clock, self._intake, self.counting, self.files)
+        self.dismissal = UsageDismissal(make_work, clock, self.files.sessions)
         following = UsageFollowing(self._intake, self.files)
         self.moves = UsageMoves(make_work, clock, following, self.mending, self.counting)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)

@@ -24,7 +24,7 @@ USUAL_SPAN = timedelta(days=7)
 LONGEST_SPAN = timedelta(days=92)
 _MOST_KEPT = 1000
 _INSTANT = timedelta(microseconds=1)
-RATED, LATE, BILLED = "rated", "late", "billed"
+RATED, LATE, BILLED, DISMISSED = "rated", "late", "billed", "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ExplainedEvent:
 @dataclass(frozen=True, slots=True)
 class ExplainedRecord:
     """What is known of a record. ``state`` is that of its event, or else how it ended: the kind of its open kept
-    record, of its last correction, of its last closed kept record."""
+    record, of its last correction, of its last closed kept record (dismissed, where a person put it aside)."""
 
     source: str
     record_id: str
@@ -147,5 +147,6 @@ def _state(events: Sequence[ExplainedEvent], corrections: Sequence[FoundCorrecti
     if events:
         return max(events, key=lambda event: event.whole.received_at).state
     waiting = [issue.kind for issue in kept if issue.status == "open"]
-    ended = [*(issue.kind for issue in kept), *(each.kind for each in corrections), *waiting]
+    closed = [DISMISSED if issue.status == DISMISSED else issue.kind for issue in kept]
+    ended = [*closed, *(each.kind for each in corrections), *waiting]
     return ended[-1] if ended else ""

@@ -16,28 +16,19 @@ from billing.messages.usage import ImportReport
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import ChunkedFormat, DecodedChunk, DecodedLine, UsageFormat, chunks_of_lines
-from billing.ports.usage_files import DONE, HELD, IMPORTING, REGISTERED, FileFilter, UsageFile
+from billing.ports.usage_files import COUNT_OF, DONE, HELD, IMPORTING, KEPT_KINDS, REGISTERED, FileFilter, UsageFile
 from billing.ports.usage_profiles import SourceProfile
 from billing.services.usage_batch import read_chunk, take_whole
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_holds import as_texts, free, hold_for_totals, place, totals_trouble
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
-from billing.services.usage_reports import totals_with
+from billing.services.usage_reports import FileReport, report_on, totals_with
 from billing.services.usage_sessions import UsageSessions, note_parts
 from billing.services.usage_spool import Spool
 
 # A batch is what progress is told by: formats that take long to read are taken in smaller ones.
 SLOW_SECONDS, TRIED_BATCHES, SMALLEST_BATCH = 0.8, 3, 1000
-COUNT_OF = {
-    "accepted": "accepted",
-    "duplicate": "duplicates",
-    "conflict": "conflicts",
-    "recycled": "recycled",
-    "rejected": "rejected",
-    "late": "late",
-    "partial": "partial",
-}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 Progress = Callable[[ImportReport], None]
 
@@ -133,6 +124,14 @@ class UsageFiles:
         """Raises NotFound."""
         async with self._make_work() as work:
             return await work.usage.file(file_id)
+
+    async def report(self, file_id: str) -> FileReport:
+        """All that is known of a file; what was dismissed of it is told when its import is over."""
+        async with self._make_work() as work:
+            file = await work.usage.file(file_id)
+            is_looked_for = file.status == DONE and any(getattr(file, COUNT_OF[kind]) for kind in KEPT_KINDS)
+            dismissed = await work.usage.dismissed_of(file_id) if is_looked_for else {}
+        return report_on(file, dismissed)
 
     async def list(self, wanted: FileFilter) -> Sequence[UsageFile]:
         """The newest files first."""

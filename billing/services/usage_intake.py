@@ -15,7 +15,7 @@ from billing.domain.rating import PlanDefinition
 from billing.ports.accounts import TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_columns import CounterKey, EventColumns, LateCounts, RecordColumns
-from billing.ports.usage_intake import RecordContent
+from billing.ports.usage_intake import FileOf, RecordContent
 from billing.services.usage_batch import ReadBatch
 from billing.services.usage_guiding import NO_CYCLE, GuidedBatch, Guiding, PlanKey, Waiting, counts_of, late_counts_of
 from billing.services.usage_plans import PlanShelf
@@ -139,7 +139,7 @@ class UsageIntake:
         async with self._make_work() as work:
             return await self.shelf.get(work, wanted)
 
-    async def store(self, work: UnitOfWork, batch: ReadBatch, now: datetime, file_id: str | None = None) -> Taken:
+    async def store(self, work: UnitOfWork, batch: ReadBatch, now: datetime, file_id: FileOf = None) -> Taken:
         """Guide, deduplicate, store and count; the caller commits, and folds the counts."""
         records = batch.columns
         await work.usage.begin_intake()

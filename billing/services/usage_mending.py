@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +13,12 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import DecodedChunk, DecodedLine, UsageIssue
 from billing.services.usage_batch import Entry, ReadBatch, read_batch, read_chunk, take_whole
 from billing.services.usage_counting import UsageCounting
-from billing.services.usage_files import COUNT_OF, UsageFiles
+from billing.services.usage_files import UsageFiles
 from billing.services.usage_intake import Outcome, RecordResult, Taken, UsageIntake
-from billing.services.usage_kept import issues_of
 from billing.services.usage_sessions import Joined, note_parts
+from billing.services.usage_settling import SETTLED, TAKEN_BACK, UsageSettling, changed_event
 
 _PAGE = 500
-_SETTLED = (Outcome.ACCEPTED, Outcome.LATE, Outcome.DUPLICATE, Outcome.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +45,40 @@ class UsageMending:
         self._intake = intake
         self._counting = counting
         self._files = files
+        self._settling = UsageSettling(intake, files)
 
     async def reguide(self, identifier: str = "") -> ReguideReport:
         """Guide every recycled record again, of one identifier or of all; page by page, each page committed."""
         report, after = ReguideReport(), ""
-        while True:
-            page, taken = await self._reguide_page(identifier, after)
-            if not page:
-                return report
-            after = page[-1].issue_id
-            resolved = sum(outcome in _SETTLED for outcome in taken.outcomes)
-            report = ReguideReport(report.tried + len(page), report.resolved + resolved)
+        while read := await self._waiting(identifier, after):
+            after = read[-1].issue_id
+            taken = await self._reguide_page(read)
+            resolved = sum(outcome in SETTLED for outcome in taken.outcomes)
+            report = ReguideReport(report.tried + len(taken.outcomes), report.resolved + resolved)
+        return report
 
-    async def _reguide_page(self, identifier: str, after: str) -> tuple[Sequence[UsageIssue], Taken]:
+    async def _waiting(self, identifier: str, after: str) -> Sequence[UsageIssue]:
         async with self._make_work() as work:
-            page = await work.usage.lock_recycled(identifier, after, _PAGE)
+            return await work.usage.lock_recycled(identifier, after, _PAGE)
+
+    async def _reguide_page(self, read: Sequence[UsageIssue]) -> Taken:
         now = self._clock.now()
-        await self._intake.prepare(_as_batch(page), now)
+        await self._intake.prepare(_as_batch(read), now)
         async with self._make_work() as work:
-            page = await work.usage.lock_recycled(identifier, after, _PAGE)
-            batch = _as_batch(page)
-            taken = await self._intake.store(work, batch, now)
-            await self._settle(work, page, taken, now, "guided again")
+            locked = await self._settling.lock(work, read)
+            page = [issue for issue in locked if issue.kind == Outcome.RECYCLED]
+            taken = await self._settling.take(work, page, _as_batch(page), now, "guided again")
             await work.commit()
         await self._counting.count_few(taken.accounts)
-        return page, taken
+        return taken
 
     async def resubmit(
         self, issue_id: str, *, changes: Mapping[str, Any] | None = None, raw: str | None = None, author: str
     ) -> RecordResult:
         """Send a kept record again, with ``changes`` to its fields or a corrected ``raw`` line of its file.
 
-        It stays open when it still cannot be taken. Raises NotFound, UnableTo for one that is resolved, InvalidValue
-        for a raw line of a record that came from no file.
+        It stays open when it still cannot be taken; one that was dismissed is open again then. Raises NotFound,
+        UnableTo for one that is resolved, InvalidValue for a raw line of a record that came from no file.
         """
         async with self._make_work() as work:
             issue = await work.usage.lock_issue(issue_id)
@@ -87,7 +86,7 @@ class UsageMending:
         now = self._clock.now()
         await self._intake.prepare(batch, now)
         async with self._make_work() as work:
-            issue = await self._lock_open(work, issue)
+            issue = await self._lock_unresolved(work, issue)
             joined = await self._join(work, issue, batch, now)
             taken = await self._intake.store(work, batch, now, issue.file_id)
             note_parts(taken, joined)
@@ -95,18 +94,24 @@ class UsageMending:
                 if Outcome.REJECTED in taken.outcomes:
                     return taken.results()[0]  # it still lacks what it lacked
                 await self._files.sessions.close(work, issue, batch.entry(0).event or {}, now)
-            await self._settle(work, [issue], taken, now, f"sent again by {author}")
+            await self._settling.settle(work, [issue], taken, now, f"sent again by {author}")
             await work.commit()
         await self._counting.count_few(taken.accounts)
         return taken.results()[0]
 
-    async def _lock_open(self, work: UnitOfWork, issue: UsageIssue) -> UsageIssue:
-        if issue.kind == Outcome.PARTIAL:
-            await self._files.sessions.lock(work, issue)
+    async def _lock_unresolved(self, work: UnitOfWork, issue: UsageIssue) -> UsageIssue:
+        """The record, after its file and its session as every import locks them."""
+        file = None if issue.file_id is None else await work.usage.lock_file(issue.file_id)
+        await self._files.sessions.lock(work, [issue])
         issue = await work.usage.lock_issue(issue.issue_id)
-        if issue.status != "open":
+        if issue.status == "resolved":
             remedy = "GET /v1/usage/issues?status=open lists those that wait."
             raise UnableTo("This record is resolved.", field="issue_id", value=issue.issue_id, remedy=remedy)
+        if file is not None and file.status in TAKEN_BACK:
+            remedy = f"Import the right file; {file.file_id} is {file.status}."
+            raise UnableTo(
+                "The file of this record is taken back.", field="issue_id", value=issue.issue_id, remedy=remedy
+            )
         return issue
 
     async def _join(self, work: UnitOfWork, issue: UsageIssue, batch: ReadBatch, now: datetime) -> Joined:
@@ -123,7 +128,7 @@ class UsageMending:
     async def _corrected(self, issue: UsageIssue, changes: Mapping[str, Any] | None, raw: str | None) -> ReadBatch:
         """The record as it is sent again. What came in time keeps its right to be counted, however late corrected."""
         if raw is None:
-            entry = Entry({**issue.event, **(changes or {})}, issue.raw, issue.line_number)
+            entry = Entry(changed_event(issue, changes), issue.raw, issue.line_number)
             return read_batch([entry], issue.created_at)
         if issue.kind == Outcome.PARTIAL:
             remedy = "Give changes: the fields that are missing, such as quantity."
@@ -136,41 +141,7 @@ class UsageMending:
         line = DecodedLine(line_number, raw, decoded.event, decoded.field, decoded.reason, decoded.part)
         return read_chunk(DecodedChunk(1, [raw], [line_number], unusual={0: line}), issue.created_at)
 
-    async def _settle(
-        self,
-        work: UnitOfWork,
-        issues: Sequence[UsageIssue],
-        taken: Taken,
-        now: datetime,
-        how: str,
-    ) -> None:
-        """Resolve what was taken, say what is wrong now with the rest, and move the counts of their files."""
-        kept = dict(zip(sorted(taken.trouble), issues_of(taken, now), strict=True))
-        moved: dict[str, Counter[str]] = {}
-        for place, (issue, outcome) in enumerate(zip(issues, taken.outcomes, strict=True)):
-            if issue.file_id and issue.kind != outcome:
-                counts = moved.setdefault(issue.file_id, Counter())
-                counts[COUNT_OF[issue.kind]] -= 1
-                counts[COUNT_OF[outcome.value]] += 1
-            if outcome in _SETTLED:
-                resolution = f"{outcome.value}: {how}"
-                changes = {"status": "resolved", "resolved_at": now, "resolution": resolution}
-                await work.usage.change_issue(issue.issue_id, changes)
-            elif (again := kept[place]) and (again.kind, again.reason, again.raw) != _now(issue):
-                await work.usage.change_issue(issue.issue_id, _described(again))
-        for file_id in sorted(moved):
-            await self._files.move_counts(work, file_id, moved[file_id])
-
 
 def _as_batch(issues: Sequence[UsageIssue]) -> ReadBatch:
     """Kept records as they were read when they came: their start was checked then."""
     return read_batch([Entry(issue.event, issue.raw, issue.line_number) for issue in issues], None)
-
-
-def _now(issue: UsageIssue) -> tuple[str, str, str]:
-    return issue.kind, issue.reason, issue.raw
-
-
-def _described(issue: Any) -> dict[str, Any]:
-    names = ("kind", "source", "record_id", "identifier", "event", "raw", "field", "reason")
-    return {name: getattr(issue, name) for name in names}

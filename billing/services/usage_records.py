@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_ATTRIBUTES = 50
 _LARGEST_AMOUNT = Decimal(10) ** 12
 _MOST_DECIMALS = 12
-_FIELDS = {
+FIELDS = {
     "source",
     "record_id",
     "identifier",
@@ -144,7 +144,7 @@ class _Unusable(Exception):
 
 def _read(data: Mapping[str, Any]) -> UsageRecord:
     for name in data:
-        if name not in _FIELDS:
+        if name not in FIELDS:
             raise _Unusable(str(name), data[name], "This field is not known; put extra data into attributes.")
     destination = _text(data, "destination", 21, required=False)
     if destination and not _DESTINATION.fullmatch(destination):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
 from typing import Any
 
 from billing.ports.usage_columns import RecordColumns
-from billing.ports.usage_files import DONE, HELD, UsageFile
+from billing.ports.usage_files import COUNT_OF, DONE, HELD, UsageFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,25 @@ class FileReport:
     """One file: the six counts and ``partial`` (parts of sessions that wait or came before) add up to ``read``.
 
     ``gap`` are the numbers that had not arrived before it. ``decision`` is what a person decided, with author and
-    reason; empty when nobody had to.
+    reason; empty when nobody had to. ``dismissed`` says how many of its kept records a person put aside, by kind: they
+    are among the counts of that kind.
     """
 
     file: UsageFile
     control: Sequence[ControlTotal]
     meters: Sequence[MeterTotal]
     decision: str
+    dismissed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def needs_a_person(self) -> bool:
         """Whether somebody has to release the file or correct records of it."""
-        return self.file.status == HELD or bool(self.file.rejected or self.file.conflicts)
+        return self.file.status == HELD or self.left_of("rejected") + self.left_of("conflict") > 0
+
+    def left_of(self, kind: str) -> int:
+        """The records of a kind that still wait."""
+        counted: int = getattr(self.file, COUNT_OF[kind])
+        return counted - self.dismissed.get(kind, 0)
 
 
 def totals_with(file: UsageFile, records: RecordColumns) -> dict[str, Any]:
@@ -72,11 +79,11 @@ def totals_with(file: UsageFile, records: RecordColumns) -> dict[str, Any]:
     }
 
 
-def report_on(file: UsageFile) -> FileReport:
-    """The report of a file, finished or not."""
+def report_on(file: UsageFile, dismissed: Mapping[str, int] | None = None) -> FileReport:
+    """The report of a file, finished or not; ``dismissed`` are its kept records that were put aside, by kind."""
     control = [ControlTotal(name, said, file.checked.get(name, "")) for name, said in sorted(file.declared.items())]
     meters = [MeterTotal(meter, quantity) for meter, quantity in sorted(file.totals.items())]
-    return FileReport(file, control, meters, _decision(file))
+    return FileReport(file, control, meters, _decision(file), dismissed or {})
 
 
 def _decision(file: UsageFile) -> str:
@@ -102,7 +109,7 @@ def as_text(report: FileReport) -> str:
         *_row("arrived", _at(file.registered_at)),
         *_row("finished", _at(file.finished_at)),
         "",
-        *_counts(file),
+        *_counts(report),
         *_totals(report),
         "",
         _closing(report),
@@ -110,10 +117,12 @@ def as_text(report: FileReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(file: UsageFile) -> list[str]:
+def _counts(report: FileReport) -> list[str]:
+    file, dismissed = report.file, sum(report.dismissed.values())
     names = ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late")
     lines = [f"{name:<16}{getattr(file, name):>14}" for name in names]
-    return [*lines, f"{'partial':<16}{file.partial:>14}"] if file.partial else lines
+    lines += [f"{'partial':<16}{file.partial:>14}"] if file.partial else []
+    return [*lines, f"{'of them dismissed':<17}{dismissed:>13}"] if dismissed else lines
 
 
 def _totals(report: FileReport) -> list[str]:
@@ -134,12 +143,15 @@ def _closing(report: FileReport) -> str:
     if file.status == HELD:
         return "Nothing is counted before somebody releases the file."
     if report.needs_a_person:
-        return f"{file.rejected + file.conflicts} records wait for a correction: GET /v1/usage/issues."
-    if file.recycled:
-        return f"{file.recycled} records wait for their number or price, and are guided again by themselves."
-    if file.partial:
-        return f"{file.partial} records are parts of sessions, which are counted when all of their parts are there."
-    return "All of it is counted." if file.status == DONE else f"The file is {file.status}."
+        waiting = report.left_of("rejected") + report.left_of("conflict")
+        return f"{waiting} records wait for a correction: GET /v1/usage/issues."
+    if recycled := report.left_of("recycled"):
+        return f"{recycled} records wait for their number or price, and are guided again by themselves."
+    if partial := report.left_of("partial"):
+        return f"{partial} records are parts of sessions, which are counted when all of their parts are there."
+    if file.status != DONE:
+        return f"The file is {file.status}."
+    return "All of it is counted, or dismissed." if report.dismissed else "All of it is counted."
 
 
 def _row(name: str, value: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,18 +157,24 @@ class UsageSessions:
         counted = session.stored.event or {}
         if event is None or is_same_usage(event, counted):
             return None
+        if session.stored.status == CLOSED and not counted:
+            return "It came after its session was dismissed.", event
         return f"It came after its session was counted, and would change {difference(counted, event)}.", event
 
-    async def lock(self, work: UnitOfWork, issue: UsageIssue) -> None:
-        """Lock the session that a kept record tells of, before the record itself as every batch does."""
-        key, profile = session_hash(issue.source, issue.record_id), ""
-        session = UsageSession(
-            key, issue.source, issue.record_id, profile, issue.created_at, reported_at=issue.created_at
-        )
-        await work.usage.lock_sessions([session])
+    async def lock(self, work: UnitOfWork, issues: Iterable[UsageIssue]) -> None:
+        """Lock the sessions that kept records tell of, before the records themselves as every batch does."""
+        profile, sessions = "", {}
+        for issue in issues:
+            if issue.kind == Outcome.PARTIAL:
+                key, at = session_hash(issue.source, issue.record_id), issue.created_at
+                sessions[key] = UsageSession(key, issue.source, issue.record_id, profile, at, reported_at=at)
+        await work.usage.lock_sessions(list(sessions.values()))
 
     async def close(self, work: UnitOfWork, issue: UsageIssue, event: Mapping[str, Any], now: datetime) -> None:
-        """A person says what the usage of an open session was; parts that come later find it counted."""
+        """A person says what the usage of an open session was, or with no event that it is none.
+
+        Parts that come later find it counted, or dismissed.
+        """
         key = session_hash(issue.source, issue.record_id)
         await work.usage.settle_sessions({key: plain_event(event)}, CLOSED, now, issue.file_id)
 

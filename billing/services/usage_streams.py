@@ -16,6 +16,7 @@ from billing.domain.errors import InvalidValue, NotFound, Refusal
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import UsageFormat
+from billing.ports.usage_files import COUNT_OF
 from billing.ports.usage_streams import (
     PositionLost,
     PositionMoved,
@@ -27,7 +28,6 @@ from billing.ports.usage_streams import (
 from billing.services.reconcile import Watched
 from billing.services.usage_batch import Entry, ReadBatch, read_batch
 from billing.services.usage_counting import UsageCounting
-from billing.services.usage_files import COUNT_OF
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
 

@@ -217,7 +217,7 @@ usage_issues = Table(
     metadata,
     generated_key("issue_id", identity.LINE_ISSUE),
     Column("kind", Text, nullable=False),  # rejected | recycled | conflict
-    Column("status", Text, nullable=False, server_default="open"),  # open | resolved
+    Column("status", Text, nullable=False, server_default="open"),  # open | resolved | dismissed
     Column("source", Text, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("identifier", Text, nullable=False),
