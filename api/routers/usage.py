@@ -55,7 +55,8 @@ async def list_issues(
 ) -> Sequence[UsageIssueOut]:
     """Rejected records need a correction; recycled ones wait for a line or a price; conflicts changed since.
 
-    Dismissed ones were put aside by a person. Partial ones are sessions whose other records did not come in time: give what is missing as changes.
+    Partial ones are sessions whose other records did not come in time: give what is missing as changes. Dismissed ones
+    were put aside by a person.
     """
     wanted = IssueFilter(
         kind=kind,

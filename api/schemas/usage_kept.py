@@ -81,8 +81,12 @@ class IssueSelectionIn(Request):
     created_before: Annotated[Instant | None, Field(description="Kept before this instant.")] = None
     issue_ids: Annotated[
         list[Annotated[str, Field(pattern=identity_pattern("rec"))]],
-        Field(max_length=MOST_NAMED, description=f"These, at most {MOST_NAMED}; those that wait no more are skipped."),
-    ] = []
+        Field(
+            default_factory=list,
+            max_length=MOST_NAMED,
+            description=f"These, at most {MOST_NAMED}; those that wait no more are skipped.",
+        ),
+    ]
 
     def selection(self) -> IssueSelection:
         """As the service takes it."""
@@ -112,8 +116,11 @@ class ResubmitManyIn(IssueSelectionIn):
 
     changes: Annotated[
         dict[str, Any],
-        Field(description="New values by field, the same for each record; null leaves a field out. Not record_id."),
-    ] = {}
+        Field(
+            default_factory=dict,
+            description="New values by field, the same for each record; null leaves a field out. Not record_id.",
+        ),
+    ]
     dry_run: DryRun = False
 
 

@@ -130,9 +130,13 @@ class UsageResubmission:
 
 
 def _changed(issues: Sequence[UsageIssue], changes: Changes) -> ReadBatch:
-    return read_kept(
-        [(Entry(changed_event(each, changes), each.raw, each.line_number), each.created_at) for each in issues]
-    )
+    return read_kept([(_entry(issue, changes), issue.created_at) for issue in issues])
+
+
+def _entry(issue: UsageIssue, changes: Changes) -> Entry:
+    """A line that could not be read has no fields to change: it keeps the reason that it has."""
+    event = changed_event(issue, changes) if issue.event else None
+    return Entry(event, issue.raw, issue.line_number, issue.field, issue.reason)
 
 
 def _check(changes: Changes) -> None:
