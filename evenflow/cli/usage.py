@@ -15,7 +15,10 @@ from evenflow.cli.usage_door import Address, UsageDoor, open_door
 from evenflow.stack.assembly import settings_beside
 from evenflow.stack.migrate import PROJECT
 
-app = typer.Typer(help="Usage files and the records that wait: list, report, release, reject.", no_args_is_help=True)
+app = typer.Typer(
+    help="Usage files and the records that wait: list, report, release, reject, resubmit, dismiss.",
+    no_args_is_help=True,
+)
 DEFAULT_DATA_DIR = PROJECT / ".evenflow"
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")
@@ -57,19 +60,23 @@ def files(
 
 @app.command()
 def issues(
-    kind: Annotated[str, typer.Option(help="rejected, recycled or conflict.")] = "",
+    kind: Annotated[str, typer.Option(help="rejected, recycled, conflict or partial.")] = "",
+    status: Annotated[str, typer.Option(help="open, resolved or dismissed.")] = "open",
     file: Annotated[str, typer.Option(help="Of this file only, as file_1001.")] = "",
     identifier: Annotated[str, typer.Option(help="Of this line only.")] = "",
+    source: Annotated[str, typer.Option(help="Of this source only.")] = "",
+    field: Annotated[str, typer.Option(help="Where this field was what was wrong.")] = "",
     limit: Limit = 50,
     as_json: AsJson = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     api: Api = "",
     key: Key = "",
 ) -> None:
-    """List records that wait, with field and reason."""
+    """List records that wait, or that did, with field and reason."""
 
     def work(door: UsageDoor) -> Any:
-        return door.get("/v1/usage/issues", kind=kind, file_id=file, identifier=identifier, limit=limit)
+        wanted = {"kind": kind, "status": status, "file_id": file, "identifier": identifier}
+        return door.get("/v1/usage/issues", **wanted, source=source, field=field, limit=limit)
 
     columns = ("issue_id", "kind", "file_id", "line_number", "identifier", "field", "reason")
     _show(carry_out(data_dir, api, key, work), columns, as_json)
