@@ -152,6 +152,9 @@ class UsageSettings(BaseModel):
     Choose what the law allows: as long as a bill can be challenged or pursued, and no longer. At least 90 days, since a
     record may be sent again for so long, and would count twice without its first copy.
 
+    ``resent_days`` is how far back upkeep looks, once a day, for records that were sent again with another start; 0
+    leaves them counted, for sources that give one record_id to several records.
+
     ``profiles`` is a directory of ``*.yaml`` that declare further sources (see docs/usage_formats.md).
 
     ``watch`` is a folder in which files are delivered, ``incoming/PROFILE/``; empty for none. A file is complete when
@@ -163,6 +166,7 @@ class UsageSettings(BaseModel):
     """
 
     keep_days: int = Field(default=0, ge=0, le=36_500)
+    resent_days: int = Field(default=35, ge=0, le=RETENTION.days)
     profiles: Path | None = None
     watch: Path | None = None
     watch_quiet_seconds: float = Field(default=5.0, ge=0.1, le=3600)

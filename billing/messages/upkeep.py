@@ -33,5 +33,6 @@ class UpkeepReport:
     imports_started: int = 0
     sessions_reported: int = 0
     usage_moved: int = 0
+    usage_resent: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -47,6 +47,12 @@ class SqlUsageCorrecting:
             return ()
         return _in_order(await self._connection.execute(select(t.usage_events).where(*_with(keys))))
 
+    async def lock_these(self, keys: Sequence[EventKey]) -> Sequence[StoredEvent]:
+        if not keys:
+            return ()
+        query = select(t.usage_events).where(*_with([_shown(key) for key in sorted(keys)]))
+        return _in_order(await self._connection.execute(query.order_by(*_KEY, _EVENTS.part).with_for_update()))
+
     async def remove_events(self, keys: Sequence[EventKey]) -> None:
         if keys:
             await self._connection.execute(delete(t.usage_events).where(*_with([_shown(key) for key in sorted(keys)])))

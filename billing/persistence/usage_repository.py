@@ -13,6 +13,7 @@ from billing.persistence.usage_lookup import SqlUsageLookup
 from billing.persistence.usage_marks import SqlUsageMarks
 from billing.persistence.usage_outbox import SqlUsageOutbox
 from billing.persistence.usage_reading import SqlUsageReading
+from billing.persistence.usage_resent import SqlUsageResent
 from billing.persistence.usage_sessions import SqlUsageSessions
 from billing.persistence.usage_streams import SqlUsageStreams
 
@@ -20,6 +21,7 @@ from billing.persistence.usage_streams import SqlUsageStreams
 class SqlUsageRepository(
     SqlUsageArchiving,
     SqlUsageCorrecting,
+    SqlUsageResent,
     SqlUsageReading,
     SqlUsageLookup,
     SqlBalanceReading,

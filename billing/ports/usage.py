@@ -22,6 +22,7 @@ from billing.ports.usage_intake import UsageCountingStore, UsageIntakeStore
 from billing.ports.usage_lookup import UsageLookup
 from billing.ports.usage_profiles import DeclaredTotals, FileTotals, OpenSession, SessionPart, SourceProfile
 from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
+from billing.ports.usage_resent import UsageResentStore
 from billing.ports.usage_sessions import UsageSessionStore
 from billing.ports.usage_streams import UsageStreamStore
 
@@ -275,6 +276,7 @@ class UsageKeeping(Protocol):
 class UsageRepository(
     UsageArchiveStore,
     UsageCorrecting,
+    UsageResentStore,
     UsageReading,
     UsageLookup,
     UsageIntakeStore,

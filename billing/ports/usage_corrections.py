@@ -105,6 +105,10 @@ class UsageCorrecting(Protocol):
         """The rows of up to ``limit`` whole events in order of their keys, locked; those after a key."""
         ...
 
+    async def lock_these(self, keys: Sequence[EventKey]) -> Sequence[StoredEvent]:
+        """The rows of these events in order of their keys, locked; those that are not stored any more left out."""
+        ...
+
     async def remove_events(self, keys: Sequence[EventKey]) -> None:
         """Remove whole events."""
         ...

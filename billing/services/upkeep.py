@@ -65,6 +65,7 @@ class Repairs:
     look_after_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     report_open_sessions: Callable[[], Awaitable[int]] = nothing_to_mend
     follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
+    take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -104,6 +105,7 @@ class UpkeepService:
             "usage_days_dropped": tried.attempt("old usage", repairs.forget_old_usage),
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
+            "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
         }
         found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))

@@ -36,6 +36,7 @@ from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_moves import UsageMoves
 from billing.services.usage_quick import CountingLater, QuickIntake, TakeEntries
 from billing.services.usage_records import RETENTION
+from billing.services.usage_resent import UsageResent
 from billing.services.usage_resubmission import UsageResubmission
 from billing.services.usage_streams import UsageStreams
 from billing.services.usage_thresholds import ThresholdDispatch
@@ -48,8 +49,8 @@ ARCHIVE = "usage-archive"
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``explaining`` and ``add_ons`` are its
-    parts.
+    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``resent``, ``explaining`` and
+    ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
     one for days of events that are dropped (``usage-archive`` beside the spool unless told). ``quick`` takes
@@ -81,6 +82,7 @@ class UsageService:
         self.dismissal = UsageDismissal(make_work, clock, self.files.sessions)
         following = UsageFollowing(self._intake, self.files)
         self.moves = UsageMoves(make_work, clock, following, self.mending, self.counting)
+        self.resent = UsageResent(make_work, clock, self.files, self.counting)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
         self.explaining = UsageExplaining(make_work, clock, self._intake.shelf)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
