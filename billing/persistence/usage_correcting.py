@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, Uuid, and_, delete, insert, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, Integer, Uuid, and_, column, delete, func, insert, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -105,8 +105,15 @@ def _shown(key: EventKey) -> _ShownKey:
 
 
 def _with(keys: Sequence[_ShownKey]) -> tuple[Any, ...]:
-    """Rows with these keys, which are in order; the bounds keep the search to their days."""
-    return _EVENTS.started_at.between(keys[0][0], keys[-1][0]), tuple_(*_KEY).in_(keys)
+    """Rows with these keys, which are in order; the bounds keep the search to their days.
+
+    The keys are joined as a table: a long list of them is planned for every day.
+    """
+    columns = zip(_KEY, zip(*keys, strict=True), strict=True)
+    lists = [literal(list(values), ARRAY(of.type)) for of, values in columns]
+    wanted = func.unnest(*lists).table_valued(*[column(of.name, of.type) for of in _KEY], name="wanted")
+    own = wanted.render_derived().c
+    return _EVENTS.started_at.between(keys[0][0], keys[-1][0]), tuple_(*_KEY).in_(select(*own))
 
 
 def _place(event: StoredEvent) -> tuple[EventKey, int]:

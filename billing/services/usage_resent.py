@@ -99,8 +99,9 @@ class UsageResent:
         return Watched(taken, tuple(alarms))
 
     async def _page(self, since: datetime, last: SentAgain | None = None) -> Sequence[SentAgain]:
+        after = None if last is None else last.record
         async with self._make_work() as work:
-            return await work.usage.sent_again(since, MOST_STARTS, RECORDS_AT_ONCE, last and last.record)
+            return await work.usage.sent_again(since, MOST_STARTS, RECORDS_AT_ONCE, after)
 
     async def _take_back(self, keys: Sequence[EventKey]) -> int:
         """All copies of some records, in one transaction; answers how many were taken back."""

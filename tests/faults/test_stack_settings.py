@@ -45,6 +45,7 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"EVENFLOW_DATABASE_POOL_SIZE": "many"}, "EVENFLOW_DATABASE_POOL_SIZE cannot be used"),
         ({"EVENFLOW_BILLING_SPREAD_SECONDS": "86400"}, "EVENFLOW_BILLING_SPREAD_SECONDS cannot be used"),
         ({"EVENFLOW_USAGE_KEEP_DAYS": "30"}, "EVENFLOW_USAGE_KEEP_DAYS cannot be used: records may be sent again"),
+        ({"EVENFLOW_USAGE_RESENT_DAYS": "91"}, "EVENFLOW_USAGE_RESENT_DAYS cannot be used"),
     ],
 )
 def test_what_must_not_run_is_refused_in_one_line(

@@ -51,7 +51,10 @@ class ScriptedReconciler:
 def repairs(**scripted: Any) -> Repairs:
     """Every repair mends something, but for those that are scripted."""
     reconciler = _as_any(ScriptedReconciler())
-    well = Repairs(mends(1), mends(2), mends(3), mends(4), mends(6), reconciler, mends(7), mends(8))
+    well = Repairs(
+        *(mends(1), mends(2), mends(3), mends(4), mends(6), reconciler, mends(7), mends(8)),
+        take_back_resent=mends(Watched(9)),
+    )
     return replace(well, **scripted)
 
 
@@ -124,6 +127,7 @@ WELL = UpkeepReport(
     usage_days_dropped=6,
     imports_started=7,
     sessions_reported=8,
+    usage_resent=9,
     alarms=(ALARM,),
 )
 DEAF = _as_any(ScriptedReconciler(hear=fails(MerchantFault(f"Invalid API Key {SECRET}"))))
@@ -169,6 +173,11 @@ async def test_a_round_reports_what_it_mended_and_what_a_person_should_look_at(w
             {"report_open_sessions": fails(OSError(SECRET))},
             {"sessions_reported": 0},
             "open usage sessions: OSError;",
+        ),
+        (
+            {"take_back_resent": fails(OSError(SECRET))},
+            {"usage_resent": 0},
+            "usage that was sent again: OSError;",
         ),
     ],
 )

@@ -106,6 +106,18 @@ async def test_both_halves_in_one_file_are_one_usage(world: UsageWorld, files: F
     assert await counted(world) == [("call-1/a/b", 75)]
 
 
+async def test_the_daily_check_finds_nothing_in_sessions_whose_parts_came_again(
+    world: UsageWorld, files: Files
+) -> None:
+    halves = [invite("call-1"), bye("call-1", TEN + 75), invite("call-2"), bye("call-2", TEN + 30)]
+    await files.take(*halves)
+    await files.take(*reversed(halves))
+    await files.take(invite("call-1", TEN + 1), invite("call-2", TEN + 600))
+    there = await counted(world)
+    assert (await world.service.resent.check(35)).count == 0
+    assert await counted(world) == there == [("call-1/a/b", 75), ("call-2/a/b", 30)]
+
+
 async def test_repeated_parts_change_nothing_before_and_after(world: UsageWorld, files: Files) -> None:
     assert outcomes(await files.take(invite("call-1"), invite("call-1"))) == {"partial": 1, "duplicates": 1}
     assert outcomes(await files.take("", invite("call-1"), bye("call-1", TEN + 5))) == {"duplicates": 1, "accepted": 1}
