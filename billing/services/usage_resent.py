@@ -28,6 +28,7 @@ EVENTS_AT_ONCE = 1000
 RECORDS_AT_ONCE = 10_000
 # With more starts it is no record that was sent again: its source gives one record_id to many records.
 MOST_STARTS = 20
+MOST_ALARMS = 10
 # A round of upkeep waits so long for the check, which goes on beside the rounds that follow.
 PATIENCE_SECONDS = 10.0
 _WHY = "a source sent one record_id with several starts; the copy that was received first stays"
@@ -74,29 +75,31 @@ class UsageResent:
                 return Watched()
             self._began_on = today
             self._running = asyncio.create_task(self.check(days))
-        await asyncio.wait([self._running], timeout=PATIENCE_SECONDS)
-        if not self._running.done():
+        running = self._running
+        await asyncio.wait([running], timeout=PATIENCE_SECONDS)
+        if not running.done() or running is not self._running:
             return Watched()
-        ended, self._running = self._running, None
-        found = ended.result()
+        self._running = None
+        found = running.result()
         self._checked_on = self._began_on
         return found
 
     async def check(self, days: int) -> Watched:
         """Look through the events that started in the last ``days`` UTC days, and today; may be called again.
 
-        Answers how many copies were taken back, with an alarm for each record_id that stands for too many records.
+        Answers how many copies were taken back, with an alarm for record_ids that stand for too many records.
         """
         first_day = (self._clock.now() - timedelta(days=days)).astimezone(UTC).date()
         since = datetime.combine(first_day, time(), UTC)
-        taken, alarms, page = 0, list[str](), await self._page(since)
+        taken, many, named, page = 0, 0, list[SentAgain](), await self._page(since)
         while page:
-            many = [each for each in page if each.copies > MOST_STARTS]
-            alarms += [await self._alarm(each) for each in many]
+            reused = [each for each in page if each.copies > MOST_STARTS]
+            many += len(reused)
+            named += reused[: MOST_ALARMS - len(named)]
             for keys in _batches(each for each in page if each.copies <= MOST_STARTS):
                 taken += await self._take_back(keys)
             page = await self._page(since, page[-1]) if len(page) == RECORDS_AT_ONCE else ()
-        return Watched(taken, tuple(alarms))
+        return Watched(taken, await self._alarms(named, many - len(named)))
 
     async def _page(self, since: datetime, last: SentAgain | None = None) -> Sequence[SentAgain]:
         after = None if last is None else last.record
@@ -133,12 +136,17 @@ class UsageResent:
         for file_id in sorted(moved):
             await self._files.move_counts(work, file_id, moved[file_id])
 
-    async def _alarm(self, found: SentAgain) -> str:
+    async def _alarms(self, named: Sequence[SentAgain], unnamed: int) -> tuple[str, ...]:
+        """A sentence for each of some records that have too many starts, and one for all others."""
         async with self._make_work() as work:
-            rows = await work.usage.lock_these(found.keys)
-        name = f"{rows[0].source} sent {rows[0].record_id}" if rows else f"record {found.record[0]}"
-        account_id = identity.show(identity.ACCOUNT, found.record[1])
-        return f"{name} of {account_id} with {found.copies} starts: all are counted, see what names its records"
+            rows = await work.usage.lock_these([key for each in named for key in each.keys])
+        names = {(row.key_hash, row.account_id): f"{row.source} sent {row.record_id}" for row in rows}
+        alarms = [
+            f"{names.get(each.record, 'a source sent a record')} of {identity.show(identity.ACCOUNT, each.record[1])} "
+            f"with {each.copies} starts: all are counted, see what names its records"
+            for each in named
+        ]
+        return (*alarms, f"{unnamed} more record_ids have as many starts") if unnamed else tuple(alarms)
 
 
 def _batches(records: Iterable[SentAgain]) -> Iterator[Sequence[EventKey]]:

@@ -269,13 +269,23 @@ async def test_a_long_check_goes_on_beside_the_rounds(world: UsageWorld, monkeyp
     assert await counted(world) == [(1, "voice", "", 1, 60)]
 
 
-async def test_switched_off_and_before_the_days_nothing_is_taken_back(world: UsageWorld) -> None:
-    await use(world, "r-1", "2027-01-20T10:00:00Z")
+async def test_rounds_at_once_share_one_check_and_its_result(world: UsageWorld) -> None:
+    await use(world, "r-1", "2027-01-28T10:00:00Z")
     await use(world, "r-1", "2027-01-28T11:00:00Z")
+    found = await asyncio.gather(*[world.service.resent.look_after(DAYS) for _ in range(3)])
+    assert sorted(each.count for each in found) == [0, 0, 1]
+
+
+async def test_switched_off_and_before_the_days_nothing_is_taken_back(world: UsageWorld) -> None:
+    await use(world, "old", "2027-01-20T10:00:00Z")
+    await use(world, "old", "2027-01-28T11:00:00Z")
+    await use(world, "new", "2027-02-01T09:00:00Z")
+    await use(world, "new", "2027-02-01T11:00:00Z")
     assert await world.service.resent.look_after(0) == Watched(0)
-    assert await world.service.resent.check(10) == Watched(0)
-    assert await counted(world) == [(1, "voice", "", 2, 120)]
+    assert await counted(world) == [(1, "voice", "", 4, 240)]
+    assert await world.service.resent.check(11) == Watched(1)
     assert await world.service.resent.check(12) == Watched(1)
+    assert await starts(world) == [("new", "02-01T09:00"), ("old", "01-20T10:00")]
 
 
 async def test_one_id_for_many_records_is_left_to_a_person(world: UsageWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +296,8 @@ async def test_one_id_for_many_records_is_left_to_a_person(world: UsageWorld, mo
     why = f"switch sent always of {world.account_id} with 4 starts: all are counted, see what names its records"
     assert found == Watched(2, (why,))
     assert await counted(world) == [(1, "voice", "", 5, 300)]
+    monkeypatch.setattr(usage_resent, "MOST_ALARMS", 0)
+    assert await world.service.resent.check(DAYS) == Watched(0, ("1 more record_ids have as many starts",))
 
 
 async def test_one_record_on_two_accounts_and_one_id_of_two_sources_are_not_touched(world: UsageWorld) -> None:
@@ -299,6 +311,11 @@ async def test_one_record_on_two_accounts_and_one_id_of_two_sources_are_not_touc
     await ServiceChanges(world.work, world.clock).port(command, Port(other_id, "vonk-basis", 1))
     await use(world, "r-1", "2027-01-29T10:00:00Z")
     assert await check(world) == 0
+    assert await counted(world) == [(1, "voice", "", 2, 120)]
+    assert await counted(world, other_id) == [(1, "voice", "", 1, 60)]
+    await use(world, "r-1", "2027-01-28T12:00:00Z")
+    await use(world, "r-1", "2027-01-29T12:00:00Z")
+    assert await check(world) == 2
     assert await counted(world) == [(1, "voice", "", 2, 120)]
     assert await counted(world, other_id) == [(1, "voice", "", 1, 60)]
 
