@@ -136,8 +136,8 @@ def late_lines(
     period_to: date,
     why: Sequence[str] = (),
 ) -> tuple[InvoiceLine, ...]:
-    """What usage that came, or was corrected, after its invoice changes: its own cycle rated again with it, less what
-    was billed then. ``why`` explains corrections.
+    """What a billed cycle owes more, or less, by what came or was corrected after its invoice: the cycle rated again,
+    less what was billed then. ``why`` explains corrections.
 
     So late usage meets the allowances, tiers and limits of the cycle it happened in. A line without a difference in
     amount is left out unless it adds or takes events, which the customer should see even when they are free.
@@ -170,7 +170,7 @@ def _taken_back(service_id: str, gone: RatedLine, period_from: date, period_to: 
     billed = f"{gone.amount} was billed before, and falls away"
     return replace(
         line_of(service_id, gone),
-        kind=LATE_USAGE,
+        kind=_kind_later(gone),
         amount=-gone.amount,
         events=-gone.events,
         quantity=-gone.quantity,
@@ -182,6 +182,11 @@ def _taken_back(service_id: str, gone: RatedLine, period_from: date, period_to: 
     )
 
 
+def _kind_later(line: RatedLine) -> str:
+    """A fee stays a fee; everything else of an earlier cycle is late usage."""
+    return line.kind.value if line.kind is LineKind.RECURRING else LATE_USAGE
+
+
 def _place(line: RatedLine) -> tuple[LineKind, str, str, str]:
     return line.kind, line.price_code, line.band, line.description
 
@@ -189,7 +194,7 @@ def _place(line: RatedLine) -> tuple[LineKind, str, str, str]:
 def _late_line(
     service_id: str, line: RatedLine, earlier: RatedLine | None, period_from: date, period_to: date
 ) -> InvoiceLine:
-    printed = replace(line_of(service_id, line), kind=LATE_USAGE, period_from=period_from, period_to=period_to)
+    printed = replace(line_of(service_id, line), kind=_kind_later(line), period_from=period_from, period_to=period_to)
     if earlier is None:
         return printed
     billed = f"{line.amount} for the cycle now, {earlier.amount} was billed before"

@@ -117,6 +117,13 @@ class SqlAccountRepository(SqlServiceRepository, SqlCatalogueRepository):
         query = select(t.cycles).where(t.cycles.c.account_id == account_id).order_by(t.cycles.c.cycle_number)
         return await fetch_all(self._connection, Cycle, query)
 
+    async def changed_cycles(self, account_id: str) -> Sequence[int]:
+        cycles = t.cycles.c
+        query = select(cycles.cycle_number).where(
+            cycles.account_id == account_id, cycles.status == "issued", cycles.billed_periods.is_not(None)
+        )
+        return list((await self._connection.execute(query.order_by(cycles.cycle_number))).scalars())
+
     async def change_cycle(self, account_id: str, cycle_number: int, values: Mapping[str, Any]) -> None:
         await self._connection.execute(
             update(t.cycles)

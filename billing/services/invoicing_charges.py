@@ -1,17 +1,17 @@
-"""What goes on an invoice: fees, usage, late usage and adjustments, as net lines.
+"""What goes on an invoice: fees, usage, what earlier cycles owe more or less, and adjustments, as net lines.
 
 Usage is priced from the counters of the cycle, never from events again, by the same functions as the live balance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.invoice import InvoiceLine, adjustment_line, correction_words, late_lines, line_of
-from billing.domain.money import Money
+from billing.domain.money import Money, total
 from billing.domain.rating import RatedLine, RatedUsage, recurring_lines
 from billing.ports.accounts import Cycle
 from billing.ports.invoicing import PendingAdjustment
@@ -23,6 +23,8 @@ from billing.services.invoicing_cycles import span_of
 from billing.services.plan_periods import ServiceKey, billed_periods
 from billing.services.usage_grants import granted_in
 from billing.services.usage_plans import PlanShelf
+
+_PLANS_CHANGED = ("corrected: the line and its plan in this cycle were changed after it was billed",)
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,26 @@ class Charges:
 
 
 async def charges_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> Charges:
-    """Everything the invoice of a cycle charges: per service fees and usage, then late usage, then adjustments."""
+    """Everything the invoice of a cycle charges: per service fees and usage, then what billed cycles owe more or less
+    since, then adjustments."""
     rating = _Rating(work, shelf, await work.usage.service_plans([cycle.account_id]), zone)
     lines, rated = await rating.cycle_lines(cycle)
     late = await work.usage.unbilled_late_usage(cycle.account_id)
-    lines += await rating.late_lines(late)
+    changed = {row.cycle_number for row in late} | set(await work.accounts.changed_cycles(cycle.account_id))
+    for number in sorted(changed):
+        own = [row for row in late if row.cycle_number == number]
+        lines += await rating.lines_since_billed(await work.accounts.cycle(cycle.account_id, number), own)
     adjustments = tuple(await work.invoices.pending_adjustments(cycle.account_id))
     lines += [_adjustment(each) for each in adjustments]
-    late_cycles = sorted({row.cycle_number for row in late})
-    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), tuple(late_cycles), rated)
+    return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), tuple(sorted(changed)), rated)
+
+
+async def cost_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> Money:
+    """What a cycle costs by all that is counted now and by the plans as they are now, net and before discounts."""
+    rating = _Rating(work, shelf, await work.usage.service_plans([cycle.account_id]), zone)
+    lines, _ = await rating.cycle_lines(cycle, await work.usage.late_usage_of(cycle.account_id, cycle.cycle_number))
+    brand = await work.accounts.brand((await work.accounts.get(cycle.account_id)).brand)
+    return total((line.amount for line in lines), brand.currency)
 
 
 def _adjustment(pending: PendingAdjustment) -> InvoiceLine:
@@ -62,14 +75,16 @@ class _Rating:
     periods: Sequence[ServicePlan]
     zone: str
 
-    async def cycle_lines(self, cycle: Cycle) -> tuple[list[InvoiceLine], tuple[RatedService, ...]]:
+    async def cycle_lines(
+        self, cycle: Cycle, late: Sequence[LateUsageRow] = ()
+    ) -> tuple[list[InvoiceLine], tuple[RatedService, ...]]:
         """By service and plan: the fees of the cycle, then the usage from its counters; and what it was rated as.
 
         A service active at any moment of the cycle owes its full fees; a change of plan shares them by its rule.
         """
         counters = await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number)
         lines: dict[str, list[InvoiceLine]] = {}
-        services = await self._rate(counters, cycle)
+        services = await self._rate([*counters, *late], cycle)
         for rated in services:
             fees = recurring_lines(rated.plan, on=self._invoice_date(cycle), share=rated.fees)
             own = lines.setdefault(rated.service_id, [])
@@ -77,32 +92,31 @@ class _Rating:
             own += [_usage_line(rated, line) for line in rated.rated.lines]
         return [line for own in lines.values() for line in own], tuple(services)
 
-    async def late_lines(self, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
-        """Each earlier cycle rated again with what came late, under the plans and the date of that cycle."""
-        lines: list[InvoiceLine] = []
-        for cycle_number in sorted({row.cycle_number for row in unbilled}):
-            cycle = await self.work.accounts.cycle(unbilled[0].account_id, cycle_number)
-            rows = [row for row in unbilled if row.cycle_number == cycle_number]
-            lines += await self._late_lines_of(cycle, rows)
-        return lines
-
-    async def _late_lines_of(self, cycle: Cycle, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
+    async def lines_since_billed(self, cycle: Cycle, unbilled: Sequence[LateUsageRow]) -> list[InvoiceLine]:
+        """A billed cycle rated again, with what came late and by its plans as they are now: the difference."""
         all_late = await self.work.usage.late_usage_of(cycle.account_id, cycle.cycle_number)
         billed: list[Counted] = list(await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number))
         billed += [row for row in all_late if row.invoice_id is not None]
         # Plans that were changed since it was billed are part of the difference.
         as_billed = replace(self, periods=billed_periods(cycle) or self.periods)
-        before = {_key(rated): rated.rated for rated in await as_billed._rate(billed, cycle)}
-        after = {_key(rated): rated.rated for rated in await self._rate([*billed, *unbilled], cycle)}
+        before = {_key(rated): rated for rated in await as_billed._rate(billed, cycle)}
+        after = {_key(rated): rated for rated in await self._rate([*billed, *unbilled], cycle)}
         why = correction_words({row.correction for row in unbilled})
         lines: list[InvoiceLine] = []
-        for key in (*(key for key in before if key not in after), *after):
+        for service_id, was, now in _pairs(before, after):
             # A service without late usage may still owe more: others may have drawn the allowance it shared.
-            own = [row for row in unbilled if row.service_id == key[0]] or unbilled
-            was, usage = before.get(key), after.get(key)
-            empty = _nothing(usage or was)
-            lines += late_lines(key[0], was or empty, usage or empty, *_dates(own, self.zone), why)
+            own = [row for row in unbilled if row.service_id == service_id] or unbilled
+            dates = _dates(own, self.zone) if own else _dates_of(cycle, self.zone)
+            lines += late_lines(service_id, _usage(was, now), _usage(now, was), *dates, why)
+            fees = self._fees(was, cycle, now), self._fees(now, cycle, was)
+            lines += late_lines(service_id, *fees, *_dates_of(cycle, self.zone), _PLANS_CHANGED)
         return lines
+
+    def _fees(self, rated: RatedService | None, cycle: Cycle, other: RatedService | None) -> RatedUsage:
+        if rated is None:
+            return _usage(rated, other)
+        fees = recurring_lines(rated.plan, on=self._invoice_date(cycle), share=rated.fees)
+        return RatedUsage(rated.rated.currency, fees, ())
 
     async def _rate(self, counted: Sequence[Counted], cycle: Cycle) -> list[RatedService]:
         """Rate all services at once, those without usage too: they may share an allowance."""
@@ -145,6 +159,31 @@ def _dates(rows: Sequence[LateUsageRow], zone: str) -> tuple[date, date]:
     return first, last + timedelta(days=1)
 
 
-def _nothing(usage: RatedUsage | None) -> RatedUsage:
-    assert usage is not None, "rated before, after, or both"
-    return RatedUsage(usage.currency, (), ())
+def _dates_of(cycle: Cycle, zone: str) -> tuple[date, date]:
+    """The local dates of a cycle, half-open."""
+    return local_date(cycle.opens_at, zone), local_date(cycle.closes_at, zone)
+
+
+def _pairs(
+    before: Mapping[ServiceKey, RatedService], after: Mapping[ServiceKey, RatedService]
+) -> Iterator[tuple[str, RatedService | None, RatedService | None]]:
+    """By service, what was billed beside what it is now. A version of a plan stands beside the one it took the place
+    of."""
+    gone = {key: rated for key, rated in before.items() if key not in after}
+    known = dict(before)
+    for key in after:
+        earlier = next((one for one in gone if one[:2] == key[:2]), None)
+        if key not in before and earlier is not None:
+            known[key] = gone.pop(earlier)
+    for key, rated in gone.items():
+        yield key[0], rated, None
+    for key, rated in after.items():
+        yield key[0], known.get(key), rated
+
+
+def _usage(rated: RatedService | None, other: RatedService | None) -> RatedUsage:
+    """What it was rated as; nothing, in the currency of the other, where it is not there."""
+    if rated is not None:
+        return rated.rated
+    assert other is not None, "rated before, after, or both"
+    return RatedUsage(other.rated.currency, (), ())
