@@ -18,6 +18,7 @@ from benchmarks.places import data_directory
 from billing.adapters.usage_formats import standard_formats
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.services.usage import UsageService
@@ -76,6 +77,8 @@ class NoProcess:
     """A process that hears and does nothing: what is measured ends before it."""
 
     async def start_account(self, state: AccountState) -> None: ...
+    async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
+
     async def start_import(self, request: ImportFileRequest) -> None: ...
     async def signal(self, workflow_id: str, signal: str, payload: Any) -> None: ...
     async def command(self, workflow_id: str, update: str, command: Command) -> CommandResult:

@@ -199,6 +199,7 @@ def _repairs(
         look_after_files=sources.look_after,
         report_open_sessions=usage.files.sessions.look_after,
         follow_numbers=usage.moves.follow_pending,
+        correct_plans=usage.plan_corrections.start_unfinished,
         take_back_resent=partial(usage.resent.look_after, settings.usage.resent_days),
     )
 

@@ -30,8 +30,10 @@ from billing.messages.identities import (
     BILLING_QUEUE,
     UPKEEP_WORKFLOW_ID,
     account_workflow_id,
+    plan_correction_workflow_id,
     usage_import_workflow_id,
 )
+from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.upkeep import UpkeepState
 from billing.messages.usage import ImportFileRequest
 
@@ -122,6 +124,15 @@ class TemporalProcess:
             usage_import_workflow_id(request.file_id),
             f"Import {request.file_id}",
             signal="look_again",
+        )
+
+    async def start_plan_correction(self, request: CorrectPlanRequest) -> None:
+        """Start carrying out a recorded correction; nothing happens when that runs."""
+        await self._start(
+            "PlanCorrectionWorkflow",
+            request,
+            plan_correction_workflow_id(request.correction_id),
+            f"Correct a price: {request.correction_id}",
         )
 
     async def start_upkeep(self, state: UpkeepState) -> None:

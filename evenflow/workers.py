@@ -18,6 +18,7 @@ from activities.invoicing import InvoicingActivities
 from activities.limits import LimitActivities
 from activities.notices import NoticeActivities
 from activities.payments import PaymentActivities
+from activities.plan_corrections import PlanCorrectionActivities
 from activities.upkeep import UpkeepActivities
 from activities.usage import UsageActivities
 from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
@@ -26,10 +27,18 @@ from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
 from workflows.barring import BarringWorkflow
 from workflows.dunning import DunningWorkflow
+from workflows.plan_correction import PlanCorrectionWorkflow
 from workflows.upkeep import UpkeepWorkflow
 from workflows.usage_import import UsageImportWorkflow
 
-WORKFLOWS = [AccountWorkflow, DunningWorkflow, BarringWorkflow, UsageImportWorkflow, UpkeepWorkflow]
+WORKFLOWS = [
+    AccountWorkflow,
+    DunningWorkflow,
+    BarringWorkflow,
+    UsageImportWorkflow,
+    PlanCorrectionWorkflow,
+    UpkeepWorkflow,
+]
 # What a worker may still finish after it was told to stop.
 GRACE = timedelta(seconds=15)
 # How old the progress of a long activity, such as an import, may be where operators see it.
@@ -67,6 +76,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(DunningActivities(parts.dunning)),
         *_of(BarringActivities(parts.barring)),
         *_of(UsageActivities(parts.usage)),
+        *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
         *_of(LimitActivities(parts.limits)),
         *_of(UpkeepActivities(parts.upkeep)),
         payments.review_method,

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from billing.adapters.usage_formats import standard_formats
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Cycle
@@ -83,6 +84,8 @@ class RecordingProcess:
     imports: list[ImportFileRequest] = field(default_factory=list)
 
     async def start_account(self, state: AccountState) -> None: ...
+
+    async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
 
     async def start_import(self, request: ImportFileRequest) -> None:
         self.imports.append(request)

@@ -19,6 +19,7 @@ LINE_ISSUE = "rec"
 ADJUSTMENT = "adj"
 MOVE = "mov"
 GRANT = "grt"
+CORRECTION = "cor"
 
 
 def show(prefix: str, number: int) -> str:

@@ -28,6 +28,11 @@ def usage_import_workflow_id(file_id: str) -> str:
     return f"usage-import/{file_id}"
 
 
+def plan_correction_workflow_id(correction_id: str) -> str:
+    """One workflow per correction of a price: ``plan-correction/<correction id>``."""
+    return f"plan-correction/{correction_id}"
+
+
 UPKEEP_WORKFLOW_ID = "upkeep"
 
 

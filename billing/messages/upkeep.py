@@ -34,5 +34,6 @@ class UpkeepReport:
     sessions_reported: int = 0
     usage_moved: int = 0
     usage_resent: int = 0
+    plans_correcting: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

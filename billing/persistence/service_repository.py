@@ -19,7 +19,7 @@ from billing.persistence.grant_repository import drawing_instants, split_rows
 from billing.persistence.statements import fetch_all, insert_returning
 from billing.persistence.tables import accounts as t
 from billing.ports.accounts import Service
-from billing.ports.numbers import NewNumberMove, NumberMove, NumberUse
+from billing.ports.numbers import NewNumberMove, NumberMove, NumberUse, PlanRow
 
 
 def plan_periods() -> Select[Any]:
@@ -88,6 +88,16 @@ class SqlServiceRepository:
             await self._connection.execute(
                 insert(t.service_plans).values(account_id=account_id, service_id=service_id, **values)
             )
+        await self._follow_plans(account_id, service_id)
+
+    async def write_plans(self, account_id: str, service_id: str, rows: Sequence[PlanRow], since: datetime) -> None:
+        await self._keep_billed(account_id, since)
+        plans = t.service_plans.c
+        of_service = {"account_id": account_id, "service_id": service_id}
+        await self._connection.execute(
+            delete(t.service_plans).where(plans.account_id == account_id, plans.service_id == service_id)
+        )
+        await self._connection.execute(insert(t.service_plans), [{**of_service, **asdict(row)} for row in rows])
         await self._follow_plans(account_id, service_id)
 
     async def _keep_billed(self, account_id: str, since: datetime) -> None:

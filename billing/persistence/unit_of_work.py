@@ -17,6 +17,7 @@ from billing.persistence.ledger_repository import SqlLedger
 from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
+from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -81,6 +82,10 @@ class SqlUnitOfWork:
     @cached_property
     def barring(self) -> SqlBarringRepository:
         return SqlBarringRepository(self.connection)
+
+    @cached_property
+    def plan_corrections(self) -> SqlPlanCorrectionRepository:
+        return SqlPlanCorrectionRepository(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -57,6 +57,15 @@ class NumberMove:
     reguided_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class PlanRow:
+    """From when on a service has which plan version, until its next row."""
+
+    active_from: datetime
+    plan_code: str
+    plan_version: int
+
+
 class NumberDirectory(Protocol):
     """The directory of numbers, plans of services in time, and the moves that usage has to follow."""
 
@@ -73,6 +82,10 @@ class NumberDirectory(Protocol):
         self, account_id: str, service_id: str, at: datetime, plan_code: str, plan_version: int
     ) -> None:
         """The service has this plan version from an instant on; later changes that were decided before fall away."""
+        ...
+
+    async def write_plans(self, account_id: str, service_id: str, rows: Sequence[PlanRow], since: datetime) -> None:
+        """The service has had these plans, which are other than before from ``since`` on."""
         ...
 
     async def add_number_move(self, move: NewNumberMove, at: datetime) -> NumberMove: ...

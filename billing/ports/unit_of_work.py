@@ -15,6 +15,7 @@ from billing.ports.ledger import Ledger
 from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
+from billing.ports.plan_corrections import PlanCorrectionRepository
 from billing.ports.usage import UsageRepository
 
 
@@ -43,6 +44,8 @@ class UnitOfWork(Protocol):
     def dunning(self) -> DunningRepository: ...
     @property
     def barring(self) -> BarringRepository: ...
+    @property
+    def plan_corrections(self) -> PlanCorrectionRepository: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.invoice import InvoiceLine, adjustment_line, correction_words, late_lines, line_of
-from billing.domain.money import Money, total
+from billing.domain.money import Money
 from billing.domain.rating import RatedLine, RatedUsage, recurring_lines
 from billing.ports.accounts import Cycle
 from billing.ports.invoicing import PendingAdjustment
@@ -53,12 +53,11 @@ async def charges_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str
     return Charges(tuple(lines), adjustments, tuple(row.late_id for row in late), tuple(sorted(changed)), rated)
 
 
-async def cost_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> Money:
-    """What a cycle costs by all that is counted now and by the plans as they are now, net and before discounts."""
+async def lines_of(work: UnitOfWork, shelf: PlanShelf, cycle: Cycle, zone: str) -> list[InvoiceLine]:
+    """Fees and usage of a cycle by all that is counted now and by the plans as they are now, late usage with it."""
     rating = _Rating(work, shelf, await work.usage.service_plans([cycle.account_id]), zone)
     lines, _ = await rating.cycle_lines(cycle, await work.usage.late_usage_of(cycle.account_id, cycle.cycle_number))
-    brand = await work.accounts.brand((await work.accounts.get(cycle.account_id)).brand)
-    return total((line.amount for line in lines), brand.currency)
+    return lines
 
 
 def _adjustment(pending: PendingAdjustment) -> InvoiceLine:

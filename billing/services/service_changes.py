@@ -131,7 +131,8 @@ class ServiceChanges:
     async def port(self, command: ServiceCommand, target: Port) -> NumberPorted:
         """Give a line's number to another account at an instant: usage from then on is that account's.
 
-        Fees that were invoiced stay where they are. Raises as ``end`` does, and for a target that cannot take it.
+        Both accounts owe the fees of the cycle in which it moves. Raises as ``end`` does, and for a target that cannot
+        take it.
         """
         now = self._clock.now()
         context = command.context("port_number", now)

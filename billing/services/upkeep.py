@@ -65,6 +65,7 @@ class Repairs:
     look_after_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     report_open_sessions: Callable[[], Awaitable[int]] = nothing_to_mend
     follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
+    correct_plans: Callable[[], Awaitable[int]] = nothing_to_mend
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
 
 
@@ -106,6 +107,7 @@ class UpkeepService:
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
             "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
+            "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
         }
         found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))

@@ -19,6 +19,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage import IssueFilter, UsageFormat, UsageIssue
 from billing.ports.usage_quick import QuickStore
 from billing.services.add_ons import AddOns
+from billing.services.plan_correcting import PlanCorrections
 from billing.services.usage_archive import UsageArchive
 from billing.services.usage_arrivals import UsageArrivals
 from billing.services.usage_balance import AccountBalance, UsageBalance
@@ -49,8 +50,8 @@ ARCHIVE = "usage-archive"
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``resent``, ``explaining`` and
-    ``add_ons`` are its parts.
+    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``resent``, ``explaining``,
+    ``plan_corrections`` and ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
     one for days of events that are dropped (``usage-archive`` beside the spool unless told). ``quick`` takes
@@ -82,6 +83,7 @@ class UsageService:
         self.dismissal = UsageDismissal(make_work, clock, self.files.sessions)
         following = UsageFollowing(self._intake, self.files)
         self.moves = UsageMoves(make_work, clock, following, self.mending, self.counting)
+        self.plan_corrections = PlanCorrections(make_work, clock, process, following, self.counting)
         self.resent = UsageResent(make_work, clock, self.files, self.counting)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
         self.explaining = UsageExplaining(make_work, clock, self._intake.shelf)

@@ -20,6 +20,7 @@ from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
 from billing.messages.identities import account_workflow_id
+from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
@@ -60,6 +61,8 @@ class RecordingProcess:
 
     async def start_account(self, state: AccountState) -> None:
         self.started[account_workflow_id(state.brand, state.number)] = state
+
+    async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
 
     async def start_import(self, request: ImportFileRequest) -> None: ...
 

@@ -21,6 +21,7 @@ from api.dependencies import Caller
 from api.errors import install
 from api.routers import usage, usage_files, usage_streams
 from billing.adapters.usage_formats import standard_formats
+from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.unit_of_work import make_engine
 from evenflow.cli.main import app
@@ -44,6 +45,8 @@ class ImportingProcess(RecordingProcess):
 
     worlds: list[UsageWorld] = field(default_factory=list)
     running: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
 
     async def start_import(self, request: ImportFileRequest) -> None:
         task = asyncio.create_task(self.worlds[0].service.files.import_file(request.file_id))

@@ -233,4 +233,5 @@ usage_issues = Table(
     Column("resolution", Text, nullable=False, server_default=""),
     Index("uq_usage_issues_open", "dedup_hash", unique=True, postgresql_where=text("status = 'open'")),
     Index("ix_usage_issues_identifier", "identifier", postgresql_where=text("status = 'open'")),
+    Index("ix_usage_issues_file_id", "file_id", postgresql_where=text("file_id IS NOT NULL")),
 )
