@@ -18,7 +18,9 @@ from api.schemas.plan_corrections import (
 from api.schemas.problems import problems
 
 router = APIRouter(prefix="/v1/plan-corrections", tags=["plans"])
-CorrectionId = Annotated[str, Path(pattern=identity_pattern("cor"), description="As the request answered it.")]
+CorrectionId = Annotated[
+    str, Path(pattern=identity_pattern("cor"), description="As the request answered it.", examples=["cor_1001"])
+]
 
 
 @router.post("", status_code=202, summary="Correct a published price", responses=problems(404, 409))
