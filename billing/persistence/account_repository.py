@@ -54,7 +54,8 @@ class SqlCatalogueRepository:
             query = query.where(t.plans.c.plan_version == plan_version)
         found = await fetch_one(self._connection, Plan, query.order_by(desc(t.plans.c.plan_version)).limit(1))
         if found is None:
-            raise _missing("plan", "plan_code", plan_code, "GET /v1/plans lists the published plans.")
+            version = "" if plan_version is None else f" version {plan_version}"
+            raise _missing("plan", "plan_code", f"{plan_code}{version}", "GET /v1/plans lists the published plans.")
         return found
 
     async def plans(self, brand: str | None = None) -> Sequence[Plan]:
