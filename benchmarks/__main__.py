@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import answering, closing, cycle, memory, starting, usage_doors, usage_import
+from benchmarks import answering, closing, cycle, memory, starting, usage_doors, usage_full, usage_import
 from benchmarks.figures import Figure, table_of
 from benchmarks.machine import machine
 from benchmarks.options import Options
@@ -20,12 +20,14 @@ from evenflow.stack.errors import StackError
 from evenflow.stack.supervisor import StoppedByUser
 
 WIDTH_OF_A_PIPE = 120
+WHEN_NAMED = ("usage_full",)  # fills gigabytes
 PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "starting": starting.measure,
     "answering": answering.measure,
     "cycle": cycle.measure,
     "memory": memory.measure,
     "usage_import": usage_import.measure,
+    "usage_full": usage_full.measure,
     "closing": closing.measure,
     "usage_doors": usage_doors.measure,
 }
@@ -44,7 +46,8 @@ def bench(
     forget_own_settings()
     where, options = machine(), Options(rounds, requests)
     try:
-        figures = [figure for name in PARTS if name in (only or PARTS) for figure in PARTS[name](options)]
+        chosen = [name for name in PARTS if (name in only if only else name not in WHEN_NAMED)]
+        figures = [figure for name in chosen for figure in PARTS[name](options)]
     except (StackError, RuntimeError) as error:
         raise SystemExit(f"benchmarks: {error}") from None
     except (StoppedByUser, KeyboardInterrupt):

@@ -18,6 +18,7 @@ from api.app import create_app
 from api.container import Container
 from benchmarks.usage_world import NoProcess, StandingClock
 from billing.adapters.usage_formats import standard_formats
+from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
@@ -56,7 +57,9 @@ def create_doors() -> FastAPI:
     def make_work() -> SqlUnitOfWork:
         return SqlUnitOfWork(engine)
 
-    usage = UsageService(make_work, clock, process, standard_formats(), Path("unused"), quick=quick)
+    looks = make_reading_engine(url)
+    balances, formats = SqlBalanceSource(looks), standard_formats()
+    usage = UsageService(make_work, clock, process, formats, Path("unused"), balances, quick=quick)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +68,7 @@ def create_doors() -> FastAPI:
         await usage.counting_is_done()
         await quick.close()
         await engine.dispose()
+        await looks.dispose()
 
     access = Access(SqlKeyStore(engine), KEY)
     app = create_app(Container(make_work, clock, process, "http://door.test", usage=usage, access=access))

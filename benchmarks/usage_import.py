@@ -52,7 +52,7 @@ def measure(options: Options) -> list[Figure]:
         options.say(f"seeding {ACCOUNTS:,} accounts")
         seed(server.plain_url(), ACCOUNTS)
         spool = server.cluster.parent / "spool"
-        _warm_up(server, workers, spool, rates)
+        warm_up(server, workers, spool, rates)
         for number in range(options.rounds):
             options.say(f"usage files, round {number + 1}")
             _round(server, workers, spool, rates)
@@ -63,28 +63,28 @@ def measure(options: Options) -> list[Figure]:
     ]
 
 
-def _warm_up(server: PostgresServer, workers: ProcessPoolExecutor, spool: Path, rates: Rates) -> None:
+def warm_up(server: PostgresServer, workers: ProcessPoolExecutor, spool: Path, rates: Rates) -> None:
     """Plans, partitions, connections and imports are there before anything is timed."""
-    files = [_file(server, spool, rates, records=BATCH) for _ in range(4)]
-    list(workers.map(_import, [server.url()] * 4, [spool] * 4, files))
+    files = [new_file(server, spool, rates, records=BATCH) for _ in range(4)]
+    list(workers.map(import_file, [server.url()] * 4, [spool] * 4, files))
     with psycopg.connect(server.plain_url(), autocommit=True) as connection:
         connection.execute("CREATE TABLE raw (LIKE usage_events)")
 
 
 def _round(server: PostgresServer, workers: ProcessPoolExecutor, spool: Path, rates: Rates) -> None:
-    rates.note(RAW, RECORDS, _raw(server.plain_url()))
-    acknowledged, counted = _import_here(server, spool, _file(server, spool, rates))
+    rates.note(RAW, RECORDS, raw_seconds(server.plain_url()))
+    acknowledged, counted = import_here(server, spool, new_file(server, spool, rates))
     rates.note(ONE, RECORDS, acknowledged)
     rates.note(COUNTED, RECORDS, counted)
-    files = [_file(server, spool, rates) for _ in range(2)]
-    seconds = _timed(lambda: list(workers.map(_import, [server.url()] * 2, [spool] * 2, files)))
+    files = [new_file(server, spool, rates) for _ in range(2)]
+    seconds = _timed(lambda: list(workers.map(import_file, [server.url()] * 2, [spool] * 2, files)))
     rates.note(TWO, 2 * RECORDS, seconds)
     asyncio.run(_count(server.url(), spool))
-    acknowledged, _ = _import_here(server, spool, _file(server, spool, rates, change=spoiled))
+    acknowledged, _ = import_here(server, spool, new_file(server, spool, rates, change=spoiled))
     rates.note(SPOILED, RECORDS, acknowledged)
 
 
-def _raw(url: str) -> float:
+def raw_seconds(url: str) -> float:
     """COPY of stored events as they are, by batches, each its own transaction."""
     with psycopg.connect(url) as connection:
         with connection.cursor().copy(f"COPY (SELECT * FROM usage_events LIMIT {BATCH}) TO STDOUT") as stored:
@@ -107,7 +107,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _file(
+def new_file(
     server: PostgresServer,
     spool: Path,
     rates: Rates,
@@ -125,7 +125,7 @@ def _file(
     return asyncio.run(hand_in())
 
 
-def _import_here(server: PostgresServer, spool: Path, file_id: str) -> tuple[float, float]:
+def import_here(server: PostgresServer, spool: Path, file_id: str) -> tuple[float, float]:
     """Seconds until all is acknowledged, and until all is added up."""
     return asyncio.run(_import_and_count(server.url(), spool, file_id))
 
@@ -140,7 +140,7 @@ async def _import_and_count(url: str, spool: Path, file_id: str) -> tuple[float,
         return acknowledged, time.perf_counter() - began
 
 
-def _import(url: str, spool: Path, file_id: str) -> None:
+def import_file(url: str, spool: Path, file_id: str) -> None:
     """One file in a process of its own, to the acknowledgement of its last record."""
     asyncio.run(_import_only(url, spool, file_id))
 

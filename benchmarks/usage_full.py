@@ -1,0 +1,131 @@
+"""Usage in a database that is full and busy: files with many rows stored, and balances read while a file is imported.
+
+Files are measured as in ``usage_import``, beside COPY in the same round, first with nothing stored and then with
+millions of rows on the same days. Balances are read over HTTP, one after the other with a pause, as a page does.
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import usage_import
+from benchmarks.figures import Figure, percentile
+from benchmarks.options import Options
+from benchmarks.usage_door_server import DATABASE, KEY, serving
+from benchmarks.usage_world import database, seed
+from evenflow.stack.ports import LOOPBACK
+from evenflow.stack.postgres import PostgresServer
+
+STORED, AT_ONCE, DAYS = 25_000_000, 1_000_000, 5
+ACCOUNTS = usage_import.ACCOUNTS
+READS, PAUSE_SECONDS = 500, 0.02
+RAW = usage_import.RAW
+EMPTY, FULL = "file, one process, nothing stored before", f"file, one process, {STORED:,} rows stored"
+BALANCE = "balance while a file is imported"
+# Rows as they are stored, drawn evenly from accounts and from the days up to that of the files.
+_FILL = """
+INSERT INTO usage_events
+SELECT timestamptz '2027-02-01 00:00+00' - make_interval(days => (n % {days})::int)
+       + make_interval(secs => (n * 7919) % 86400), md5('stored-' || n)::uuid, n * 104729 % {accounts} + 1, 0,
+       n * 104729 % {accounts} + 1, 1, false, 'csv', 'stored-' || n, '+316' || lpad((n * 104729 % {accounts} + 1)::text,
+       8, '0'), 'voice', 60, '+31201234567', '', '', NULL, '{{}}', 'bench', 1, 'voice', '', 1, 60, 0,
+       timestamptz '2027-02-02 00:00+00', NULL
+FROM generate_series({first}::bigint, {last}::bigint) n
+"""
+
+
+@dataclass
+class _Found:
+    rates: usage_import.Rates = field(default_factory=usage_import.Rates)
+    raw: dict[str, list[float]] = field(default_factory=dict)
+    reads: dict[int, list[float]] = field(default_factory=lambda: {50: [], 99: []})
+
+
+def measure(options: Options) -> list[Figure]:
+    """Nothing stored, balances beside an import, then all of it stored."""
+    found = _Found()
+    with database() as server, ProcessPoolExecutor(1, get_context("spawn")) as worker:
+        options.say(f"seeding {ACCOUNTS:,} accounts")
+        seed(server.plain_url(), ACCOUNTS)
+        spool = server.cluster.parent / "spool"
+        usage_import.warm_up(server, worker, spool, found.rates)
+        _files(server, spool, found, EMPTY, options)
+        _balances(server, worker, spool, found, options)
+        _fill(server.plain_url(), options)
+        _files(server, spool, found, FULL, options)
+    return [*_rates(found), *_reads(found)]
+
+
+def _files(server: PostgresServer, spool: Path, found: _Found, what: str, options: Options) -> None:
+    for number in range(options.rounds):
+        options.say(f"{what}, round {number + 1}")
+        found.raw.setdefault(what, []).append(usage_import.RECORDS / usage_import.raw_seconds(server.plain_url()))
+        acknowledged, _ = usage_import.import_here(server, spool, usage_import.new_file(server, spool, found.rates))
+        found.rates.note(what, usage_import.RECORDS, acknowledged)
+
+
+def _fill(url: str, options: Options) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for first in range(1, STORED, AT_ONCE):
+            options.say(f"storing rows, {first - 1:,} of {STORED:,}")
+            last = first + AT_ONCE - 1
+            connection.execute(_FILL.format(days=DAYS, accounts=ACCOUNTS, first=first, last=last).encode())
+        connection.execute("VACUUM ANALYZE usage_events")
+        connection.execute("CHECKPOINT")
+
+
+def _balances(
+    server: PostgresServer, worker: ProcessPoolExecutor, spool: Path, found: _Found, options: Options
+) -> None:
+    with serving("doors", server.cluster.parent, {DATABASE: server.url()}) as port:
+        for number in range(options.rounds):
+            options.say(f"{BALANCE}, round {number + 1}")
+            file_id = usage_import.new_file(server, spool, found.rates)
+            importing = worker.submit(usage_import.import_file, server.url(), spool, file_id)
+            taken = list(_read_while(port, importing))
+            importing.result()
+            for percent, values in found.reads.items():
+                values.append(percentile(taken, percent))
+
+
+def _read_while(port: int, importing: Future[None]) -> Iterator[float]:
+    """Milliseconds of reads until the import has ended, which begins with its process: half a second is not counted."""
+    connection = http.client.HTTPConnection(LOOPBACK, port)
+    begins = time.perf_counter() + 0.5
+    for number in range(READS * 10):
+        began = time.perf_counter()
+        connection.request(
+            "GET", f"/v1/accounts/acc_{number * 7919 % ACCOUNTS + 1}/balance", headers={"X-API-Key": KEY}
+        )
+        answer = connection.getresponse()
+        body = answer.read()
+        taken = (time.perf_counter() - began) * 1000
+        if answer.status != 200 or b'"charges"' not in body:
+            raise RuntimeError(f"A balance was answered {answer.status}: {body[:300]!r}")
+        if importing.done():
+            break
+        if began >= begins:
+            yield taken
+        time.sleep(PAUSE_SECONDS)
+    connection.close()
+
+
+def _rates(found: _Found) -> list[Figure]:
+    figures = []
+    for what in (EMPTY, FULL):
+        values, bare = found.rates.found[what], found.raw[what]
+        ratios = tuple(value / raw for value, raw in zip(values, bare, strict=True))
+        figures += [Figure(f"{RAW}, then", "events/s", tuple(bare)), Figure(what, "events/s", tuple(values), ratios)]
+    return figures
+
+
+def _reads(found: _Found) -> list[Figure]:
+    return [Figure(f"{BALANCE}, p{percent}", "ms", tuple(values)) for percent, values in found.reads.items()]
