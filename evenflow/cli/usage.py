@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -87,6 +88,24 @@ def streams(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, api: 
     """Show how far every partition of a stream is taken, how many messages wait, and why one stands still."""
     columns = ("consumer_group", "topic", "partition", "next_offset", "lag", "accepted", "rejected", "trouble")
     _show(carry_out(data_dir, api, key, lambda door: door.get("/v1/usage/streams")), columns, as_json)
+
+
+@app.command()
+def archives(
+    check: Annotated[str, typer.Option(help="Read the file of this UTC day again, like 2027-02-01.")] = "",
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    api: Api = "",
+    key: Key = "",
+) -> None:
+    """List the days of records that were written to files and dropped, the newest first."""
+    path = "/v1/usage/archives"
+    columns = ("day", "file_name", "events", "size_bytes", "sha256", "made_at", "dropped_at")
+
+    def work(door: UsageDoor) -> Any:
+        return [door.get(f"{path}/{quote(check, safe='')}")] if check else door.get(path)
+
+    _show(carry_out(data_dir, api, key, work), columns, as_json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import Result
 from fastapi import FastAPI
@@ -171,6 +172,17 @@ def test_counted_records_of_a_line_are_guided_again(line: CommandLine) -> None:
     assert result.exit_code == 0, result.output
     assert "0 counted records were counted elsewhere" in result.stdout
     assert "0 records waited" in line.run("usage", "reguide").stdout
+
+
+def test_archived_days_are_listed_and_a_lost_file_is_told(line: CommandLine, database_url: str) -> None:
+    kept = "INSERT INTO usage_archives VALUES ('2026-10-01', 'usage-2026-10-01.csv.gz', 7, 900, 'f00d', now(), NULL)"
+    with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(kept)
+    (day,) = json.loads(line.run("usage", "archives", "--json").stdout)
+    assert (day["day"], day["events"], day["dropped_at"]) == ("2026-10-01", 7, None)
+    lost = line.run("usage", "archives", "--check", "2026-10-01")
+    assert (lost.exit_code, "usage-2026-10-01.csv.gz" in lost.stderr) == (1, True), lost.output
+    assert "2026-10-02 is not archived." in line.run("usage", "archives", "--check", "2026-10-02").stderr
 
 
 def test_positions_of_streams_are_shown(line: CommandLine) -> None:
