@@ -88,8 +88,9 @@ class PlanCorrections:
         """
         async with self._make_work() as work:
             currency = await self._check(work, new)
-            accounts = account_ids or await work.plan_corrections.accounts_with(new, None, MOST_PREVIEWED)
-            followed, differences = await self._correct(work, new, sorted(accounts, key=_number))
+            named = sorted(set(account_ids), key=_number)
+            accounts = named or await work.plan_corrections.accounts_with(new, None, MOST_PREVIEWED)
+            followed, differences = await self._correct(work, new, accounts)
         return CorrectionPreview(accounts, currency, followed.seen, followed.recycled, differences)
 
     async def of(self, plan_code: str = "", limit: int = 100) -> Sequence[PlanCorrection]:

@@ -37,15 +37,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "plan_correction_differences",
-        sa.Column("correction_id", sa.BigInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("correction_id", sa.BigInteger(), nullable=False),
         sa.Column("cycle_number", sa.Integer(), nullable=False),
         sa.Column("billed", sa.Boolean(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("before_minor", "after_minor")),
         sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint(
-            "correction_id", "account_id", "cycle_number", name=op.f("pk_plan_correction_differences")
+            "account_id", "correction_id", "cycle_number", name=op.f("pk_plan_correction_differences")
         ),
+    )
+    op.create_index(
+        "ix_plan_correction_differences_correction",
+        "plan_correction_differences",
+        ["correction_id", "account_id", "cycle_number"],
     )
     op.create_index(
         "ix_usage_issues_file_id", "usage_issues", ["file_id"], postgresql_where=sa.text("file_id IS NOT NULL")

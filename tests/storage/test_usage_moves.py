@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,18 @@ async def test_what_waited_is_counted_when_the_number_appears_late_however_it_is
     await porting.changes.add(porting.to_account_id, new, "Ann")
     assert await porting.both() == ([], [(1, "voice", "", 2, 120)])
     assert await porting.world.issues() == []
+
+
+async def test_a_line_entered_late_owes_its_fee_of_a_billed_cycle(porting: Porting) -> None:
+    await porting.bill(porting.to_account_id)
+    new = NewService("mobile", "+31600000001", "vonk-basis", 1, PORTED_AT)
+    await porting.changes.add(porting.to_account_id, new, "Ann")
+    async with porting.world.work() as work:
+        cycle = await work.accounts.cycle(porting.to_account_id, 2)
+        charges = await charges_of(work, PlanShelf(), cycle, "Europe/Amsterdam")
+    (fee,) = [line for line in charges.lines if line.period_from is not None]
+    assert (fee.kind, str(fee.amount), fee.period_from) == ("recurring", "10.00 EUR", date(2027, 1, 15))
+    assert charges.late_cycles == (1,)
 
 
 async def test_a_plan_entered_late_prices_the_usage_since_then(porting: Porting) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, Text
 
 from billing.domain import identity
-from billing.persistence.columns import Instant, PrefixedId, document, metadata, reference
+from billing.persistence.columns import Instant, PrefixedId, account_key, document, metadata, reference
 
 plan_corrections = Table(
     "plan_corrections",
@@ -37,11 +37,12 @@ Index(
 plan_correction_differences = Table(
     "plan_correction_differences",
     metadata,
+    account_key(),
     Column("correction_id", PrefixedId(identity.CORRECTION), primary_key=True),
-    Column("account_id", PrefixedId(identity.ACCOUNT), primary_key=True),
     Column("cycle_number", Integer, primary_key=True, autoincrement=False),
     Column("billed", Boolean, nullable=False),
     Column("before_minor", BigInteger, nullable=False),
     Column("after_minor", BigInteger, nullable=False),
     document("lines"),
+    Index("ix_plan_correction_differences_correction", "correction_id", "account_id", "cycle_number"),
 )
