@@ -6,6 +6,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
@@ -97,6 +98,12 @@ class SqlUnitOfWork:
         connection, self._open = self.connection, None
         try:
             await connection.rollback()
+        except DBAPIError:
+            # A cancelled COPY leaves a connection that cannot roll back: the server does when it is closed. What ended
+            # the block, such as the cancellation, must not be lost for it.
+            await connection.invalidate()
+            if error is None:
+                raise
         finally:
             await connection.close()
 

@@ -97,7 +97,7 @@ class _Rating:
         billed: list[Counted] = list(await self.work.usage.counters_of(cycle.account_id, cycle.cycle_number))
         billed += [row for row in all_late if row.invoice_id is not None]
         # Plans that were changed since it was billed are part of the difference.
-        as_billed = replace(self, periods=billed_periods(cycle) or self.periods)
+        as_billed = replace(self, periods=self.periods if cycle.billed_periods is None else billed_periods(cycle))
         before = {_key(rated): rated for rated in await as_billed._rate(billed, cycle)}
         after = {_key(rated): rated for rated in await self._rate([*billed, *unbilled], cycle)}
         why = correction_words({row.correction for row in unbilled})

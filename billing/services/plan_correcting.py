@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from billing.domain.errors import Conflict, InvalidValue, UnableTo
@@ -27,7 +27,8 @@ from billing.services.usage_following import Followed, UsageFollowing
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_records import AHEAD
 
-ACCOUNTS_AT_ONCE = 100
+# Issuing waits for a transaction that rates usage again, so it is kept short.
+ACCOUNTS_AT_ONCE = 5
 MOST_PREVIEWED = 20
 OnProgress = Callable[[PlanCorrection], None]
 
@@ -90,7 +91,7 @@ class PlanCorrections:
             currency = await self._check(work, new)
             named = sorted(set(account_ids), key=_number)
             accounts = named or await work.plan_corrections.accounts_with(new, None, MOST_PREVIEWED)
-            followed, differences = await self._correct(work, new, accounts)
+            followed, differences = await self._correct(work, new, accounts) if accounts else (Followed(), [])
         return CorrectionPreview(accounts, currency, followed.seen, followed.recycled, differences)
 
     async def of(self, plan_code: str = "", limit: int = 100) -> Sequence[PlanCorrection]:
@@ -224,7 +225,7 @@ class PlanCorrections:
 
 def _refuse_archived(since: datetime, dropped: Iterable[object]) -> None:
     newest = max((str(day) for day in dropped), default="")
-    if newest and since.date().isoformat() <= newest:
+    if newest and since.astimezone(UTC).date().isoformat() <= newest:
         raise UnableTo(
             f"Usage until {newest} is archived, and cannot be rated again.",
             field="since",
