@@ -202,6 +202,14 @@ async def test_a_line_entered_late_owes_its_fee_of_a_billed_cycle(porting: Porti
     assert charges.late_cycles == (1,)
 
 
+async def test_a_cycle_that_was_billed_without_any_line_owes_the_fee_of_one_entered_late(porting: Porting) -> None:
+    async with porting.world.work() as work:
+        await work.accounts.change_cycle(porting.to_account_id, 1, {"status": "issued", "billed_periods": []})
+        cycle = await work.accounts.cycle(porting.to_account_id, 2)
+        charges = await charges_of(work, PlanShelf(), cycle, "Europe/Amsterdam")
+    assert [str(line.amount) for line in charges.lines if line.period_from is not None] == ["10.00 EUR"]
+
+
 async def test_a_plan_entered_late_prices_the_usage_since_then(porting: Porting) -> None:
     await porting.use("before", BEFORE)
     await porting.use("after", AFTER, 120)
