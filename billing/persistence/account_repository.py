@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import desc, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.domain import identity
 from billing.domain.errors import NotFound
 from billing.persistence.service_repository import SqlServiceRepository
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
@@ -77,6 +78,10 @@ class SqlAccountRepository(SqlServiceRepository, SqlCatalogueRepository):
     async def lock(self, account_id: str) -> Account:
         """The account, locked until the end of the transaction: one writer of its money at a time."""
         return await self._account(account_id, lock=True)
+
+    async def lock_all(self, account_ids: Collection[str]) -> Mapping[str, Account]:
+        in_order = sorted(set(account_ids), key=lambda account_id: identity.parse(identity.ACCOUNT, account_id))
+        return {account_id: await self.lock(account_id) for account_id in in_order}
 
     async def _account(self, account_id: str, *, lock: bool) -> Account:
         query = select(t.accounts).where(t.accounts.c.account_id == account_id)

@@ -23,6 +23,7 @@ from billing.ports.usage_corrections import RERATED, Change, EventsOf
 from billing.ports.usage_intake import ServicePlan
 from billing.services.plan_correction_differences import cycles_since, differences_between, told
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_decisions import stated
 from billing.services.usage_following import Followed, UsageFollowing
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_records import AHEAD
@@ -70,8 +71,7 @@ class PlanCorrections:
         an instant that is not behind us, UnableTo where usage since then is archived, Conflict while another correction
         of the plan runs.
         """
-        if not new.reason.strip():
-            raise InvalidValue("A reason is needed.", field="reason", value=new.reason, remedy="Say why.")
+        new = replace(new, reason=stated(new.reason))
         async with self._make_work() as work:
             await work.accounts.lock_catalogue()
             currency = await self._check(work, new)
@@ -89,7 +89,7 @@ class PlanCorrections:
         """
         async with self._make_work() as work:
             currency = await self._check(work, new)
-            named = sorted(set(account_ids), key=_number)
+            named = list(dict.fromkeys(account_ids))
             accounts = named or await work.plan_corrections.accounts_with(new, None, MOST_PREVIEWED)
             followed, differences = await self._correct(work, new, accounts) if accounts else (Followed(), [])
         return CorrectionPreview(accounts, currency, followed.seen, followed.recycled, differences)
@@ -178,10 +178,9 @@ class PlanCorrections:
     async def _correct(
         self, work: UnitOfWork, correction: NewPlanCorrection, accounts: Sequence[str]
     ) -> tuple[Followed, list[CycleDifference]]:
-        """Accounts in order, each locked before the intake, as issuing locks them. Nothing is committed here."""
+        """Accounts are locked before the intake, as issuing locks them. Nothing is committed here."""
         now = self._clock.now()
-        for account_id in accounts:
-            await work.accounts.lock(account_id)
+        await work.accounts.lock_all(accounts)
         await work.usage.begin_intake()
         rows = _corrected_lines(await work.usage.service_plans(accounts), correction)
         before = {each: await cycles_since(work, self._shelf, each, correction.since, now) for each in accounts}
@@ -280,7 +279,3 @@ def corrected_rows(periods: Sequence[ServicePlan], correction: NewPlanCorrection
 
 def _row(period: ServicePlan) -> PlanRow:
     return PlanRow(period.active_from, period.plan_code, period.plan_version)
-
-
-def _number(account_id: str) -> int:
-    return int(account_id.rpartition("_")[2])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing.domain import identity
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
 from billing.domain.numbers import directory_spelling
 from billing.ports.accounts import Account, Service, TimelineEntry
@@ -241,11 +240,7 @@ async def _lock_both(work: UnitOfWork, one: str, other: str) -> Mapping[str, Acc
             value=other,
             remedy="Name another account; POST .../plan changes the plan of a line.",
         )
-    return {account_id: await work.accounts.lock(account_id) for account_id in sorted((one, other), key=_number)}
-
-
-def _number(account_id: str) -> int:
-    return identity.parse(identity.ACCOUNT, account_id)
+    return await work.accounts.lock_all((one, other))
 
 
 async def _tell_both(

@@ -1,4 +1,4 @@
-"""What a person decides about a usage file: never without a reason, and kept with the file."""
+"""What a person decides about usage: never without a reason, which is kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ LONGEST_REASON = 500
 
 
 def decision(author: str, reason: str, at: datetime) -> dict[str, object]:
-    """The decision as the registry keeps it. Raises InvalidValue without a reason, or for one that is a story."""
+    """The decision as the registry keeps it. Raises InvalidValue as ``stated`` does."""
+    return {"decided_at": at, "decided_by": author, "decision_reason": stated(reason)}
+
+
+def stated(reason: str) -> str:
+    """The reason, trimmed. Raises InvalidValue without one, or for one that is a story."""
     if not reason.strip() or len(reason) > LONGEST_REASON:
         remedy = f"Say why in 1 to {LONGEST_REASON} characters."
         raise InvalidValue("A reason is needed.", field="reason", value=reason[:100], remedy=remedy)
-    return {"decided_at": at, "decided_by": author, "decision_reason": reason.strip()}
+    return reason.strip()

@@ -17,6 +17,7 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage import NewIssue
 from billing.ports.usage_columns import RecordColumns
 from billing.ports.usage_corrections import Change, EventKey, EventsOf, StoredEvent
+from billing.ports.usage_files import COUNT_OF
 from billing.services.usage_batch import Entry, ReadBatch
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_guiding import GuidedBatch, Waiting
@@ -25,7 +26,6 @@ from billing.services.usage_kept import issue_of
 from billing.services.usage_reversal import cycle_of, recount
 
 EVENTS_AT_ONCE = 1000
-_COUNT_OF = {Outcome.RECYCLED.value: "recycled", Outcome.DUPLICATE.value: "duplicates"}
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class UsageFollowing:
         """What was counted of a file and waits now, or was there already, is in its report as that."""
         moved: dict[str, Counter[str]] = {}
         for event, became in changed:
-            to = _COUNT_OF.get(became)
+            to = COUNT_OF.get(became)
             if to and event.first.file_id is not None:
                 counts = moved.setdefault(identity.show(identity.FILE, event.first.file_id), Counter())
                 counts["late" if event.first.late else "accepted"] -= 1

@@ -18,6 +18,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_corrections import MOVED, Change, EventsOf
 from billing.services.upkeep import PartlyDone
 from billing.services.usage_counting import UsageCounting
+from billing.services.usage_decisions import stated
 from billing.services.usage_following import Followed, UsageFollowing
 from billing.services.usage_mending import UsageMending
 from billing.services.usage_records import AHEAD
@@ -95,10 +96,8 @@ class UsageMoves:
         now = self._clock.now()
         if since >= now:
             raise InvalidValue("It is not behind us.", field="since", value=since, remedy="Use an earlier instant.")
-        if not reason.strip():
-            raise InvalidValue("A reason is needed.", field="reason", value=reason, remedy="Say why.")
-        wanted = self._of_number(identifier, since, ())
-        return await self._follow(wanted, Change(MOVED, reason.strip(), author, now))
+        change = Change(MOVED, stated(reason), author, now)
+        return await self._follow(self._of_number(identifier, since, ()), change)
 
     def _of_number(self, identifier: str, since: datetime, accounts: Sequence[str]) -> EventsOf:
         last = self._clock.now() + AHEAD + timedelta(days=1)
