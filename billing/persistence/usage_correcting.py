@@ -47,6 +47,10 @@ class SqlUsageCorrecting:
             return ()
         return _in_order(await self._connection.execute(select(t.usage_events).where(*_with(keys))))
 
+    async def has_events(self, wanted: EventsOf) -> bool:
+        some = select(_EVENTS.part).where(*_conditions(wanted)).limit(1)
+        return (await self._connection.execute(some)).first() is not None
+
     async def lock_these(self, keys: Sequence[EventKey]) -> Sequence[StoredEvent]:
         if not keys:
             return ()

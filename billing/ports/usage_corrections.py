@@ -105,6 +105,10 @@ class UsageCorrecting(Protocol):
         """The rows of up to ``limit`` whole events in order of their keys, locked; those after a key."""
         ...
 
+    async def has_events(self, wanted: EventsOf) -> bool:
+        """Whether there are any, as the last commit left it."""
+        ...
+
     async def lock_these(self, keys: Sequence[EventKey]) -> Sequence[StoredEvent]:
         """The rows of these events in order of their keys, locked; those that are not stored any more left out."""
         ...

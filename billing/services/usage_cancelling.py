@@ -67,24 +67,16 @@ class UsageCancelling:
         """Take back what a file that is being cancelled has counted, to the last record. May be called again."""
         async with self._make_work() as work:
             file = await work.usage.file(file_id)
-        while file.status == CANCELLING and await self._take_back_all(file):
+            # Its own import saw the new status, or is one of these.
+            await work.usage.wait_for_intake()
+        while file.status == CANCELLING and await self._take_back(file):
+            pass
+        while file.status == CANCELLING and await self._take_back_sessions(file):
             pass
         if file.status == CANCELLING:
             file = await self._finish(file_id)
         await self._counting.count_all()
         return file
-
-    async def _take_back_all(self, file: UsageFile) -> bool:
-        """False when there was nothing after all that was under way: the file's own import, or a correction that
-        is storing its records anew."""
-        async with self._make_work() as work:
-            await work.usage.wait_for_intake()
-        found = False
-        while await self._take_back(file):
-            found = True
-        while await self._take_back_sessions(file):
-            found = True
-        return found
 
     async def _take_back(self, file: UsageFile) -> bool:
         """One batch; False when there was nothing left."""
@@ -94,7 +86,8 @@ class UsageCancelling:
         async with self._make_work() as work:
             events = await self._take_out(work, file, wanted)
             await work.commit()
-        return bool(events)
+            # Rows that were being stored anew, by a correction, are not among those that could be locked.
+            return bool(events) or await work.usage.has_events(wanted)
 
     async def _take_out(self, work: UnitOfWork, file: UsageFile, wanted: EventsOf) -> Sequence[StoredEvent]:
         why = f"{file.name} ({file.file_id}): {file.decision_reason}"

@@ -15,6 +15,8 @@ from sqlalchemy import text
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage_corrections import EventsOf
+from billing.ports.usage_files import UsageFile
 from billing.services import usage_cancelling
 from tests.builders_usage import LINE, NOW, UsageWorld, a_usage_world, an_event
 
@@ -69,6 +71,35 @@ async def test_what_a_file_counted_is_counted_down(world: UsageWorld, tmp_path: 
     assert [entry.summary for entry in entries if entry.kind == "usage.cancelled"] == [
         "Usage of cycle 1 was taken back with its file: 3 records"
     ]
+
+
+async def test_records_that_are_being_stored_anew_at_that_moment_are_taken_back_too(
+    world: UsageWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = await imported(world, tmp_path, [a_call("a"), a_call("b", 600)])
+    take_back, corrections, stored = world.service.cancelling._take_back, list[asyncio.Task[None]](), asyncio.Event()
+
+    async def store_anew(file: UsageFile) -> None:
+        assert file.first_start is not None
+        assert file.last_start is not None
+        async with world.work() as work:
+            await work.usage.begin_intake()
+            rows = await work.usage.lock_events(EventsOf(file.first_start, file.last_start, file_id=file_id), 10)
+            await work.usage.remove_events([row.key for row in rows])
+            await work.usage.put_back(rows)
+            stored.set()
+            await asyncio.sleep(0.5)
+            await work.commit()
+
+    async def beside_a_correction(file: UsageFile) -> bool:
+        if not corrections:
+            corrections.append(asyncio.create_task(store_anew(file)))
+            await stored.wait()
+        return await take_back(file)
+
+    monkeypatch.setattr(world.service.cancelling, "_take_back", beside_a_correction)
+    assert await cancelled(world, file_id) == "cancelled"
+    assert await counted(world) == []
 
 
 async def test_the_same_content_may_come_again_on_purpose(world: UsageWorld, tmp_path: Path) -> None:
