@@ -33,6 +33,8 @@ async def _keep_story(world: World, release: str, story: str, customer: Customer
         "dunning": f'WorkflowId = "{dunning_workflow_id(customer.brand, customer.number)}"',
         "barring": f'WorkflowId STARTS_WITH "barring/{customer.brand}/{customer.number}/"',
     }
+    for workflow_id in customer.workflows:
+        queries[workflow_id.replace("/", "-")] = f'WorkflowId = "{workflow_id}"'
     written = []
     for kind, query in queries.items():
         executions = [one async for one in world.temporal.list_workflows(query)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -94,13 +94,17 @@ async def _served(
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer with a browser: sees messages, opens the paylink, pays on the provider's page."""
+    """A customer with a browser: sees messages, opens the paylink, pays on the provider's page.
+
+    ``workflows`` are the ids of what else runs in its story, beside its account, case and orders.
+    """
 
     world: World
     account_id: str
     brand: str
     number: str
     email: str
+    workflows: list[str] = field(default_factory=list)
 
     @property
     def workflow_id(self) -> str:

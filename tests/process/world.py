@@ -26,6 +26,23 @@ from evenflow.workers import make_workers
 _CASH = "SELECT sum(amount_minor) FROM ledger_postings WHERE ledger_account = 'cash'"
 ADMIN_KEY = "evk_tests"
 BEGINS = datetime(2027, 1, 1, tzinfo=UTC)
+PARTNER_PROFILE = "partner-voice"
+PROFILES = f"""
+profiles:
+  - name: {PARTNER_PROFILE}
+    format: csv
+    source: partner
+    zone: Europe/Amsterdam
+    country: NL
+    delimiter: ";"
+    columns: [type, ref, caller, called, began, seconds]
+    key: [ref]
+    fields: {{identifier: caller, destination: called, started_at: began}}
+    constants: {{meter: voice_seconds}}
+    time: {{form: epoch}}
+    quantity: {{columns: [seconds]}}
+    control: {{marker: TRL, records: 2}}
+"""
 Found = TypeVar("Found")
 
 
@@ -47,7 +64,9 @@ class World:
 
     async def post(self, path: str, body: Any = None, **more: Any) -> Any:
         """POST as administrator; the answer's JSON. Fails the test on a refusal."""
-        answer = await self.api.post(path, json=body, **more)
+        if body is not None:
+            more["json"] = body
+        answer = await self.api.post(path, **more)
         assert answer.status_code < 300, f"{path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
@@ -98,9 +117,13 @@ async def a_world(
     """Build, run and stop a world; one business day takes ``day_seconds``."""
     door = _listening()
     port = door.getsockname()[1]
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    (profiles / "partners.yaml").write_text(PROFILES)
     settings = settings_from(
         {
             **vendors,
+            "EVENFLOW_USAGE_PROFILES": str(profiles),
             "EVENFLOW_DATA_DIR": str(tmp_path),
             "EVENFLOW_DATABASE_URL": database_url,
             "EVENFLOW_TEMPORAL_ADDRESS": temporal_address,

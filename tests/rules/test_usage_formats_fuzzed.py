@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.ports.usage import DecodedLine
+from tests.rules.decoding import check
 from tests.rules.usage_samples import FORMATS, SAMPLES, TEXT_SAMPLES
 
 CONTENTS = {profile: (SAMPLES / name).read_bytes() for profile, name in TEXT_SAMPLES.items()}
@@ -27,26 +28,11 @@ def decoded(profile: str, content: bytes, after_line: int = 0) -> list[DecodedLi
         return list(FORMATS[profile].decode(path, after_line))
 
 
-def check(profile: str, lines: list[DecodedLine]) -> None:
-    """Numbers advance, each line is exactly one of three things, and parts can be joined and described."""
-    numbers = [line.line_number for line in lines]
-    assert numbers == sorted(set(numbers))
-    for line in lines:
-        assert (line.event is not None) + (line.part is not None) + bool(line.reason) == 1
-    parts = [line.part for line in lines if line.part]
-    for key in {part.session_key for part in parts}:
-        assert len(key) <= 200
-        of_one = [part for part in parts if part.session_key == key]
-        combined = FORMATS[profile].combine(of_one)
-        assert combined == FORMATS[profile].combine(of_one[::-1])
-        assert combined is not None or FORMATS[profile].describe_open(of_one).reason
-
-
 @pytest.mark.parametrize("profile", PROFILES)
 @settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=600))
 def test_arbitrary_bytes(profile: str, content: bytes) -> None:
-    check(profile, decoded(profile, content))
+    check(FORMATS[profile], decoded(profile, content))
 
 
 @st.composite
@@ -70,7 +56,7 @@ def test_damaged_samples(profile: str, several: list[Callable[[bytes], bytes]]) 
     content = CONTENTS[profile]
     for mutate in several:
         content = mutate(content)
-    check(profile, decoded(profile, content))
+    check(FORMATS[profile], decoded(profile, content))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
