@@ -1,8 +1,8 @@
 """One decoder under a coverage-guided fuzzer, in a process of its own.
 
-``python -m tests.fuzzing.decoder PROFILE FOLDER SECONDS``; ``FOLDER`` has the corpus, which grows, and gets the input that
-broke something. Whatever the bytes, a decoder must give lines of which each is exactly one of three things, in time and
-memory that the fuzzer's own limits bound.
+``python -m tests.fuzzing.decoder PROFILE FOLDER SECONDS``; ``FOLDER`` has the corpus, which grows, and gets the input
+that broke something. Whatever the bytes, a decoder must give lines of which each is exactly one of three things, within
+the time and memory that the limits of the fuzzer allow.
 """
 
 from __future__ import annotations
