@@ -149,7 +149,7 @@ async def test_scenario_31_a_payment_while_the_bar_is_under_way_ends_with_a_free
 ) -> None:
     invoice, failed = await world.a_failed_debit("lost_card")
     case = await world.hand_over(invoice, failed)
-    world.till.simulator.fault("network_delay", path="/network", method="PUT", count=1, seconds=1)
+    world.till.simulator.fault("network_delay", path="/network", method="PUT", count=1, seconds=5)
     bar = world.order("outgoing", f"{case.case_id}-1")
     assert (await world.barring.place_order(bar)).pending_service_ids
     await world.pay_by_paylink()
