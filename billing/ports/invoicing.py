@@ -46,7 +46,7 @@ class Invoice:
 
 @dataclass(frozen=True)
 class InvoiceTax:
-    """The VAT of one rate on a document; ``category`` is that of EN 16931."""
+    """The VAT of one rate on a document; ``category`` is that of EN 16931, ``tax_codes`` those of its lines."""
 
     percent: Decimal
     category: str
@@ -54,6 +54,7 @@ class InvoiceTax:
     vat_minor: int
     note: str = ""
     explanation: str = ""
+    tax_codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

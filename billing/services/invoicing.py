@@ -246,6 +246,7 @@ def taxes_of(tax: TaxBreakdown) -> Sequence[InvoiceTax]:
             rate.vat.amount_minor,
             rate.note,
             rate.explanation,
+            rate.tax_codes,
         )
         for rate in tax.rates
     ]
