@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from billing.domain.invoice import DocumentState, InvoiceLine
 from billing.domain.letterhead import Letterhead
+from billing.domain.structured_invoice import StructuredInvoice
 from billing.ports.accounts import Brand, Service
 from billing.ports.invoicing import Invoice, InvoiceTax
 from billing.ports.usage_records import EventDetail
@@ -53,7 +55,20 @@ class UnusableLogo(Exception):
     """The logo of a letterhead cannot be drawn; the text says why."""
 
 
-class DocumentRenderer(Protocol):
-    """Draws a document in its customer's language. Raises UnusableLogo."""
+class Syntax(StrEnum):
+    """The two ways to write an electronic invoice of EN 16931."""
 
-    def pdf(self, document: InvoiceDocument) -> bytes: ...
+    UBL = "ubl"
+    CII = "cii"
+
+
+class DocumentRenderer(Protocol):
+    """Draws and writes documents."""
+
+    def pdf(self, document: InvoiceDocument, electronic: bytes = b"") -> bytes:
+        """In its customer's language; ``electronic`` (CII) is put inside for programs. Raises UnusableLogo."""
+        ...
+
+    def electronic(self, invoice: StructuredInvoice, syntax: Syntax) -> bytes:
+        """As XML."""
+        ...

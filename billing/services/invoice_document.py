@@ -15,7 +15,7 @@ from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, doc
 from billing.domain.ledger import Entry
 from billing.domain.rating import without_since
 from billing.ports.accounts import Service
-from billing.ports.documents import InvoiceDocument, PreviousInvoice
+from billing.ports.documents import DocumentRenderer, InvoiceDocument, PreviousInvoice, Syntax
 from billing.ports.invoicing import Invoice
 from billing.ports.ledger import OpenInvoice
 from billing.ports.payments import PaymentMethod
@@ -23,6 +23,7 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_records import EventDetail
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.letterheads import letterhead_at
+from billing.services.structured_invoice import UnableToStructureInvoice, structured
 
 _DETAIL_HEADER = (
     "document",
@@ -98,12 +99,23 @@ class InvoiceDocuments(InvoicingUseCases):
             )
 
     async def pdf(self, account_id: str, invoice_id: str) -> tuple[str, bytes]:
-        """File name and content, drawn from what is stored."""
+        """File name and content, drawn from what is stored; a business's carries its electronic invoice (Factur-X)."""
+        renderer, document = self._drawing, await self.document(account_id, invoice_id)
+        document = replace(document, usage=await self._usage(document))
+        drawn = await asyncio.to_thread(_drawn, renderer, document)
+        return f"{document.invoice.number}.pdf", drawn
+
+    async def electronic(self, account_id: str, invoice_id: str, syntax: Syntax) -> tuple[str, bytes]:
+        """File name and content as XML of EN 16931. Raises UnableToStructureInvoice with what is missing."""
+        document = await self.document(account_id, invoice_id)
+        content = self._drawing.electronic(structured(document), syntax)
+        return f"{document.invoice.number}-{syntax}.xml", content
+
+    @property
+    def _drawing(self) -> DocumentRenderer:
         if self._renderer is None:
             raise RuntimeError("this process was built without a document renderer")
-        document = await self.document(account_id, invoice_id)
-        document = replace(document, usage=await self._usage(document))
-        return f"{document.invoice.number}.pdf", await asyncio.to_thread(self._renderer.pdf, document)
+        return self._renderer
 
     async def _usage(self, document: InvoiceDocument) -> Mapping[str, Sequence[EventDetail]]:
         """The records that were counted before the document was issued, while they are kept."""
@@ -141,6 +153,18 @@ class InvoiceDocuments(InvoicingUseCases):
         async with self._make_work() as work:
             brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
             return await work.ledger.entries(account_id), await work.ledger.credit_minor(account_id, brand.currency)
+
+
+def _drawn(renderer: DocumentRenderer, document: InvoiceDocument) -> bytes:
+    """A consumer's is for reading only; so is a business's whose electronic invoice would lack something."""
+    customer = document.invoice.customer
+    if not customer.get("company") and not customer.get("vat_number"):
+        return renderer.pdf(document)
+    try:
+        electronic = renderer.electronic(structured(document), Syntax.CII)
+    except UnableToStructureInvoice:
+        electronic = b""
+    return renderer.pdf(document, electronic)
 
 
 async def _open_by_id(work: UnitOfWork, account_id: str) -> dict[str, OpenInvoice]:

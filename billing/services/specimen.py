@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.invoice import DocumentState, InvoiceLine, Section
 from billing.domain.letterhead import Letterhead
 from billing.domain.money import Money
-from billing.domain.tax import TaxTable
+from billing.domain.tax import TaxableLine, TaxTable, compute_tax
 from billing.ports.accounts import Brand, Service
 from billing.ports.documents import InvoiceDocument
-from billing.ports.invoicing import Invoice, InvoiceTax
+from billing.ports.invoicing import Invoice
+from billing.services.invoicing_numbers import taxes_of
 
 _LINE = "svc_specimen"
 _NET_MINOR = 3479
@@ -22,24 +22,27 @@ _MONTH = timedelta(days=31)
 def specimen(brand: Brand, letterhead: Letterhead, now: datetime) -> InvoiceDocument:
     """One line of 34.79 with the brand's highest VAT rate, due in two weeks."""
     day = local_date(now, brand.zone)
-    percent = max(TaxTable.from_dict(brand.tax_table).percents.values(), default=Decimal(0))
-    vat_minor = int(_NET_MINOR * percent / 100)
+    table = TaxTable.from_dict(brand.tax_table)
+    code = max(table.percents, key=lambda each: table.percents[each])
+    net = Money(_NET_MINOR, brand.currency)
+    tax = compute_tax([TaxableLine(code, net)], Money(0, brand.currency), table)
     return InvoiceDocument(
         brand=brand,
-        invoice=_invoice(brand, day, now, vat_minor),
+        invoice=_invoice(brand, day, now, tax.vat.amount_minor),
         lines=[
             InvoiceLine(
                 Section.SERVICE,
                 "recurring",
                 "Monthly fee",
-                Money(_NET_MINOR, brand.currency),
+                net,
+                tax_code=code,
                 service_id=_LINE,
                 explanation=("a specimen, not an invoice",),
             )
         ],
-        taxes=[InvoiceTax(percent, "S", _NET_MINOR, vat_minor)],
+        taxes=taxes_of(tax),
         services={_LINE: Service("acc_specimen", _LINE, "mobile", "+00 000 000", "specimen", 1, "none", now)},
-        open_minor=_NET_MINOR + vat_minor,
+        open_minor=tax.gross.amount_minor,
         disputed_minor=0,
         state=DocumentState.OPEN,
         letterhead=letterhead,

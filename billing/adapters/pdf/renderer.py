@@ -1,4 +1,4 @@
-"""Documents typeset with Typst: tagged for screen readers (PDF/UA-1) and made to last (PDF/A-3)."""
+"""Documents typeset with Typst: tagged for screen readers (PDF/UA-1), made to last (PDF/A-3), their data inside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import font_source_sans_pro
 from typst import Compiler, Fonts, TypstError
 
 from billing.adapters.pdf.contents import contents_of
-from billing.ports.documents import InvoiceDocument, UnusableLogo
+from billing.adapters.pdf.facturx import with_facturx
+from billing.adapters.structured import cii, ubl
+from billing.domain.structured_invoice import StructuredInvoice
+from billing.ports.documents import InvoiceDocument, Syntax, UnusableLogo
 
 if TYPE_CHECKING:
     from typst import PDFStandard
@@ -34,16 +37,15 @@ class PdfRenderer:
         self._compiler = Compiler(str(_LAYOUT), font_paths=_fonts())
         self._turn = threading.Lock()
 
-    def pdf(self, document: InvoiceDocument) -> bytes:
-        contents = contents_of(document)
+    def pdf(self, document: InvoiceDocument, electronic: bytes = b"") -> bytes:
+        inputs = {"data": json.dumps(contents_of(document))}
+        if electronic:
+            inputs["xml"] = electronic.decode()
         issued = datetime.combine(document.invoice.invoice_date, datetime.min.time(), UTC)
         try:
             with self._turn:
                 drawn = self._compiler.compile(
-                    format="pdf",
-                    sys_inputs={"data": json.dumps(contents)},
-                    pdf_standards=_STANDARDS,
-                    timestamp=issued,
+                    format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS, timestamp=issued
                 )
         except TypstError as why:
             if document.letterhead.logo and "decode" in why.message:
@@ -51,4 +53,7 @@ class PdfRenderer:
             raise
         if not isinstance(drawn, bytes):
             raise TypeError("the typesetter gave several files for one document")
-        return drawn
+        return with_facturx(drawn) if electronic else drawn
+
+    def electronic(self, invoice: StructuredInvoice, syntax: Syntax) -> bytes:
+        return ubl(invoice) if syntax is Syntax.UBL else cii(invoice)
