@@ -116,6 +116,8 @@ async def test_a_document_keeps_the_letterhead_of_its_issue(office: Office) -> N
         ({"colour": "#ffee00"}, "colour"),
         ({"logo": "<html/>"}, "logo"),
         ({"logo": '<!DOCTYPE svg [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>'}, "logo"),
+        ({"logo": '<svg xmlns="http://www.w3.org/2000/svg" width="0" height="0"/>'}, "logo"),
+        ({"logo": LOGO.replace("<circle", '<image href="file:///etc/hostname" width="1" height="1"/><circle')}, "logo"),
         ({"motto": "ever onward"}, "motto"),
     ],
 )

@@ -48,7 +48,7 @@ class PdfRenderer:
                     format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS, timestamp=issued
                 )
         except TypstError as why:
-            if document.letterhead.logo and "decode" in why.message:
+            if document.letterhead.logo and "SVG" in why.message:
                 raise UnusableLogo(why.message) from why
             raise
         if not isinstance(drawn, bytes):
