@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evenflow.demo.catalogue import BRANDS, DUNNING_POLICY, PLANS
-from evenflow.demo.letterheads import LETTERHEADS
 from evenflow.demo.doors import Doors, Refused
+from evenflow.demo.letterheads import LETTERHEADS
 from evenflow.demo.roster import Customer
 
 AT_ONCE = 4
