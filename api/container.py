@@ -20,6 +20,7 @@ from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invoicing import InvoicingService
+from billing.services.letterheads import Letterheads
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
@@ -73,6 +74,7 @@ class Container:
     limits: LimitService = field(default_factory=_not_built)
     balance_watch: BalanceWatch = field(default_factory=_not_built)
     invoicing: InvoicingService = field(default_factory=_not_built)
+    letterheads: Letterheads = field(default_factory=_not_built)
     payments: PaymentService = field(default_factory=_not_built)
     payment_methods: MethodService = field(default_factory=_not_built)
     pay_sessions: PaySessionService = field(default_factory=_not_built)

@@ -41,6 +41,7 @@ from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invoicing import InvoicingService
+from billing.services.letterheads import Letterheads
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
@@ -94,6 +95,7 @@ class Parts:
     balance_watch: BalanceWatch
     sources: UsageSources
     invoicing: InvoicingService
+    letterheads: Letterheads
     paylinks: Paylinks
     payments: PaymentService
     webhook_inbox: WebhookInbox
@@ -144,7 +146,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     quick = SqlQuickStore(settings.database.url.get_secret_value())
     usage = _usage(settings, make_work, clock, process, SqlBalanceSource(looks), quick)
     sources = UsageSources(settings, usage, clock)
-    invoicing = InvoicingService(make_work, clock, PdfRenderer())
+    renderer = PdfRenderer()
+    invoicing = InvoicingService(make_work, clock, renderer)
     composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
@@ -169,6 +172,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         balance_watch=BalanceWatch(make_work, clock, usage.balance),
         sources=sources,
         invoicing=invoicing,
+        letterheads=Letterheads(make_work, clock, renderer),
         paylinks=paylinks,
         payments=payments,
         webhook_inbox=inbox,
@@ -247,6 +251,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         limits=parts.limits,
         balance_watch=parts.balance_watch,
         invoicing=parts.invoicing,
+        letterheads=parts.letterheads,
         payments=parts.payments,
         payment_methods=parts.methods,
         pay_sessions=parts.pay_sessions,

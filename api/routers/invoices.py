@@ -6,10 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from api.container import Container
 from api.dependencies import ContainerDep, Viewer
 from api.parameters import AccountId, InvoiceId
 from api.schemas.invoices import InvoiceDetail, InvoiceList, InvoiceView
 from api.schemas.problems import problems
+from billing.ports.documents import Syntax
 
 
 def _bytes(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -20,6 +22,7 @@ def _bytes(media_type: str) -> dict[int | str, dict[str, Any]]:
 router = APIRouter(prefix="/v1/accounts/{account_id}/invoices", tags=["invoices"], responses=problems(404))
 PDF = _bytes("application/pdf")
 CSV = _bytes("text/csv")
+XML = _bytes("application/xml")
 
 
 @router.get("", summary="The documents of an account")
@@ -44,6 +47,37 @@ async def get_invoice_pdf(
     """Drawn from what is stored, in the customer's language."""
     name, content = await container.invoicing.pdf(account_id, invoice_id)
     return Response(content, media_type="application/pdf", headers=_named(name, "inline"))
+
+
+@router.get(
+    "/{invoice_id}/ubl.xml",
+    summary="The electronic invoice as UBL",
+    response_class=Response,
+    responses={**XML, **problems(409)},
+)
+async def get_invoice_ubl(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> Response:
+    """EN 16931 as Peppol BIS Billing 3.0 writes it; 409 names what is missing."""
+    return await _electronic(container, account_id, invoice_id, Syntax.UBL)
+
+
+@router.get(
+    "/{invoice_id}/cii.xml",
+    summary="The electronic invoice as CII",
+    response_class=Response,
+    responses={**XML, **problems(409)},
+)
+async def get_invoice_cii(
+    account_id: AccountId, invoice_id: InvoiceId, container: ContainerDep, _caller: Viewer
+) -> Response:
+    """EN 16931 as Factur-X and ZUGFeRD write it: the XML that a business's PDF carries; 409 names what is missing."""
+    return await _electronic(container, account_id, invoice_id, Syntax.CII)
+
+
+async def _electronic(container: Container, account_id: str, invoice_id: str, syntax: Syntax) -> Response:
+    name, content = await container.invoicing.electronic(account_id, invoice_id, syntax)
+    return Response(content, media_type="application/xml", headers=_named(name, "attachment"))
 
 
 @router.get("/{invoice_id}/details.csv", summary="The lines as CSV", response_class=Response, responses=CSV)

@@ -14,7 +14,7 @@ from billing.domain.errors import NotFound
 from billing.persistence.service_repository import SqlServiceRepository
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import accounts as t
-from billing.ports.accounts import Account, Brand, Cycle, Plan, TimelineEntry
+from billing.ports.accounts import Account, Brand, Cycle, LetterheadVersion, Plan, TimelineEntry
 
 
 def _missing(what: str, field: str, value: object, remedy: str) -> NotFound:
@@ -42,6 +42,13 @@ class SqlCatalogueRepository:
 
     async def brands(self) -> Sequence[Brand]:
         return await fetch_all(self._connection, Brand, select(t.brands).order_by(t.brands.c.brand))
+
+    async def add_letterhead(self, letterhead: LetterheadVersion) -> None:
+        await self._connection.execute(insert(t.letterheads).values(**asdict(letterhead)))
+
+    async def letterheads(self, brand: str) -> Sequence[LetterheadVersion]:
+        query = select(t.letterheads).where(t.letterheads.c.brand == brand).order_by(t.letterheads.c.version)
+        return await fetch_all(self._connection, LetterheadVersion, query)
 
     async def lock_catalogue(self) -> None:
         await self._connection.execute(_LOCK_CATALOGUE, {"lock": _CATALOGUE_LOCK})

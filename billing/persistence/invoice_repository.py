@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, insert, select, text, update
@@ -88,6 +88,14 @@ class SqlDocumentRepository:
     async def of_account(self, account_id: str) -> Sequence[Invoice]:
         """All documents, oldest first."""
         return await fetch_all(self._connection, Invoice, _of(account_id).order_by(_invoices.invoice_id))
+
+    async def issued_between(self, brand: str, since: date, until: date) -> Sequence[tuple[str, str, str]]:
+        query = (
+            select(_invoices.account_id, _invoices.invoice_id, _invoices.number)
+            .where(_invoices.brand == brand, _invoices.invoice_date.between(since, until))
+            .order_by(_invoices.invoice_date, _invoices.number)
+        )
+        return [(row.account_id, row.invoice_id, row.number) for row in await self._connection.execute(query)]
 
     async def lines(self, account_id: str, invoice_id: str) -> Sequence[InvoiceLine]:
         query = (

@@ -35,6 +35,18 @@ class Brand:
 
 
 @dataclass(frozen=True)
+class LetterheadVersion:
+    """Who a brand is on its documents from ``published_at`` on; ``definition`` is read by billing.domain.letterhead."""
+
+    brand: str
+    version: int
+    definition: Mapping[str, Any]
+    published_at: datetime
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """One published version of a plan; ``definition`` is read by billing.domain.rating."""
 
@@ -134,6 +146,11 @@ class AccountRepository(NumberDirectory, Protocol):
     async def add_brand(self, brand: Brand) -> None: ...
     async def brand(self, brand: str) -> Brand: ...
     async def brands(self) -> Sequence[Brand]: ...
+    async def add_letterhead(self, letterhead: LetterheadVersion) -> None: ...
+    async def letterheads(self, brand: str) -> Sequence[LetterheadVersion]:
+        """All versions of a brand, oldest first."""
+        ...
+
     async def lock_catalogue(self) -> None:
         """Until the end of the transaction nobody else publishes a plan."""
         ...

@@ -46,7 +46,7 @@ class Invoice:
 
 @dataclass(frozen=True)
 class InvoiceTax:
-    """The VAT of one rate on a document; ``category`` is that of EN 16931."""
+    """The VAT of one rate on a document; ``category`` is that of EN 16931, ``tax_codes`` those of its lines."""
 
     percent: Decimal
     category: str
@@ -54,6 +54,7 @@ class InvoiceTax:
     vat_minor: int
     note: str = ""
     explanation: str = ""
+    tax_codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class InvoiceRepository(Protocol):
     async def of_cycle(self, account_id: str, cycle_number: int) -> Invoice | None: ...
     async def of_account(self, account_id: str) -> Sequence[Invoice]:
         """All documents, oldest first."""
+        ...
+
+    async def issued_between(self, brand: str, since: date, until: date) -> Sequence[tuple[str, str, str]]:
+        """Account, identity and number of a brand's documents dated on these days (both included), by day."""
         ...
 
     async def lines(self, account_id: str, invoice_id: str) -> Sequence[InvoiceLine]: ...

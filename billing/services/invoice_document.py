@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from billing.domain.cycle_calendar import zone_info
@@ -13,12 +15,15 @@ from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, doc
 from billing.domain.ledger import Entry
 from billing.domain.rating import without_since
 from billing.ports.accounts import Service
-from billing.ports.documents import InvoiceDocument
+from billing.ports.documents import DocumentRenderer, InvoiceDocument, PreviousInvoice, Syntax
 from billing.ports.invoicing import Invoice
 from billing.ports.ledger import OpenInvoice
+from billing.ports.payments import PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_records import EventDetail
 from billing.services.invoicing_commands import InvoicingUseCases
+from billing.services.letterheads import letterhead_at
+from billing.services.structured_invoice import UnableToStructureInvoice, structured
 
 _DETAIL_HEADER = (
     "document",
@@ -73,9 +78,11 @@ class InvoiceDocuments(InvoicingUseCases):
             opened = (await _open_by_id(work, account_id)).get(invoice_id)
             invoices = await work.invoices.of_account(account_id)
             _, open_minor, state = _with_state(invoice, invoices, opened)
-            numbers = {each.invoice_id: each.number for each in invoices}
+            corrected = next((each for each in invoices if each.invoice_id == invoice.corrects_invoice_id), None)
+            method = await _announced_method(work, invoice, self._clock.now())
+            brand = await work.accounts.brand(invoice.brand)
             return InvoiceDocument(
-                brand=await work.accounts.brand(invoice.brand),
+                brand=brand,
                 invoice=invoice,
                 lines=await work.invoices.lines(account_id, invoice_id),
                 taxes=await work.invoices.taxes(account_id, invoice_id),
@@ -83,16 +90,45 @@ class InvoiceDocuments(InvoicingUseCases):
                 open_minor=open_minor,
                 disputed_minor=opened.disputed_minor if opened else 0,
                 state=state,
-                pays_by=await _pays_by(work, invoice, self._clock.now()),
-                corrects_number=numbers.get(invoice.corrects_invoice_id or "", ""),
+                letterhead=await letterhead_at(work, brand, invoice.issued_at),
+                pays_by=f"{method.label} {method.last_four}".strip() if method else "",
+                mandate_reference=method.mandate_reference if method else "",
+                corrects_number=corrected.number if corrected else "",
+                corrects_date=corrected.invoice_date if corrected else None,
+                previous=await _previous(work, invoice, invoices),
             )
 
     async def pdf(self, account_id: str, invoice_id: str) -> tuple[str, bytes]:
-        """File name and content, drawn from what is stored."""
+        """File name and content, drawn from what is stored; a business's carries its electronic invoice (Factur-X)."""
+        renderer, document = self._drawing, await self.document(account_id, invoice_id)
+        document = replace(document, usage=await self._usage(document))
+        drawn = await asyncio.to_thread(_drawn, renderer, document)
+        return f"{document.invoice.number}.pdf", drawn
+
+    async def electronic(self, account_id: str, invoice_id: str, syntax: Syntax) -> tuple[str, bytes]:
+        """File name and content as XML of EN 16931. Raises UnableToStructureInvoice with what is missing."""
+        document = await self.document(account_id, invoice_id)
+        content = self._drawing.electronic(structured(document), syntax)
+        return f"{document.invoice.number}-{syntax}.xml", content
+
+    @property
+    def _drawing(self) -> DocumentRenderer:
         if self._renderer is None:
             raise RuntimeError("this process was built without a document renderer")
-        document = await self.document(account_id, invoice_id)
-        return f"{document.invoice.number}.pdf", self._renderer.pdf(document)
+        return self._renderer
+
+    async def _usage(self, document: InvoiceDocument) -> Mapping[str, Sequence[EventDetail]]:
+        """The records that were counted before the document was issued, while they are kept."""
+        account_id, cycle_number = document.invoice.account_id, document.invoice.cycle_number
+        if cycle_number is None:
+            return {}
+        async with self._make_work() as work:
+            found = {
+                service_id: await work.usage.event_details(account_id, cycle_number, service_id)
+                for service_id in document.services
+            }
+        kept = {service_id: [each for each in events if not each.late] for service_id, events in found.items()}
+        return {service_id: events for service_id, events in kept.items() if events}
 
     async def details_csv(self, account_id: str, invoice_id: str) -> tuple[str, str]:
         """File name and content: every line of the document with its arithmetic."""
@@ -119,6 +155,18 @@ class InvoiceDocuments(InvoicingUseCases):
             return await work.ledger.entries(account_id), await work.ledger.credit_minor(account_id, brand.currency)
 
 
+def _drawn(renderer: DocumentRenderer, document: InvoiceDocument) -> bytes:
+    """A consumer's is for reading only; so is a business's whose electronic invoice would lack something."""
+    customer = document.invoice.customer
+    if not customer.get("company") and not customer.get("vat_number"):
+        return renderer.pdf(document)
+    try:
+        electronic = renderer.electronic(structured(document), Syntax.CII)
+    except UnableToStructureInvoice:
+        electronic = b""
+    return renderer.pdf(document, electronic)
+
+
 async def _open_by_id(work: UnitOfWork, account_id: str) -> dict[str, OpenInvoice]:
     return {each.invoice_id: each for each in await work.ledger.open_invoices(account_id)}
 
@@ -132,14 +180,26 @@ def _with_state(
     return invoice, open_minor, document_state(invoice.total_minor, open_minor, disputed_minor, credited)
 
 
-async def _pays_by(work: UnitOfWork, invoice: Invoice, now: datetime) -> str:
-    """The method as the customer knows it, while it is still the kind that was announced."""
+async def _announced_method(work: UnitOfWork, invoice: Invoice, now: datetime) -> PaymentMethod | None:
+    """The method of the announced debit, while it is still the kind that was announced."""
     if invoice.kind != DocumentKind.INVOICE or invoice.method_kind == "none":
-        return ""
+        return None
     method = await work.payments.usable_method(invoice.account_id, now)
-    if method is None or method.kind.value != invoice.method_kind:
-        return ""
-    return f"{method.label} {method.last_four}".strip()
+    return method if method is not None and method.kind.value == invoice.method_kind else None
+
+
+async def _previous(work: UnitOfWork, invoice: Invoice, invoices: Sequence[Invoice]) -> PreviousInvoice | None:
+    """The invoice of the cycle before; None for a first one and for a credit note."""
+    if invoice.cycle_number is None:
+        return None
+    for before in invoices:
+        if before.kind == DocumentKind.INVOICE and before.cycle_number == invoice.cycle_number - 1:
+            sums: dict[str, int] = {}
+            for line in await work.invoices.lines(before.account_id, before.invoice_id):
+                if line.service_id:
+                    sums[line.service_id] = sums.get(line.service_id, 0) + line.amount.amount_minor
+            return PreviousInvoice(before.total_minor, before.currency, sums)
+    return None
 
 
 def _detail_row(document: InvoiceDocument, line: InvoiceLine) -> Sequence[object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,11 +12,11 @@ from billing.domain.cycle_plan import MethodKind as PlannedMethod
 from billing.domain.discount import Discount
 from billing.domain.errors import UnableTo
 from billing.domain.invoice import DocumentKind, InvoiceBreakdown, build_invoice
-from billing.domain.tax import TaxBreakdown, TaxedCustomer, TaxTable
+from billing.domain.tax import TaxedCustomer, TaxTable
 from billing.messages.invoicing import IssuedInvoice, IssueInvoiceRequest
 from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, Brand, Cycle, TimelineEntry
-from billing.ports.invoicing import Invoice, InvoiceTax
+from billing.ports.invoicing import Invoice
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services import invoicing_cycles as cycles
 from billing.services.corrections import Corrections
@@ -27,7 +26,7 @@ from billing.services.invoicing_charges import Charges, charges_of
 from billing.services.invoicing_collecting import Collecting, decide_collecting, use_credit
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.invoicing_grants import carry_grants
-from billing.services.invoicing_numbers import customer_as_printed, series_of
+from billing.services.invoicing_numbers import customer_as_printed, series_of, taxes_of
 from billing.services.usage_plans import PlanShelf
 
 
@@ -234,21 +233,6 @@ async def _answer(work: UnitOfWork, account: Account, invoice: Invoice) -> Issue
         next_plan=None if following is None else CyclePlan.from_dict(dict(following.plan)),
         explanation=invoice.explanation,
     )
-
-
-def taxes_of(tax: TaxBreakdown) -> Sequence[InvoiceTax]:
-    """The VAT per rate as it is stored."""
-    return [
-        InvoiceTax(
-            rate.percent,
-            rate.category,
-            rate.net.amount_minor,
-            rate.vat.amount_minor,
-            rate.note,
-            rate.explanation,
-        )
-        for rate in tax.rates
-    ]
 
 
 def _what_happened(billing: _Billing, invoice: Invoice, breakdown: InvoiceBreakdown) -> TimelineEntry:

@@ -1,12 +1,15 @@
-"""Document numbers and what a document prints of its customer."""
+"""Document numbers, and what a document prints of its customer and its VAT."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from billing.domain.invoice import DocumentKind
+from billing.domain.tax import TaxBreakdown
 from billing.ports.accounts import Account
+from billing.ports.invoicing import InvoiceTax
 
 
 def series_of(brand: str, kind: DocumentKind, day: date) -> str:
@@ -31,3 +34,19 @@ def customer_as_printed(account: Account) -> dict[str, Any]:
         "locale": account.locale,
         "account_number": account.number,
     }
+
+
+def taxes_of(tax: TaxBreakdown) -> Sequence[InvoiceTax]:
+    """The VAT per rate as it is stored."""
+    return [
+        InvoiceTax(
+            rate.percent,
+            rate.category,
+            rate.net.amount_minor,
+            rate.vat.amount_minor,
+            rate.note,
+            rate.explanation,
+            rate.tax_codes,
+        )
+        for rate in tax.rates
+    ]

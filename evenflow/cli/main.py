@@ -137,6 +137,22 @@ def check(data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         raise typer.Exit(run_check(settings_beside(data_dir)))
 
 
+@app.command()
+def documents(
+    brand: Annotated[str, typer.Argument(help="Of which brand.")],
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day of issue.")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day of issue.")],
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go; those that are there stay.")],
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many to draw at once.")] = 2,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Write every invoice and credit note of some days as PDF. Stopped, the same command goes on."""
+    module = import_module("evenflow.cli.documents")
+    with one_sentence_errors():
+        wanted = module.Wanted(brand, since.date(), until.date(), folder, processes)
+        raise typer.Exit(module.render_documents(settings_beside(data_dir), wanted))
+
+
 @app.command(name="import")
 def import_(
     profile: Annotated[str, typer.Argument(help="How the files are read, like csv or cdr-csv.")],

@@ -8,6 +8,7 @@ from typing import Any
 
 from evenflow.demo.catalogue import BRANDS, DUNNING_POLICY, PLANS
 from evenflow.demo.doors import Doors, Refused
+from evenflow.demo.letterheads import LETTERHEADS
 from evenflow.demo.roster import Customer
 
 AT_ONCE = 4
@@ -17,7 +18,7 @@ Say = Callable[[str], None]
 
 
 async def load_catalogue(doors: Doors) -> None:
-    """The dunning policy and both brands with their plans; what is there already stays."""
+    """The dunning policy and both brands with their letterheads and plans; what is there already stays."""
     await doors.api.post("/v1/dunning-policies", {"definition": DUNNING_POLICY})
     for brand in BRANDS:
         try:
@@ -25,6 +26,9 @@ async def load_catalogue(doors: Doors) -> None:
         except Refused as refusal:
             if refusal.status != CONFLICT:
                 raise
+    for code, letterhead in LETTERHEADS.items():
+        wanted = {"letterhead": letterhead, "reason": "The demonstration begins"}
+        await doors.api.post(f"/v1/brands/{code}/letterheads", wanted)
     for code, plans in PLANS.items():
         for plan in plans:
             await doors.api.post("/v1/plans", {"brand": code, "definition": plan})

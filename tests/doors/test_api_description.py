@@ -66,6 +66,8 @@ def test_every_error_of_every_operation_is_a_problem(name: str) -> None:
 
 # These examples name what is there already, or what the world around the doors would have to make first.
 REFUSED_EXAMPLES = {
+    "GET /v1/accounts/{account_id}/invoices/{invoice_id}/cii.xml": (409, "letterhead.street"),
+    "GET /v1/accounts/{account_id}/invoices/{invoice_id}/ubl.xml": (409, "letterhead.street"),
     "GET /v1/plan-corrections/{correction_id}": (404, "correction_id"),
     "GET /v1/plan-corrections/{correction_id}/differences": (404, "correction_id"),
     "GET /v1/usage/archives/{day}": (404, "day"),

@@ -1,4 +1,4 @@
-"""Invoices drawn as PDF with reportlab, on the fly from what is stored."""
+"""Invoices and credit notes typeset as PDF, on the fly from what is stored."""
 
 from billing.adapters.pdf.renderer import PdfRenderer
 

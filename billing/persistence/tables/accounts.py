@@ -43,6 +43,18 @@ brands = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 
+# Versions of who a brand is on its documents, and how they look; the newest one at a document's issue is printed.
+letterheads = Table(
+    "letterheads",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    document("definition"),
+    Column("published_at", Instant, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 plans = Table(
     "plans",
     metadata,

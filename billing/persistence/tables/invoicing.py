@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
@@ -92,6 +93,7 @@ invoice_taxes = Table(
     Column("vat_minor", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("explanation", Text, nullable=False),
+    Column("tax_codes", JSONB, nullable=False, server_default="[]"),  # of the lines that are taxed so
     ForeignKeyConstraint(
         ["account_id", "invoice_id"],
         ["invoices.account_id", "invoices.invoice_id"],
