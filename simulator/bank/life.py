@@ -96,12 +96,13 @@ def credit(world: World, tx: Transaction, job: Json) -> None:
         return
     details = [detail_of(tx, end["debit"], end["debit"]["amount_minor"]) for end in job["ends"]]
     batch = {"message_id": file["id"], "payment_information_id": file["payment_information_id"]}
-    book(world, tx, file["account"], details, ("IDDT", "ESDD"), batch)
+    collect_on = date.fromisoformat(file["collect_on"])
+    book(world, tx, file["account"], details, ("IDDT", "ESDD"), batch, collect_on)
     for end in job["ends"]:
         if end["outcome"]["kind"] != SETTLE:
-            came = _at(date.fromisoformat(file["collect_on"]), RETURNED_AT)
-            due = add_banking_days(came, end["outcome"]["days"])
-            tx.schedule("bank_return", {"account": file["account"], **end}, business=due)
+            due = add_banking_days(_at(collect_on, RETURNED_AT), end["outcome"]["days"])
+            job = {"account": file["account"], "on": due.date().isoformat(), **end}
+            tx.schedule("bank_return", job, business=due)
 
 
 def give_back(world: World, tx: Transaction, job: Json) -> None:
@@ -109,7 +110,8 @@ def give_back(world: World, tx: Transaction, job: Json) -> None:
     debit, outcome = job["debit"], job["outcome"]
     taken = int(job.get("amount_minor") or debit["amount_minor"]) + outcome["fee_minor"]
     detail = detail_of(tx, debit, -taken, code=outcome["code"], fee=outcome["fee_minor"])
-    book(world, tx, job["account"], [detail], ("IDDT", "UPDD"), None)
+    on = date.fromisoformat(job["on"]) if "on" in job else None
+    book(world, tx, job["account"], [detail], ("IDDT", "UPDD"), None, on)
 
 
 def detail_of(tx: Transaction, debit: Json, amount_minor: int, code: str = "", fee: int = 0) -> Json:
@@ -128,10 +130,16 @@ def detail_of(tx: Transaction, debit: Json, amount_minor: int, code: str = "", f
 
 
 def book(
-    world: World, tx: Transaction, account: str, details: list[Json], code: tuple[str, str], batch: Json | None
+    world: World,
+    tx: Transaction,
+    account: str,
+    details: list[Json],
+    code: tuple[str, str],
+    batch: Json | None,
+    on: date | None = None,
 ) -> Json:
     """Book an entry, tell of it, and see that the day gets its statement."""
-    day = _booking_day(tx.business_now)
+    day = _booking_day(tx, account, on or tx.business_now.date())
     entry = {
         "id": f"EN{next_number(tx, 'bank_entries'):010d}",
         "account": account,
@@ -146,15 +154,14 @@ def book(
     statements.notify(tx, account, entry, world.config.bank_statement_family)
     planned = f"{account}:{day}"
     if tx.get("bank_day", planned) is None:
-        tx.save("bank_day", {"id": planned})
+        tx.save("bank_day", {"id": planned, "stated": False})
         tx.schedule("bank_state", {"account": account, "day": day.isoformat()}, business=_at(day, STATED_AT))
     return entry
 
 
-def _booking_day(now: datetime) -> date:
+def _booking_day(tx: Transaction, account: str, day: date) -> date:
     """A day that was stated is closed: what comes after it is booked on the next banking day."""
-    day = now.date() if now.time() < STATED_AT else now.date() + timedelta(days=1)
-    while not is_banking_day(day):
+    while not is_banking_day(day) or (tx.get("bank_day", f"{account}:{day}") or {}).get("stated"):
         day += timedelta(days=1)
     return day
 
@@ -163,6 +170,7 @@ def state(world: World, tx: Transaction, job: Json) -> None:
     """The end of a booking day."""
     entries = tx.find("bank_entry", {"account": job["account"], "booked_on": job["day"]})[::-1]
     day = date.fromisoformat(job["day"])
+    tx.save("bank_day", {"id": f"{job['account']}:{day}", "stated": True})
     statements.state(tx, job["account"], day, entries, world.config.bank_statement_family)
 
 
