@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, literal, select, tuple_, update
+from sqlalchemy import Select, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,10 +23,12 @@ from billing.ports.bank_files import (
     Creditor,
     DebitFilter,
     DebitStatus,
+    MandateUse,
 )
 
 _DEBIT = t.bank_debits.c
 _BATCH = t.bank_batches.c
+_CARRIED = t.bank_batch_debits.c
 _SHOWN = [column for column in _BATCH if column.name != "content_sealed"]
 # A file with one of these carries the mandate's first debit, so that the next one is not the first any more.
 _GONE = (DebitStatus.BATCHED, DebitStatus.SENT, DebitStatus.ACCEPTED, DebitStatus.SETTLED)
@@ -109,24 +111,37 @@ class SqlBankFileRepository:
         stand_so = (_DEBIT.batch_id == batch_id, _DEBIT.status.in_(statuses))
         return (await self._connection.execute(update(t.bank_debits).where(*stand_so).values(**values))).rowcount
 
-    async def has_gone_before(self, account_id: str, method_id: str, attempt_id: str) -> bool:
-        collected = _DEBIT.settled_at.is_not(None)
-        query = exists().where(
+    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str) -> MandateUse:
+        query = select(func.count(), func.max(_DEBIT.collect_on)).where(
             _DEBIT.account_id == account_id,
             _DEBIT.method_id == method_id,
             _DEBIT.attempt_id != attempt_id,
-            _DEBIT.status.in_(_GONE) | collected,
+            _DEBIT.status.in_(_GONE) | _DEBIT.settled_at.is_not(None),
         )
-        return bool(await self._connection.scalar(select(query)))
+        count, last_on = (await self._connection.execute(query)).one()
+        return MandateUse(count > 0, last_on)
+
+    async def lock_making(self, brand: str) -> bool:
+        key = func.hashtextextended(f"bank files of {brand}", 0)
+        return bool(await self._connection.scalar(select(func.pg_try_advisory_xact_lock(key))))
 
     async def next_batch_id(self) -> str:
         sequence = func.pg_get_serial_sequence("bank_batches", "batch_id")
         number = await self._connection.scalar(select(func.nextval(sequence)))
         return identity.show(identity.BATCH, int(number or 0))
 
-    async def add_batch(self, batch: BankBatch, content_sealed: bytes) -> None:
+    async def add_batch(self, batch: BankBatch, content_sealed: bytes, debits: Sequence[BankDebit]) -> None:
         values = asdict(batch) | {"content_sealed": content_sealed}
         await self._connection.execute(insert(t.bank_batches).values(**values))
+        key = [(one.account_id, one.attempt_id) for one in debits]
+        before = (tuple_(_CARRIED.account_id, _CARRIED.attempt_id).in_(key), ~_CARRIED.void)
+        await self._connection.execute(update(t.bank_batch_debits).where(*before).values(void=True))
+        carried = [
+            {"account_id": one.account_id, "attempt_id": one.attempt_id, "amount_minor": one.amount_minor}
+            for one in debits
+        ]
+        shared = {"batch_id": batch.batch_id, "void": False}
+        await self._connection.execute(insert(t.bank_batch_debits), [{**one, **shared} for one in carried])
 
     async def batch(self, batch_id: str) -> BankBatch:
         return await self._batch(batch_id, select(*_SHOWN))
@@ -178,6 +193,8 @@ def _filtered(wanted: DebitFilter) -> Select[Any]:
     query = select(t.bank_debits)
     if wanted.brand:
         query = query.where(_DEBIT.brand == wanted.brand)
+    if wanted.account_id:
+        query = query.where(_DEBIT.account_id == wanted.account_id)
     if wanted.statuses:
         query = query.where(_DEBIT.status.in_(wanted.statuses))
     if wanted.due_until is not None:

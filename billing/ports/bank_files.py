@@ -184,10 +184,19 @@ class BankBatch:
 
 
 @dataclass(frozen=True)
+class MandateUse:
+    """``is_used`` by a debit in a file that has not failed; ``last_on`` is the date of the last one of these."""
+
+    is_used: bool = False
+    last_on: date | None = None
+
+
+@dataclass(frozen=True)
 class DebitFilter:
     """Which debits are asked for; empty fields do not narrow."""
 
     brand: str = ""
+    account_id: str = ""
     statuses: Collection[str] = field(default_factory=tuple)
     due_until: date | None = None
     batch_id: str = ""
@@ -235,12 +244,19 @@ class BankFileRepository(Protocol):
         """Change all of a batch that stand so; how many."""
         ...
 
-    async def has_gone_before(self, account_id: str, method_id: str, attempt_id: str) -> bool:
-        """True when another debit under the method's mandate is in a file that has not failed: it is not the first."""
+    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str) -> MandateUse:
+        """How the method's mandate was used by other debits than the attempt's."""
+        ...
+
+    async def lock_making(self, brand: str) -> bool:
+        """Until the end of the transaction nobody else makes files of the brand; False while somebody does."""
         ...
 
     async def next_batch_id(self) -> str: ...
-    async def add_batch(self, batch: BankBatch, content_sealed: bytes) -> None: ...
+    async def add_batch(self, batch: BankBatch, content_sealed: bytes, debits: Sequence[BankDebit]) -> None:
+        """Store the file and which debits it carries. What carried them before counts no more."""
+        ...
+
     async def batch(self, batch_id: str) -> BankBatch: ...
     async def lock_batch(self, batch_id: str) -> BankBatch: ...
     async def batch_of_message(self, message_id: str) -> BankBatch | None: ...

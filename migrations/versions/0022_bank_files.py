@@ -86,6 +86,15 @@ def _create_debits() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "attempt_id", name=op.f("pk_bank_debits")),
     )
+    op.create_table(
+        "bank_batch_debits",
+        number("account_id", sa.BigInteger, autoincrement=False),
+        *texts("attempt_id"),
+        *(number(name, sa.BigInteger, autoincrement=False) for name in ("batch_id", "amount_minor")),
+        sa.Column("void", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "attempt_id", "batch_id", name=op.f("pk_bank_batch_debits")),
+    )
+    op.create_index("ix_bank_batch_debits_batch", "bank_batch_debits", ["batch_id"])
     op.create_index(
         "ix_bank_debits_to_go",
         "bank_debits",
@@ -126,5 +135,5 @@ def _create_batches() -> None:
 
 
 def downgrade() -> None:
-    for table in ("bank_batches", "bank_debits", "bank_accounts", "bank_creditors"):
+    for table in ("bank_batches", "bank_batch_debits", "bank_debits", "bank_accounts", "bank_creditors"):
         op.drop_table(table)

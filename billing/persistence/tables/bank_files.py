@@ -104,6 +104,18 @@ Index(
 )
 Index("ix_bank_debits_batch", bank_debits.c.batch_id, postgresql_where=text("batch_id IS NOT NULL"))
 
+# Which debits went into which file, for ever: a debit that the bank refused for our mistake goes into another one.
+bank_batch_debits = Table(
+    "bank_batch_debits",
+    metadata,
+    account_key(),
+    Column("attempt_id", Text, primary_key=True),
+    Column("batch_id", PrefixedId(identity.BATCH), primary_key=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("void", Boolean, nullable=False),  # the bank refused it, or the file never left: it went again
+    Index("ix_bank_batch_debits_batch", "batch_id"),
+)
+
 # Global: one file to the bank carries the debits of many accounts.
 bank_batches = Table(
     "bank_batches",
