@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from billing.adapters.bank_files import PainWriter
+from billing.adapters.bank_files.pain008 import PainWriter
 from billing.ports.bank_file_writing import CreditorParty, DebitFile, DebitLine
 
 CREDITOR_ID = "NL69ZZZ123456780000"

@@ -47,7 +47,8 @@ class SqlBankFileRepository:
 
     async def creditors(self) -> Sequence[Creditor]:
         found = t.bank_creditors.c
-        query = select(t.bank_creditors).distinct(found.brand).order_by(found.brand, found.revision.desc())
+        newest = select(found.brand, func.max(found.revision)).group_by(found.brand)
+        query = select(t.bank_creditors).where(tuple_(found.brand, found.revision).in_(newest)).order_by(found.brand)
         return await fetch_all(self._connection, Creditor, query)
 
     async def add_creditor(self, creditor: Creditor) -> None:

@@ -17,7 +17,7 @@ from billing.messages.account import PaymentMethodChanged
 from billing.messages.identities import account_workflow_id
 from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, TimelineEntry
-from billing.ports.bank_file_writing import Seal
+from billing.ports.bank_file_writing import Seal, SealBroken
 from billing.ports.bank_files import BANK_FILES, Address, BankAccount, DebitScheme
 from billing.ports.clock import BusinessClock
 from billing.ports.payments import Mandate, MandateStatus, MethodStatus, PaymentMethod
@@ -96,7 +96,12 @@ class BankMandates:
             known = await self._known(work, account_id, wanted, facts)
             if known is not None:
                 return known
-            stored = await self._store(work, account, wanted, facts, bic, author)
+            try:
+                stored = await self._store(work, account, wanted, facts, bic, author)
+            except SealBroken as broken:
+                raise UnableToDebitByFile(
+                    str(broken), field="iban", remedy="Set EVENFLOW_SECRETS_IBAN_KEYS; `evenflow doctor` says how."
+                ) from None
             await work.commit()
         await self._tell(account, stored.method.method_id)
         return stored
