@@ -66,6 +66,16 @@ def test_every_error_of_every_operation_is_a_problem(name: str) -> None:
 
 # These examples name what is there already, or what the world around the doors would have to make first.
 REFUSED_EXAMPLES = {
+    "GET /v1/brands/{brand}/bank-creditor": (404, "brand"),
+    "GET /v1/accounts/{account_id}/bank-mandates/{method_id}": (404, "method_id"),
+    "GET /v1/bank-batches/{batch_id}": (404, "batch_id"),
+    "GET /v1/bank-batches/{batch_id}/file": (404, "batch_id"),
+    "POST /v1/bank-batches/{batch_id}/delivered": (404, "batch_id"),
+    "POST /v1/bank-batches/{batch_id}/hold": (404, "batch_id"),
+    "POST /v1/bank-batches/{batch_id}/release": (404, "batch_id"),
+    "POST /v1/bank-batches/{batch_id}/withdraw": (404, "batch_id"),
+    "POST /v1/accounts/{account_id}/bank-debits/{attempt_id}/release": (404, "attempt_id"),
+    "POST /v1/accounts/{account_id}/bank-debits/{attempt_id}/give-up": (404, "attempt_id"),
     "GET /v1/plan-corrections/{correction_id}": (404, "correction_id"),
     "GET /v1/plan-corrections/{correction_id}/differences": (404, "correction_id"),
     "GET /v1/usage/archives/{day}": (404, "day"),
