@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from billing.ports.bank_files import BankBatch, BatchStatus, DebitFilter, DebitStatus
 from billing.ports.clock import BusinessClock
@@ -68,11 +68,8 @@ class BankRound:
     async def _undelivered(self) -> list[str]:
         now = self._clock.now()
         waiting = await self._batches.batches(statuses=(BatchStatus.MADE, BatchStatus.HELD, BatchStatus.REJECTED))
-        return [
-            _sentence(batch)
-            for batch in waiting
-            if batch.deliver_by - WARN_BEFORE <= now <= batch.deliver_by + TOLD_FOR
-        ][:MOST_TOLD]
+        told = [one for one in waiting if _is_urgent(one, now) and now <= one.deliver_by + TOLD_FOR]
+        return [_sentence(batch) for batch in told][:MOST_TOLD]
 
     async def _held(self) -> list[str]:
         """Debits that no file takes as they are: nobody but us can mend them."""
@@ -82,6 +79,10 @@ class BankRound:
             f"the debit {one.attempt_id} of {one.account_id} is held: {one.held_field} {one.held_value}".rstrip()
             for one in held
         ]
+
+
+def _is_urgent(batch: BankBatch, now: datetime) -> bool:
+    return batch.status == BatchStatus.REJECTED or now >= batch.deliver_by - WARN_BEFORE
 
 
 def _sentence(batch: BankBatch) -> str:
