@@ -6,14 +6,10 @@ import hashlib
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from billing.domain.bank_debit import Problem
 from billing.domain.errors import UnableTo
-from billing.domain.money import Money
-from billing.ports.accounts import TimelineEntry
 from billing.ports.bank_file_writing import DebitFile, DebitFileWriter, DebitLine, Seal
 from billing.ports.bank_files import (
     BankBatch,
@@ -22,12 +18,11 @@ from billing.ports.bank_files import (
     Creditor,
     DebitFilter,
     DebitStatus,
-    SequenceType,
 )
 from billing.ports.clock import BusinessClock
-from billing.ports.payments import MethodStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.bank_debit_checks import cut_off_of, line_of, party_of
+from billing.services.bank_debit_checks import cut_off_of, party_of
+from billing.services.bank_sorting import Ready, Sorting
 
 # More debits of one day go into a further file: banks bound the size of what they take.
 MOST_PER_FILE = 10_000
@@ -48,16 +43,6 @@ class Made:
 
     def __add__(self, other: Made) -> Made:
         return Made(self.batches + other.batches, self.held + other.held, self.dropped + other.dropped)
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A debit that can go, with its line and what it is sent as."""
-
-    debit: BankDebit
-    line: DebitLine
-    collect_on: date
-    sequence: str
 
 
 class BankBatches:
@@ -94,14 +79,14 @@ class BankBatches:
             debits = await work.bank_files.lock_debits(wanted, MOST_PER_FILE)
             if not debits:
                 return None
-            maker = _Maker(work, creditor, zone, now, self._seal)
+            maker = Sorting(work, creditor, zone, now, self._seal)
             for debit in debits:
                 await maker.sort(debit)
             batches = [await self._make(work, creditor, zone, ready) for ready in maker.groups()]
             await work.commit()
         return Made(tuple(batches), tuple(maker.held), tuple(maker.dropped))
 
-    async def _make(self, work: UnitOfWork, creditor: Creditor, zone: str, ready: Sequence[_Ready]) -> BankBatch:
+    async def _make(self, work: UnitOfWork, creditor: Creditor, zone: str, ready: Sequence[Ready]) -> BankBatch:
         now, first = self._clock.now(), ready[0]
         batch_id = await work.bank_files.next_batch_id()
         batch = BankBatch(
@@ -211,67 +196,6 @@ class BankBatches:
             batch = await change_batch(work, batch, status, reason, author, self._clock.now())
             await work.commit()
         return batch
-
-
-class _Maker:
-    """Sorts the debits of one round: those that can go by file, those held, those whose mandate ended."""
-
-    def __init__(self, work: UnitOfWork, creditor: Creditor, zone: str, now: datetime, seal: Seal) -> None:
-        self._work = work
-        self._creditor = creditor
-        self._cut_off = cut_off_of(creditor, zone)
-        self._now = now
-        self._seal = seal
-        self._used: set[tuple[str, str]] = set()
-        self._groups: dict[tuple[date, str, str], list[_Ready]] = {}
-        self.held: list[BankDebit] = []
-        self.dropped: list[BankDebit] = []
-
-    def groups(self) -> list[list[_Ready]]:
-        """One list per file, by date, sequence type and scheme."""
-        return [self._groups[key] for key in sorted(self._groups)]
-
-    async def sort(self, debit: BankDebit) -> None:
-        """Find where a debit belongs; what keeps it is written on it."""
-        method = await self._work.payments.method(debit.account_id, debit.method_id)
-        if method.status != MethodStatus.USABLE:
-            self.dropped.append(await self._set(debit, DebitStatus.CANCELLED))
-            return
-        line = await line_of(self._work, debit, self._creditor, self._seal)
-        collect_on = self._cut_off.collect_on(debit.due_on, self._now)
-        if not isinstance(line, Problem) and collect_on is None:
-            remedy = "It is too late for the date the customer was told: give it up, and have it announced anew."
-            line = Problem("due_on", debit.due_on.isoformat(), remedy)
-        if isinstance(line, Problem) or collect_on is None:
-            self.held.append(await self._hold(debit, line))
-            return
-        sequence = await self._sequence(debit)
-        key = (collect_on, sequence, debit.scheme)
-        self._groups.setdefault(key, []).append(_Ready(debit, line, collect_on, sequence))
-
-    async def _sequence(self, debit: BankDebit) -> str:
-        """FRST once under a new mandate, where the bank still wants it; of two at once only one is the first."""
-        account = await self._work.bank_files.account(debit.account_id, debit.method_id)
-        if account.one_off:
-            return SequenceType.ONE_OFF
-        mandate = (debit.account_id, debit.method_id)
-        use = await self._work.bank_files.mandate_use(*mandate, debit.attempt_id)
-        is_used = use.is_used or mandate in self._used
-        self._used.add(mandate)
-        return SequenceType.RECURRENT if is_used else self._creditor.first_sequence
-
-    async def _hold(self, debit: BankDebit, problem: Problem | DebitLine) -> BankDebit:
-        assert isinstance(problem, Problem)
-        told = {"held_field": problem.field, "held_value": problem.value, "held_remedy": problem.remedy}
-        summary = f"The debit of {Money(debit.amount_minor, debit.currency)} for {debit.due_on} cannot go by file."
-        facts = {"attempt_id": debit.attempt_id, **told}
-        await self._work.timeline.add(TimelineEntry(debit.account_id, self._now, "bank_debit_held", summary, facts))
-        return await self._set(debit, DebitStatus.HELD, **told)
-
-    async def _set(self, debit: BankDebit, status: DebitStatus, **told: Any) -> BankDebit:
-        values = {"status": status, "changed_at": self._now, **told}
-        await self._work.bank_files.change_debit(debit.account_id, debit.attempt_id, values)
-        return replace(debit, status=status, changed_at=self._now, **told)
 
 
 async def note_delivered(work: UnitOfWork, batch: BankBatch, how: str, author: str, now: datetime) -> BankBatch:

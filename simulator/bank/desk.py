@@ -8,6 +8,7 @@ appears in ``incoming``, complete at once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from simulator.bank.reports import file_refused
 from simulator.doors import answer_json, serve
 from simulator.store import Json, Transaction
 from simulator.world import World
+
+log = logging.getLogger(__name__)
 
 FAILURE: Json = {"title": "Internal error, as asked for."}
 BUSY: Json = {"title": "Too many requests."}
@@ -96,10 +99,13 @@ async def watch_folder(world: World) -> None:
     if root is None:
         return
     while True:
-        for path in await asyncio.to_thread(_waiting, root):
-            content = await asyncio.to_thread(path.read_bytes)
-            await world.store.run(partial(_take_one, world, content))
-            await asyncio.to_thread(path.replace, root / TAKEN / path.name)
+        try:
+            for path in await asyncio.to_thread(_waiting, root):
+                content = await asyncio.to_thread(path.read_bytes)
+                await world.store.run(partial(_take_one, world, content))
+                await asyncio.to_thread(path.replace, root / TAKEN / path.name)
+        except OSError:
+            log.exception("the folder %s cannot be read; the next look tries again", root)
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 

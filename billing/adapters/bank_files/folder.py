@@ -27,6 +27,7 @@ class FileFolder:
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         unfinished = self._staged / f"{name}.part"
         with unfinished.open("wb") as file:
+            unfinished.chmod(0o640)  # account numbers: for us and the group that fetches files
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
