@@ -12,6 +12,10 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.balance_watch import BalanceWatch
+from billing.services.bank_batches import BankBatches
+from billing.services.bank_creditors import BankCreditors
+from billing.services.bank_debits import BankDebits
+from billing.services.bank_mandates import BankMandates
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
@@ -91,3 +95,7 @@ class Container:
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)
+    bank_creditors: BankCreditors = field(default_factory=_not_built)
+    bank_mandates: BankMandates = field(default_factory=_not_built)
+    bank_batches: BankBatches = field(default_factory=_not_built)
+    bank_debits: BankDebits = field(default_factory=_not_built)

@@ -62,6 +62,7 @@ from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from evenflow.bank_files import BankFiles, bank_files
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -103,6 +104,7 @@ class Parts:
     announcing: AnnouncingService
     dunning: DunningService
     barring: BarringService
+    bank: BankFiles
     upkeep: UpkeepService
     close: Callable[[], Awaitable[None]]
 
@@ -137,7 +139,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     keys = _several(settings.secrets.paylink_signing_key)
     paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
     stripe = _stripe(settings)
-    providers = PaymentProviders(stripe)
+    bank = bank_files(settings, make_work, clock, process)
+    providers = PaymentProviders(stripe, {bank.provider.name: bank.provider}, settings.payments.sepa_debit)
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     calls = PaymentCalls(make_work, clock, providers)
@@ -153,7 +156,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe})
-    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler)
+    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -180,6 +183,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         announcing=AnnouncingService(make_work, clock, notices, payments),
         dunning=DunningService(make_work, clock),
         barring=BarringService(make_work, clock, _network(settings)),
+        bank=bank,
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
     )
@@ -192,6 +196,7 @@ def _repairs(
     notices: NoticeService,
     sources: UsageSources,
     reconciler: Reconciler,
+    bank: BankFiles,
 ) -> Repairs:
     return Repairs(
         inbox.deliver_undelivered,
@@ -204,6 +209,7 @@ def _repairs(
         report_open_sessions=usage.files.sessions.look_after,
         follow_numbers=usage.moves.follow_pending,
         correct_plans=usage.plan_corrections.start_unfinished,
+        look_after_bank_files=bank.round.look_after,
         take_back_resent=partial(usage.resent.look_after, settings.usage.resent_days),
     )
 
@@ -263,6 +269,10 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         barring=parts.barring,
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
+        bank_creditors=parts.bank.creditors,
+        bank_mandates=parts.bank.mandates,
+        bank_batches=parts.bank.batches,
+        bank_debits=parts.bank.debits,
         disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from billing.adapters.bank_files.sealing import key_ring_from
 from billing.domain.errors import InvalidValue
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_records import RETENTION
@@ -126,12 +127,20 @@ class PublicSettings(BaseModel):
 class SecretsSettings(BaseModel):
     """Keys of our own making; any long random text without a comma.
 
-    ``paylink_signing_key`` may be ``new,old``: the first key signs, links signed with any of them open.
+    ``paylink_signing_key`` may be ``new,old``: the first key signs, links signed with any of them open. ``iban_keys``
+    is a ring ``name:key,name:key`` of 32 bytes each in URL-safe Base64, newest first; it encrypts account numbers.
     """
 
     paylink_signing_key: SecretStr = NOTHING
     session_key: SecretStr = NOTHING
     admin_api_key: SecretStr = NOTHING
+    iban_keys: SecretStr = NOTHING
+
+    @field_validator("iban_keys")
+    @classmethod
+    def _can_be_used(cls, ring: SecretStr) -> SecretStr:
+        key_ring_from(ring.get_secret_value())
+        return ring
 
 
 class BillingSettings(BaseModel):
@@ -144,6 +153,32 @@ class BillingSettings(BaseModel):
     """
 
     spread_seconds: int = Field(default=0, ge=0, le=43_200)
+
+
+class PaymentsSettings(BaseModel):
+    """``sepa_debit`` is who makes debits of bank accounts stored from now on: ``stripe`` or ``bank_files``.
+
+    Empty takes both, each by its own door. Accounts stored before, and attempts, stay with their provider.
+    """
+
+    sepa_debit: Literal["", "stripe", "bank_files"] = ""
+
+
+class BankSettings(BaseModel):
+    """Files to and from the bank. ``folder`` is exchanged with it, ``outgoing/`` for our files; empty: by hand.
+
+    ``simulated`` says that the simulator takes them, so that no bank can be reached.
+    """
+
+    folder: Path | None = None
+    simulated: bool = False
+
+    @field_validator("folder")
+    @classmethod
+    def _the_same_everywhere(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("give the whole path: every part of the stack looks from another place")
+        return path
 
 
 class UsageSettings(BaseModel):
@@ -251,6 +286,8 @@ class Settings(BaseSettings):
     public: PublicSettings = PublicSettings()
     secrets: SecretsSettings = SecretsSettings()
     billing: BillingSettings = BillingSettings()
+    payments: PaymentsSettings = PaymentsSettings()
+    bank: BankSettings = BankSettings()
     usage: UsageSettings = UsageSettings()
     kafka: KafkaSettings = KafkaSettings()
     clock: ClockSettings = ClockSettings()
@@ -287,6 +324,7 @@ class Settings(BaseSettings):
             "Stripe": self.stripe.is_live,
             "Twilio": bool(self.twilio.auth_token.get_secret_value()) and not self.twilio.api_base,
             "SendGrid": bool(self.sendgrid.api_key.get_secret_value()) and not self.sendgrid.api_base,
+            "the bank's folder": self.bank.folder is not None and not self.bank.simulated,
         }
         return tuple(vendor for vendor, is_live in live.items() if is_live)
 

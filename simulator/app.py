@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from simulator import control, network, pages, sendgrid, twilio
+from simulator.bank import desk, life
 from simulator.business_time import BusinessTime, segment_from_json
 from simulator.config import SimulatorConfig
 from simulator.deliveries import Deliveries
@@ -75,6 +76,10 @@ def _job_work(world: World) -> dict[str, JobWork]:
         "sms_state": twilio.advance,
         "email_event": sendgrid.happen,
         "network_confirm": network.confirm,
+        "bank_credit": life.credit,
+        "bank_return": life.give_back,
+        "bank_state": life.state,
+        "bank_publish": desk.publish,
     }
 
     def bound(kind: str) -> JobWork:
@@ -92,13 +97,15 @@ def create_app(config: SimulatorConfig) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        loop = asyncio.create_task(Scheduler(world.store, world.deliveries, _job_work(world)).run())
+        scheduler = Scheduler(world.store, world.deliveries, _job_work(world))
+        loops = [asyncio.create_task(work) for work in (scheduler.run(), desk.watch_folder(world))]
         try:
             yield
         finally:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+            for loop in loops:
+                loop.cancel()
+                with suppress(asyncio.CancelledError):
+                    await loop
             await world.deliveries.close()
             world.store.close()
 
@@ -111,6 +118,7 @@ def create_app(config: SimulatorConfig) -> Starlette:
         Mount("/twilio", routes=twilio.routes(world)),
         Mount("/sendgrid", routes=sendgrid.routes(world)),
         Mount("/network", routes=network.routes(world)),
+        Mount("/bank", routes=desk.routes(world)),
         Mount("/_control", routes=control.routes(world)),
         Route("/health", health),
         *pages.routes(world),

@@ -45,6 +45,9 @@ class SimulatorConfig:
     delayed_settlement_business_days: int = 6
     webhook_retry_seconds: tuple[float, ...] = (1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 1800, 3600)
     webhook_timeout_seconds: float = 10.0
+    bank_folder: Path | None = None
+    bank_lead_banking_days: int = 1
+    bank_statement_family: str = "08"
 
     def __post_init__(self) -> None:
         for key in self.stripe_api_keys:
@@ -54,6 +57,8 @@ class SimulatorConfig:
                 )
         if self.settlement_business_days < 0 or self.delayed_settlement_business_days < 0:
             raise UnusableConfiguration("settlement_business_days must be 0 or more.")
+        if self.bank_statement_family not in ("02", "08"):
+            raise UnusableConfiguration("bank_statement_family must be 02 or 08.")
 
     @property
     def base_url(self) -> str:
@@ -90,6 +95,9 @@ _ARGUMENTS: tuple[tuple[str, Callable[[str], Any], str], ...] = (
     ("delayed-settlement-business-days", int, "the same for the delayed test IBANs (6)"),
     ("webhook-retry-seconds", _seconds, "waits between deliveries, comma separated"),
     ("webhook-timeout-seconds", float, "time-out of one delivery"),
+    ("bank-folder", Path, "folder in which the bank takes and leaves files (default: HTTP only)"),
+    ("bank-lead-banking-days", int, "banking days before the debit date that the bank wants a file (1)"),
+    ("bank-statement-family", str, "02 or 08: the versions of the bank's reports and statements (08)"),
 )
 
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from simulator import sendgrid, twilio
+from simulator.bank import life, outcomes
 from simulator.business_time import segment_as_json, segment_from_json
 from simulator.doors import answer_json
 from simulator.store import Json, Transaction
@@ -101,6 +102,10 @@ def _set_webhooks(world: World, tx: Transaction, given: Json) -> Json:
 
 
 def _script(world: World, tx: Transaction, given: Json) -> Json:
+    if str(given["subject"]).startswith("bank:"):
+        return outcomes.write_bank_script(
+            tx, given["subject"], _list(given, "outcomes"), bool(given.get("repeat_last", False))
+        )
     return write_script(tx, given["subject"], _list(given, "outcomes"), bool(given.get("repeat_last", False)))
 
 
@@ -292,4 +297,6 @@ _ENDPOINTS: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/sendgrid/events", _email_event),
     ("GET", "/sendgrid/public-key", _public_key),
     ("GET", "/network/orders", _orders),
+    ("POST", "/bank/transfers", life.a_transfer),
+    ("POST", "/bank/returns", life.a_return),
 )

@@ -74,6 +74,15 @@ def add_banking_days(day: date, count: int, calendar: str) -> date:
     return result
 
 
+def subtract_banking_days(day: date, count: int, calendar: str) -> date:
+    """The date ``count`` banking days before ``day`` (which is not counted itself); with 0, ``day`` as it is."""
+    for _ in range(count):
+        day -= timedelta(days=1)
+        while not is_banking_day(day, calendar):
+            day -= timedelta(days=1)
+    return day
+
+
 def is_public_holiday(day: date, country: str) -> bool:
     """True on a public holiday of the country."""
     return day in public_holidays(country, day.year)

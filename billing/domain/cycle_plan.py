@@ -11,7 +11,7 @@ from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from billing.domain.banking_days import add_banking_days, next_banking_day
+from billing.domain.banking_days import add_banking_days, next_banking_day, subtract_banking_days
 from billing.domain.cycle_calendar import Cycle, CycleDay, at_local_time, cycle_at, local_date, next_cycle, zone_info
 from billing.domain.cycle_dates import CyclePlan, MethodKind, RetryDates, UnableToPlanCycle
 from billing.domain.cycle_policy import CyclePolicy
@@ -106,13 +106,13 @@ def plan_retry(notice_at: datetime, policy: CyclePolicy, zone: str, method_kind:
     """
     notice_at = next_allowed(notice_at, zone, policy.country, policy.quiet_hours)
     noticed_on = local_date(notice_at, zone)
-    lead_days = _lead_days(policy, method_kind)
     in_time = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
-    submittable = noticed_on + timedelta(days=1 + lead_days) if lead_days else in_time
-    debit_on = next_banking_day(max(in_time, submittable), policy.scheme_calendar)
+    debit_on = next_banking_day(in_time, policy.scheme_calendar)
+    while (submit_on := _submit_on(debit_on, policy, method_kind)) < debit_on and submit_on <= noticed_on:
+        debit_on = next_banking_day(debit_on + timedelta(days=1), policy.scheme_calendar)
     return RetryDates(
         notice_at=notice_at,
-        submit_at=at_local_time(debit_on - timedelta(days=lead_days), time(policy.debit_hour_local), zone),
+        submit_at=at_local_time(submit_on, time(policy.debit_hour_local), zone),
         debit_on=debit_on,
         debit_at=at_local_time(debit_on, time(policy.debit_hour_local), zone),
     )
@@ -145,7 +145,7 @@ def validate_policy(policy: CyclePolicy, zone: str, method_kinds: tuple[MethodKi
     with the first dates that collide.
     """
     policy.validate()
-    hardest = max(method_kinds, key=lambda method_kind: _lead_days(policy, method_kind))
+    hardest = max(method_kinds, key=lambda method_kind: _needs_lead(method_kind))
     for month in _CHECKED_MONTHS:
         for year in _CHECKED_YEARS:
             for day in range(1, monthrange(year, month)[1] + 1):
@@ -160,13 +160,26 @@ def _earliest_debit(noticed_on: date, policy: CyclePolicy) -> date:
     return next_banking_day(noticed_on + timedelta(days=policy.notice_days), policy.scheme_calendar)
 
 
-def _lead_days(policy: CyclePolicy, method_kind: MethodKind) -> int:
-    return policy.submission_lead_days if method_kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT) else 0
+def _needs_lead(method_kind: MethodKind) -> bool:
+    return method_kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT)
+
+
+def _submit_on(debit_on: date, policy: CyclePolicy, method_kind: MethodKind) -> date:
+    """The local date on which a debit is handed in: by the provider's lead in days, or by the bank's in banking days.
+
+    A file is made some hours before the bank's cut-off; a debit hour not before that hour belongs to the day before.
+    """
+    if not _needs_lead(method_kind):
+        return debit_on
+    if not policy.bank_lead_banking_days:
+        return debit_on - timedelta(days=policy.submission_lead_days)
+    by = subtract_banking_days(debit_on, policy.bank_lead_banking_days, policy.scheme_calendar)
+    return by if policy.debit_hour_local < policy.bank_make_hour_local else by - timedelta(days=1)
 
 
 def _collection(noticed_on: date, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> _Collection:
     debit_on = _earliest_debit(noticed_on, policy)
-    submit_on = debit_on - timedelta(days=_lead_days(policy, method_kind))
+    submit_on = _submit_on(debit_on, policy, method_kind)
     return _Collection(
         reminder_at=_reminder_at(debit_on, submit_on, policy, zone),
         submit_at=at_local_time(submit_on, time(policy.debit_hour_local), zone),

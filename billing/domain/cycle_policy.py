@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from billing.domain.banking_days import TARGET, bank_holidays, public_holidays
@@ -36,6 +36,13 @@ class CyclePolicy:
     retry_notice_banking_days: int = 2
     country: str = ""
     quiet_hours: QuietHours = field(default_factory=QuietHours)
+    # Not an operator's to set here: a debit by bank file follows its creditor's bank instead of submission_lead_days.
+    bank_lead_banking_days: int = 0
+    bank_make_hour_local: int = 0
+
+    def with_bank_lead(self, banking_days: int, make_hour_local: int) -> CyclePolicy:
+        """These dates for debits by bank file, whose files are made at ``make_hour_local`` so many days before."""
+        return replace(self, bank_lead_banking_days=banking_days, bank_make_hour_local=make_hour_local)
 
     def validate(self) -> None:
         """Check each field by itself; ``cycle_plan.validate_policy`` checks the dates that follow from them together.

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from billing.domain import identity
+from billing.persistence import bank_file_invariants as bank
 from billing.persistence import invariant_queries as queries
 from billing.persistence.usage_invariants import counters_disagree
 
@@ -126,6 +127,20 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A customer got the same message twice.",
         "See the notice's evidence; a vendor's time-out marked as possible duplicate explains it.",
         _by_query(queries.NOTICES_TWICE),
+    ),
+    Invariant(
+        "bank debits once",
+        "Every debit that was filed stands in one file that counts, and the bank has that file when the debit says so.",
+        "A customer may be debited twice, or a debit was never asked for.",
+        "Ask the bank about the debit's end-to-end id before anything else; hold its file if it has not left.",
+        _by_query(bank.BANK_DEBITS_NOT_IN_ONE_FILE),
+    ),
+    Invariant(
+        "bank files add up",
+        "The count and control sum of every file to the bank are those of the debits in it.",
+        "The bank would refuse the file, or collect other amounts than the books expect.",
+        "Hold the file if it has not left; compare it with its debits.",
+        _by_query(bank.BANK_FILES_THAT_DO_NOT_ADD_UP),
     ),
     Invariant(
         "counters are the events",

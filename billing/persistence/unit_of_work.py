@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
+from billing.persistence.bank_file_repository import SqlBankFileRepository
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
@@ -87,6 +88,10 @@ class SqlUnitOfWork:
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:
         return SqlPlanCorrectionRepository(self.connection)
+
+    @cached_property
+    def bank_files(self) -> SqlBankFileRepository:
+        return SqlBankFileRepository(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
+from billing.ports.bank_files import BankFileRepository
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
@@ -46,6 +47,8 @@ class UnitOfWork(Protocol):
     def barring(self) -> BarringRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
+    @property
+    def bank_files(self) -> BankFileRepository: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

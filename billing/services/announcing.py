@@ -16,6 +16,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.invoicing_cycles import store_plan
 from billing.services.notices import FAILED, NoticeService
 from billing.services.payments import PaymentService
+from billing.services.planned_methods import planned_method
 
 # A notice is late when midnight passes between planning and sending it; more than one such midnight is a broken vendor.
 MOST_NOTICES = 3
@@ -85,7 +86,8 @@ class AnnouncingService:
             plan = CyclePlan.from_dict(dict(cycle.plan))
             account = await work.accounts.get(request.account_id)
             brand = await work.accounts.brand(account.brand)
-            moved = replan_debit(plan, now, CyclePolicy.from_dict(dict(brand.cycle_policy)))
+            method = await planned_method(work, request.account_id, now)
+            moved = replan_debit(plan, now, method.policy_of(brand))
             if request.amount_minor <= 0 or moved.debit_on == plan.debit_on:
                 return plan
             if await work.notices.announced(

@@ -8,7 +8,6 @@ from datetime import datetime
 from billing.domain import ledger as books
 from billing.domain.cycle_calendar import local_date
 from billing.domain.cycle_plan import CyclePlan
-from billing.domain.cycle_plan import MethodKind as PlannedMethod
 from billing.domain.discount import Discount
 from billing.domain.errors import UnableTo
 from billing.domain.invoice import DocumentKind, InvoiceBreakdown, build_invoice
@@ -27,6 +26,7 @@ from billing.services.invoicing_collecting import Collecting, decide_collecting,
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.invoicing_grants import carry_grants
 from billing.services.invoicing_numbers import customer_as_printed, series_of, taxes_of
+from billing.services.planned_methods import PlannedMethod, planned_method
 from billing.services.usage_plans import PlanShelf
 
 
@@ -88,10 +88,10 @@ class InvoiceIssuing(InvoicingUseCases):
         await _refuse_early(work, cycle, now)
         brand = await work.accounts.brand(account.brand)
         debit_at = CyclePlan.from_dict(dict(cycle.plan)).debit_at
-        kind = await cycles.usable_method_kind(work, account.account_id, max(now, debit_at))
+        method = await planned_method(work, account.account_id, max(now, debit_at))
         if request.in_dunning:
-            kind = PlannedMethod.NONE
-        return _Billing(account, brand, cycle, cycles.plan_at_issue(cycle, brand, kind, now), now)
+            method = PlannedMethod(MethodKind.NONE)
+        return _Billing(account, brand, cycle, cycles.plan_at_issue(cycle, brand, method, now), now)
 
 
 async def _refuse_early(work: UnitOfWork, cycle: Cycle, now: datetime) -> None:

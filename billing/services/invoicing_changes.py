@@ -25,6 +25,7 @@ from billing.services.invoicing_commands import (
     tell,
 )
 from billing.services.plan_periods import plan_at
+from billing.services.planned_methods import planned_method
 from billing.services.usage_plans import PlanShelf
 
 
@@ -138,9 +139,9 @@ async def _store_change(
     work: UnitOfWork, account: Account, brand: Brand, change: CycleDayChange, context: CommandContext
 ) -> None:
     """Write the open cycle and the one after it, and the account's new anchor."""
-    kind = await cycles.usable_method_kind(work, account.account_id, context.now)
+    method = await planned_method(work, account.account_id, context.now)
     for cycle in change.cycles[:2]:
-        await cycles.store_plan(work, account.account_id, cycles.plan_of(cycle, brand, kind))
+        await cycles.store_plan(work, account.account_id, cycles.plan_of(cycle, brand, method))
     await work.accounts.change(account.account_id, {"cycle_day": int(change.new_day)})
 
 
@@ -191,10 +192,10 @@ def _bridge_text(change: CycleDayChange) -> str:
 async def _end_cycle(work: UnitOfWork, account: Account, running: stored.Cycle, now: datetime) -> datetime:
     """Shorten the running cycle to now; cycles that will never begin are cancelled."""
     brand = await work.accounts.brand(account.brand)
-    kind = await cycles.usable_method_kind(work, account.account_id, now)
+    method = await planned_method(work, account.account_id, now)
     closed_at = max(now, running.opens_at + timedelta(seconds=1))
     last = Cycle(running.cycle_number, running.opens_at, closed_at, CycleDay(running.cycle_day))
-    await cycles.store_plan(work, account.account_id, cycles.plan_of(last, brand, kind))
+    await cycles.store_plan(work, account.account_id, cycles.plan_of(last, brand, method))
     for later in await work.accounts.cycles(account.account_id):
         if later.cycle_number > running.cycle_number:
             changed = {"status": cycles.CANCELLED}

@@ -9,23 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.domain.cycle_calendar import Cycle, CycleDay, first_cycle, next_cycle
-from billing.domain.cycle_plan import CyclePlan, MethodKind, plan_cycle, replan_debit
-from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.cycle_plan import CyclePlan, plan_cycle, replan_debit
 from billing.domain.quiet_hours import next_allowed
 from billing.ports import accounts as stored
 from billing.ports.accounts import Account, Brand
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_intake import CycleSpan
+from billing.services.planned_methods import PlannedMethod, planned_method
 
 OPEN = "open"
 ISSUED = "issued"
 CANCELLED = "cancelled"  # never began: the account closed before
-
-
-async def usable_method_kind(work: UnitOfWork, account_id: str, at: datetime) -> MethodKind:
-    """How a debit at that instant would be made; NONE without a usable method or mandate."""
-    method = await work.payments.usable_method(account_id, at)
-    return MethodKind.NONE if method is None else MethodKind(method.kind.value)
 
 
 async def open_first_cycle(work: UnitOfWork, account: Account, brand: Brand, activated_at: datetime) -> CyclePlan:
@@ -33,10 +27,10 @@ async def open_first_cycle(work: UnitOfWork, account: Account, brand: Brand, act
 
     Raises UnableToPlanCycle when the brand's policy cannot be kept.
     """
-    kind = await usable_method_kind(work, account.account_id, activated_at)
+    method = await planned_method(work, account.account_id, activated_at)
     cycle = first_cycle(activated_at, CycleDay(account.cycle_day), brand.zone)
-    plan = await store_plan(work, account.account_id, plan_of(cycle, brand, kind))
-    await ensure_following(work, account.account_id, cycle, brand, kind)
+    plan = await store_plan(work, account.account_id, plan_of(cycle, brand, method))
+    await ensure_following(work, account.account_id, cycle, brand, method)
     return plan
 
 
@@ -47,11 +41,11 @@ async def open_following(
 
     The next cycle keeps the period stored with its predecessor; its dates follow today's policy and method.
     """
-    kind = await usable_method_kind(work, account.account_id, now)
+    method = await planned_method(work, account.account_id, now)
     following = await _stored_or_next(work, cycle, brand)
-    plan = await store_plan(work, account.account_id, plan_of(following, brand, kind))
+    plan = await store_plan(work, account.account_id, plan_of(following, brand, method))
     if account.closed_at is None:
-        await ensure_following(work, account.account_id, following, brand, kind)
+        await ensure_following(work, account.account_id, following, brand, method)
     return plan
 
 
@@ -63,21 +57,21 @@ async def _stored_or_next(work: UnitOfWork, cycle: stored.Cycle, brand: Brand) -
 
 
 async def ensure_following(
-    work: UnitOfWork, account_id: str, cycle: Cycle, brand: Brand, kind: MethodKind
+    work: UnitOfWork, account_id: str, cycle: Cycle, brand: Brand, method: PlannedMethod
 ) -> CyclePlan:
     """The plan of the cycle after ``cycle``, by the brand's policy and the method of today; stored."""
-    return await store_plan(work, account_id, plan_of(next_cycle(cycle, brand.zone), brand, kind))
+    return await store_plan(work, account_id, plan_of(next_cycle(cycle, brand.zone), brand, method))
 
 
-def plan_of(cycle: Cycle, brand: Brand, kind: MethodKind, zone: str = "") -> CyclePlan:
+def plan_of(cycle: Cycle, brand: Brand, method: PlannedMethod, zone: str = "") -> CyclePlan:
     """The dates of a cycle under the brand's policy; ``zone`` where the cycle was computed in another one."""
-    return plan_cycle(cycle, CyclePolicy.from_dict(brand.cycle_policy), zone or brand.zone, kind)
+    return plan_cycle(cycle, method.policy_of(brand), zone or brand.zone, method.kind)
 
 
-def plan_at_issue(cycle: stored.Cycle, brand: Brand, kind: MethodKind, now: datetime) -> CyclePlan:
+def plan_at_issue(cycle: stored.Cycle, brand: Brand, method: PlannedMethod, now: datetime) -> CyclePlan:
     """The plan of the cycle being billed, by today's method; a late issue moves the debit."""
-    policy = CyclePolicy.from_dict(brand.cycle_policy)
-    plan = plan_of(as_domain(cycle), brand, kind, zone_of(cycle, brand))
+    policy = method.policy_of(brand)
+    plan = plan_of(as_domain(cycle), brand, method, zone_of(cycle, brand))
     if now <= plan.ready_notice_at:
         return plan
     return replan_debit(plan, next_allowed(now, plan.zone, policy.country, policy.quiet_hours), policy)

@@ -115,6 +115,7 @@ class MethodService:
             known = await self._known(work, account_id, facts)
             if known is not None:
                 return known
+            self._providers.refuse_new(facts.kind)
             method = await work.payments.add_method(
                 {
                     "account_id": account_id,

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from billing.domain.errors import UnableTo
+from billing.messages.payments import MethodKind
 from billing.ports.payment_provider import PaymentProvider
+
+
+class UnableToStoreMethod(UnableTo):
+    """A new method belongs to another provider by the installation's choice."""
 
 
 class UnableToReachProvider(UnableTo):
@@ -15,10 +20,25 @@ class UnableToReachProvider(UnableTo):
 
 @dataclass(frozen=True)
 class PaymentProviders:
-    """``chosen`` takes new payments; an attempt stays with the provider it was made with."""
+    """``chosen`` takes new cards and pages; a stored method, and an attempt, stay with their own provider.
+
+    ``sepa_debit`` names the one provider of bank accounts stored from now on; empty: each takes those given to it.
+    """
 
     chosen: PaymentProvider
     earlier: Mapping[str, PaymentProvider] = field(default_factory=dict)
+    sepa_debit: str = ""
+
+    def refuse_new(self, kind: MethodKind) -> None:
+        """Raises UnableToStoreMethod for a bank account that another provider than the chosen one is to debit."""
+        if kind != MethodKind.SEPA_DEBIT or self.sepa_debit in ("", self.chosen.name):
+            return
+        raise UnableToStoreMethod(
+            f"Bank accounts are stored with {self.sepa_debit}.",
+            field="provider_method",
+            value=kind,
+            remedy="POST /v1/accounts/{account_id}/bank-mandates stores an IBAN with its mandate.",
+        )
 
     def of(self, name: str) -> PaymentProvider:
         """The provider of that name."""

@@ -12,6 +12,7 @@ from billing.ports.ledger import OpenInvoice
 from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.payment_answers import collectable, collectable_of
+from billing.services.planned_methods import planned_by
 
 _FAILURES = frozenset({PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED, PaymentStatus.DISPUTED})
 
@@ -37,7 +38,8 @@ class RetryPlanner:
             verdict = await self._verdict(work, method)
             if not verdict.allowed and verdict.not_before is None:
                 return RetryPlan(False, verdict.reason)
-            policy = CyclePolicy.from_dict((await work.accounts.brand(account.brand)).cycle_policy)
+            planned = await planned_by(work, method)
+            policy = planned.policy_of(await work.accounts.brand(account.brand))
         return self._dated(request, account, policy, method, invoices, verdict)
 
     def _dated(

@@ -66,6 +66,7 @@ class Repairs:
     report_open_sessions: Callable[[], Awaitable[int]] = nothing_to_mend
     follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
     correct_plans: Callable[[], Awaitable[int]] = nothing_to_mend
+    look_after_bank_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
 
 
@@ -108,6 +109,7 @@ class UpkeepService:
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
             "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
+            "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
         }
         found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))

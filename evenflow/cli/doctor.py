@@ -92,7 +92,7 @@ def examined(part: Part) -> Finding:
 
 def parts(settings: Settings) -> list[Part]:
     """Every part of the application that depends on settings."""
-    return [*_servers(settings), *_vendors(settings), *_own(settings), *_sources(settings)]
+    return [*_servers(settings), *_vendors(settings), *_own(settings), *_banks(settings), *_sources(settings)]
 
 
 def _servers(settings: Settings) -> list[Part]:
@@ -172,6 +172,41 @@ def _sources(settings: Settings) -> list[Part]:
         folder = settings.usage.watch
         found.append(Part("watched folder", {}, "usage delivered as files", lambda: _try_folder(folder)))
     return found
+
+
+def _banks(settings: Settings) -> list[Part]:
+    """Debits by bank file, where something of them is set."""
+    keys, folder = settings.secrets.iban_keys.get_secret_value(), settings.bank.folder
+    if not keys and folder is None:
+        return []
+    needs = {"SECRETS_IBAN_KEYS": keys, "DATABASE_URL": settings.database.url.get_secret_value()}
+    return [Part("bank files", needs, "direct debits by bank file", lambda: _try_bank(settings))]
+
+
+def _try_bank(settings: Settings) -> str:
+    """The creditors there are, and that files can be handed over where the folder is used."""
+    folder = settings.bank.folder
+    rows = _creditors(settings.database.url.get_secret_value())
+    if any(delivery == "folder" for *_, delivery in rows):
+        if folder is None:
+            raise OSError("a creditor delivers by folder, and EVENFLOW_BANK_FOLDER is not set")
+        if not os.access(folder if folder.exists() else folder.parent, os.W_OK | os.X_OK):
+            raise OSError(f"{folder} may not be written to")
+    told = [
+        f"{brand}: {iban[:4]}...{iban[-4:]}, {version}, {lead} banking days" for brand, iban, version, lead, _ in rows
+    ]
+    where = f"files in {folder}/outgoing" if folder else "files by hand"
+    return "; ".join([*told, where]) if told else "no brand has a creditor yet: PUT /v1/brands/{brand}/bank-creditor"
+
+
+def _creditors(url: str) -> list[tuple[str, str, str, int, str]]:
+    query = (
+        "SELECT DISTINCT ON (brand) brand, iban, message_version, lead_banking_days, delivery FROM bank_creditors "
+        "ORDER BY brand, revision DESC"
+    )
+    plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with psycopg.connect(plain, connect_timeout=TRY_SECONDS) as connection:
+        return list(connection.execute(query).fetchall())
 
 
 def _try_brokers(brokers: str) -> str:

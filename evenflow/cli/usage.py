@@ -56,7 +56,7 @@ def files(
         return door.get("/v1/usage/files", status=status, profile=profile, limit=limit)
 
     columns = ("file_id", "name", "profile", "status", "read", "accepted", "rejected", "recycled", "hold_reason")
-    _show(carry_out(data_dir, api, key, work), columns, as_json)
+    show(carry_out(data_dir, api, key, work), columns, as_json)
 
 
 @app.command()
@@ -80,14 +80,14 @@ def issues(
         return door.get("/v1/usage/issues", **wanted, source=source, field=field, limit=limit)
 
     columns = ("issue_id", "kind", "file_id", "line_number", "identifier", "field", "reason")
-    _show(carry_out(data_dir, api, key, work), columns, as_json)
+    show(carry_out(data_dir, api, key, work), columns, as_json)
 
 
 @app.command()
 def streams(as_json: AsJson = False, data_dir: DataDir = DEFAULT_DATA_DIR, api: Api = "", key: Key = "") -> None:
     """Show how far every partition of a stream is taken, how many messages wait, and why one stands still."""
     columns = ("consumer_group", "topic", "partition", "next_offset", "lag", "accepted", "rejected", "trouble")
-    _show(carry_out(data_dir, api, key, lambda door: door.get("/v1/usage/streams")), columns, as_json)
+    show(carry_out(data_dir, api, key, lambda door: door.get("/v1/usage/streams")), columns, as_json)
 
 
 @app.command()
@@ -105,7 +105,7 @@ def archives(
     def work(door: UsageDoor) -> Any:
         return [door.get(f"{path}/{quote(check, safe='')}")] if check else door.get(path)
 
-    _show(carry_out(data_dir, api, key, work), columns, as_json)
+    show(carry_out(data_dir, api, key, work), columns, as_json)
 
 
 @app.command()
@@ -173,7 +173,8 @@ def _decide(file_id: str, verb: str, reason: str, data_dir: Path, api: str, key:
     print(f"{file['file_id']} ({file['name']}) is {file['status']}.")
 
 
-def _show(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+def show(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool) -> None:
+    """Print rows as a table of these columns, or whole as JSON."""
     if as_json:
         print(json.dumps(rows, indent=2))
         return

@@ -65,7 +65,15 @@ class UsageDoor:
         """Tell a route something."""
         return self._ask("POST", path, json=body)
 
+    def fetch(self, path: str) -> tuple[str, bytes]:
+        """A file and the name it has."""
+        answer = self._call("GET", path)
+        return answer.headers.get("Content-Disposition", "").partition('filename="')[2].rstrip('"'), answer.content
+
     def _ask(self, method: str, path: str, **request: Any) -> Any:
+        return self._call(method, path, **request).json()
+
+    def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **request)
         except httpx.TransportError as error:
@@ -75,7 +83,7 @@ class UsageDoor:
             raise NothingAnswers(_refusal(answer))
         if answer.status_code >= 400:
             raise StackError(_refusal(answer))
-        return answer.json()
+        return answer
 
 
 @contextmanager

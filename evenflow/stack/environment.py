@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 
 import httpx
@@ -30,9 +32,15 @@ def core_environment(
         "SECRETS_PAYLINK_SIGNING_KEY": directory.secret("paylink_signing_key"),
         "SECRETS_SESSION_KEY": directory.secret("session_key"),
         "SECRETS_ADMIN_API_KEY": directory.secret("admin_api_key", "evk_"),
+        "SECRETS_IBAN_KEYS": _key_ring(directory.secret("iban_key")),
         "CLOCK_RATE": f"{clock_rate:g}",
     }
     return {PREFIX + name: value for name, value in values.items()}
+
+
+def _key_ring(secret: str) -> str:
+    """A ring of one key of 32 bytes, from a secret of any form."""
+    return f"first:{base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()).decode()}"
 
 
 def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str, dict[str, str]]:
@@ -59,6 +67,7 @@ def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str,
             "API_KEY": directory.secret("network_api_key"),
             "SIGNING_SECRET": directory.secret("network_signing_secret"),
         },
+        "BANK": {"FOLDER": str(directory.path / "bank"), "SIMULATED": "true"},
     }
 
 
@@ -89,6 +98,7 @@ def simulator_environment(
         "TWILIO_ACCOUNT_SID": vendors["TWILIO"]["ACCOUNT_SID"],
         "TWILIO_AUTH_TOKEN": vendors["TWILIO"]["AUTH_TOKEN"],
         "NETWORK_SECRET": vendors["NETWORK"]["SIGNING_SECRET"],
+        "BANK_FOLDER": vendors["BANK"]["FOLDER"],
     }
     webhooks = {
         "STRIPE_WEBHOOK_URLS": f"{api_url}/webhooks/stripe",

@@ -120,8 +120,9 @@ def start_listener() -> tuple[Listener, ThreadingHTTPServer]:
 class Simulator:
     """A running simulator process."""
 
-    def __init__(self, data_dir: Path, listener: Listener, port: int = 0) -> None:
+    def __init__(self, data_dir: Path, listener: Listener, port: int = 0, arguments: tuple[str, ...] = ()) -> None:
         self.data_dir = data_dir
+        self.arguments = arguments
         self.listener = listener
         self.port = port
         self.url = ""
@@ -135,7 +136,7 @@ class Simulator:
         command += ["--network-webhook-url", f"{self.listener.url}/network"]
         command += ["--twilio-incoming-url", f"{self.listener.url}/incoming"]
         command += ["--webhook-retry-seconds", RETRIES, "--network-confirm-seconds", "0.1"]
-        command += ["--message-step-seconds", "0.05"]
+        command += ["--message-step-seconds", "0.05", *self.arguments]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().split()[-1]

@@ -33,6 +33,7 @@ def every_door(database_url: str, vendors: Mapping[str, str], data_dir: Path) ->
             "EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY": "paylinks-of-a-test",
             "EVENFLOW_SECRETS_SESSION_KEY": "sessions-of-a-test",
             "EVENFLOW_SECRETS_ADMIN_API_KEY": ADMIN_KEY,
+            "EVENFLOW_SECRETS_IBAN_KEYS": f"first:{'k' * 43}",
         }
     )
     process = RecordingProcess()

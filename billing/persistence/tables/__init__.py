@@ -3,6 +3,7 @@
 from billing.persistence.columns import metadata
 from billing.persistence.tables import (
     accounts,
+    bank_files,
     barring,
     dunning,
     grants,
@@ -19,6 +20,7 @@ from billing.persistence.tables import (
 
 __all__ = [
     "accounts",
+    "bank_files",
     "barring",
     "dunning",
     "grants",
