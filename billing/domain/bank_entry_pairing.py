@@ -5,7 +5,7 @@ sent twice; the files' bytes differ, and the bank's references may stand in one 
 also be equal in everything: two customers who pay 10.00 on one day. The rule:
 
 1. Entries can only be the same when account, amount, sign, currency, booking date and the mark of a reversal are.
-2. Where both carry the bank's reference (AcctSvcrRef), it alone decides.
+2. Where both carry the bank's reference (AcctSvcrRef), it alone decides; of several with it, equal payments come first.
 3. Else, where both list their payments, those decide: amounts, end-to-end ids, remittance, the other account.
 4. Else (one has neither) they are the same.
 5. Each known entry is the same as at most one of a file: what a file holds twice is two bookings, and so a booking is
@@ -78,6 +78,10 @@ def pair(incoming: Sequence[EntryKey], known: Sequence[EntryKey]) -> list[int | 
     return found
 
 
+def _same_in_all(one: EntryKey, other: EntryKey) -> bool:
+    return _same_reference(one, other) and one.content == other.content
+
+
 def _same_reference(one: EntryKey, other: EntryKey) -> bool:
     return bool(one.reference) and one.reference == other.reference
 
@@ -90,4 +94,9 @@ def _one_is_bare(one: EntryKey, other: EntryKey) -> bool:
     return not (one.reference and other.reference) and not (one.content and other.content)
 
 
-_RULES: tuple[Callable[[EntryKey, EntryKey], bool], ...] = (_same_reference, _same_content, _one_is_bare)
+_RULES: tuple[Callable[[EntryKey, EntryKey], bool], ...] = (
+    _same_in_all,
+    _same_reference,
+    _same_content,
+    _one_is_bare,
+)

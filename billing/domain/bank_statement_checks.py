@@ -33,7 +33,7 @@ WAITS_FOR_ANOTHER = frozenset({DoubtKind.SEQUENCE, DoubtKind.CHAIN})
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One reason to hold a file. The amounts are minor units of the account's currency, where there are two to compare."""
+    """One reason to hold a file. The amounts, minor units of the account's currency, are there where two differ."""
 
     kind: DoubtKind
     message: str
@@ -132,9 +132,9 @@ def _details(place: int, entry: StatementEntry) -> Iterator[Doubt]:
 def doubts_about_order(
     statement: Statement, last: StatementPlace | None, same: StatementPlace | None
 ) -> Iterator[Doubt]:
-    """Whether a statement follows the ``last`` one taken of its account; ``same`` was taken under its number and page.
+    """Whether a statement follows the ``last`` taken of its account; ``same`` was taken under its number and page.
 
-    Without numbers the balances alone have to join. A number that begins again at one (a new year) joins by its balance.
+    Without numbers the balances alone have to join. A number that begins again at one joins by its balance.
     """
     if same is not None:
         yield from _amended(statement, same)
@@ -171,8 +171,8 @@ def _chain(statement: Statement, last: StatementPlace) -> Iterator[Doubt]:
     show = _shown(statement.currency)
     yield Doubt(
         DoubtKind.CHAIN,
-        f"Statement {statement.statement_id} opens with {show(statement.opening_minor)}, but the one before closed with "
-        f"{show(last.closing_minor)}: {show(statement.opening_minor - last.closing_minor)} are not explained.",
+        f"Statement {statement.statement_id} opens with {show(statement.opening_minor)}, but the one before closed "
+        f"with {show(last.closing_minor)}: {show(statement.opening_minor - last.closing_minor)} are not explained.",
         last.closing_minor,
         statement.opening_minor,
     )

@@ -152,15 +152,20 @@ SAMPLE = camt053(Account(BOOKINGS))
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(SAMPLE) - 1), st.integers(0, 60), st.binary(max_size=30))
 def test_a_file_damaged_anywhere_is_read_or_refused_and_nothing_else(at: int, cut: int, inserted: bytes) -> None:
-    damaged = SAMPLE[:at] + inserted + SAMPLE[at + cut :]
-    try:
-        message = read(damaged)
-    except InvalidValue as refusal:
-        assert refusal.field
-        assert refusal.remedy
+    found = read_or_refusal(SAMPLE[:at] + inserted + SAMPLE[at + cut :])
+    if isinstance(found, InvalidValue):
+        assert (bool(found.field), bool(found.remedy)) == (True, True)
     else:
-        assert message.kind in MessageKind
-        assert all(isinstance(one.amount_minor, int) for each in message.statements for one in each.entries)
+        assert found.kind in MessageKind
+        assert all(isinstance(one.amount_minor, int) for each in found.statements for one in each.entries)
+
+
+def read_or_refusal(content: bytes) -> BankMessage | InvalidValue:
+    """What is said about a file; anything else that is raised is a failure."""
+    try:
+        return read(content)
+    except InvalidValue as refusal:
+        return refusal
 
 
 @settings(max_examples=100, deadline=None)

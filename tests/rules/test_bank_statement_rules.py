@@ -8,7 +8,7 @@ from datetime import date
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.adapters.bank_statements import read_bank_file
@@ -192,6 +192,7 @@ def as_entries(bookings: list[Booking]) -> list[StatementEntry]:
     return list(read_bank_file(BytesIO(camt054(Account(tuple(bookings))))).statements[0].entries)
 
 
+@settings(max_examples=200, deadline=None)
 @given(st.lists(BOOKINGS, max_size=5), st.data())
 def test_whatever_notifications_come_before_and_after_a_statement_each_booking_counts_once(
     bookings: list[Booking], data: st.DataObject

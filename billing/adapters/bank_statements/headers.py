@@ -18,8 +18,8 @@ from billing.adapters.bank_statements.xml_tree import (
 )
 from billing.domain.bank_statement import DeclaredTotals, Statement, StatementEntry
 
-# The balance that a statement or a page of one begins with, and that it ends with, the surest first. ITBD is the balance
-# between two pages: the first of a page opens it, the last closes it.
+# The balance that a statement or a page of one begins with, and that it ends with, the surest first. ITBD is what
+# stands between two pages: the first of a page opens it, the last closes it.
 OPENING, CLOSING, BETWEEN = ("OPBD", "PRCD"), ("CLBD",), "ITBD"
 
 
