@@ -1,7 +1,7 @@
 """Which invoice numbers a payer may have meant: read from what stands in a transfer, never guessed.
 
-Payers write ``VONK-20270131-0007`` as printed, in small letters, with blanks or dots for the dashes or without any, in a
-sentence or as a creditor reference (``RF`` and two check digits before it, ISO 11649).
+Payers write ``VONK-20270131-0007`` as printed, in small letters, with blanks or dots for the dashes or without any, in
+a sentence or as a creditor reference (``RF`` and two check digits before it, ISO 11649).
 """
 
 from __future__ import annotations

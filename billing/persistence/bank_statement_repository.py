@@ -134,8 +134,12 @@ class SqlBankStatementRepository(SqlBankEffects):
         }
         await self._connection.execute(update(t.bank_entries).where(_ENTRY.entry_id == entry_id).values(**values))
 
-    async def add_payments(self, entry_id: str, details: Sequence[EntryDetail]) -> None:
-        await self._connection.execute(insert(t.bank_entry_payments), list(_payment_rows(entry_id, details, first=1)))
+    async def add_payments(
+        self, entry_id: str, details: Sequence[EntryDetail], effect: str = "", explanation: str = ""
+    ) -> None:
+        done = {"effect": effect, "explanation": explanation}
+        rows = [row | done for row in _payment_rows(entry_id, details, first=1)]
+        await self._connection.execute(insert(t.bank_entry_payments), rows)
 
     async def effects_of(self, file_id: str) -> Sequence[FileEffects]:
         query = (

@@ -46,7 +46,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class BankStatementFile:
-    """A file as it was taken or held. ``doubts`` are sentences with amounts; ``not_booked`` counts announced entries."""
+    """A file as it was taken or held. ``doubts`` are sentences with amounts; ``not_booked`` counts what is announced."""
 
     file_id: str
     content_hash: str
@@ -207,7 +207,12 @@ class BankStatementRepository(Protocol):
         """Note that another file holds an entry, and what it knows more of it."""
         ...
 
-    async def add_payments(self, entry_id: str, details: Sequence[EntryDetail]) -> None: ...
+    async def add_payments(
+        self, entry_id: str, details: Sequence[EntryDetail], effect: str = "", explanation: str = ""
+    ) -> None:
+        """Keep the single payments of an entry that was kept without."""
+        ...
+
     async def add_statuses(self, file_id: str, statuses: Sequence[StatusReport]) -> None: ...
     async def waiting_payments(self, limit: int) -> Sequence[tuple[str, int]]:
         """Entry and position of payments not carried out, oldest first."""

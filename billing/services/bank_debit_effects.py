@@ -1,4 +1,4 @@
-"""What the bank says of our debits, written on them; the account's process then reads and books it (docs/payments.md)."""
+"""What the bank says of our debits, written on them; the account's process then reads it and books it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from billing.ports.unit_of_work import UnitOfWork
 
 # A debit that never left cannot be paid or come back.
 _NEVER_SENT = (DebitStatus.WAITING, DebitStatus.CANCELLED)
+MOST_OF_A_BATCH = 200_000
 AT_THE_BANK = (DebitStatus.BATCHED, DebitStatus.SENT, DebitStatus.ACCEPTED)
 Refusal = tuple[Why, str]
 
@@ -53,10 +54,12 @@ async def settle_batch(work: UnitOfWork, entry: KeptEntry, payment: KeptPayment,
     batch = await _batch_of(work, entry.payment_information_id, entry.batch_message_id)
     if batch is None:
         return 0
-    debits = await work.bank_files.debits(DebitFilter(batch_id=batch.batch_id, statuses=AT_THE_BANK), limit=200_000)
+    wanted = DebitFilter(batch_id=batch.batch_id, statuses=AT_THE_BANK)
+    accounts = {one.account_id for one in await work.bank_files.debits(wanted, limit=MOST_OF_A_BATCH)}
+    await work.accounts.lock_all(accounts)
+    debits = await work.bank_files.debits(wanted, limit=MOST_OF_A_BATCH)
     if not debits or sum(one.amount_minor for one in debits) != payment.amount_minor:
         return 0
-    await work.accounts.lock_all({one.account_id for one in debits})
     for debit in debits:
         values = {"settled_at": now, "status": DebitStatus.SETTLED, "bank_reference": entry.bank_reference}
         await change_debit(work, debit, values, f"{payment.reference}-settled", now)

@@ -52,8 +52,6 @@ class OnAccount:
 
 async def carry_out(work: UnitOfWork, here: OnAccount) -> Told:
     """Do what the payment says."""
-    if here.payment.position > 0:
-        await _replace_the_whole(work, here)
     owner = await _owner(work, here.payment.end_to_end_id)
     if owner is not None:
         return await _of_debit(work, here, *owner)
@@ -69,14 +67,6 @@ async def carry_out(work: UnitOfWork, here: OnAccount) -> Told:
 async def _owner(work: UnitOfWork, end_to_end_id: str) -> tuple[str, str] | None:
     """Account and attempt of a debit of ours."""
     return await work.payments.owner_of(BANK_FILES, [end_to_end_id]) if end_to_end_id else None
-
-
-async def _replace_the_whole(work: UnitOfWork, here: OnAccount) -> None:
-    """An entry was taken as a sum first, and now its payments are known: what of the sum waits for a person goes out."""
-    for item in await work.suspense.of_entry(here.entry.entry_id):
-        if item.position == 0 and item.status == SuspenseStatus.OPEN:
-            values = {"status": SuspenseStatus.EXPLAINED, "reason": "The bank told the single payments of it."}
-            await clear(work, item, EntryKind.MONEY_ASSIGNED, values, values["reason"], here.now)
 
 
 async def _of_debit(work: UnitOfWork, here: OnAccount, account_id: str, attempt_id: str) -> Told:
@@ -131,8 +121,8 @@ async def _left(work: UnitOfWork, here: OnAccount) -> Told:
             work,
             here,
             Why.UNKNOWN_REFERENCE,
-            f"A return ({payment.return_code or 'no reason'}) of {payment.end_to_end_id or 'nothing named'}, which is no "
-            "debit of ours.",
+            f"A return ({payment.return_code or 'no reason'}) of {payment.end_to_end_id or 'nothing named'}, which is "
+            "no debit of ours.",
         )
     return await _suspend(work, here, Why.UNKNOWN_DEBIT, "Money left, and no order of ours says why.")
 
