@@ -20,6 +20,7 @@ ADJUSTMENT = "adj"
 MOVE = "mov"
 GRANT = "grt"
 CORRECTION = "cor"
+STAFF_CASE = "stc"
 
 
 def show(prefix: str, number: int) -> str:

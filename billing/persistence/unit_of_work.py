@@ -19,6 +19,7 @@ from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
+from billing.persistence.staff_case_repository import SqlStaffCaseRepository
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -87,6 +88,10 @@ class SqlUnitOfWork:
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:
         return SqlPlanCorrectionRepository(self.connection)
+
+    @cached_property
+    def staff_cases(self) -> SqlStaffCaseRepository:
+        return SqlStaffCaseRepository(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -16,6 +16,7 @@ from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
+from billing.ports.staff_cases import StaffCaseRepository
 from billing.ports.usage import UsageRepository
 
 
@@ -46,6 +47,8 @@ class UnitOfWork(Protocol):
     def barring(self) -> BarringRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
+    @property
+    def staff_cases(self) -> StaffCaseRepository: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -172,9 +172,13 @@ webhook_inbox = Table(
     Column("received_at", Instant, nullable=False, server_default=func.now()),
     Column("status", Text, nullable=False),  # received | delivered | handled | parked
     Column("deliveries", Integer, nullable=False),
+    Column("by_webhook", Boolean, nullable=False, server_default=text("true")),  # false: found in the provider's list
 )
 Index(
     "ix_webhook_inbox_received",
     webhook_inbox.c.received_at,
     postgresql_where=text("status = 'received'"),
 )
+# Those we do not know, and the newest ones, heard and found.
+Index("ix_webhook_inbox_parked", webhook_inbox.c.received_at, postgresql_where=text("status = 'parked'"))
+Index("ix_webhook_inbox_by_webhook", webhook_inbox.c.provider, webhook_inbox.c.by_webhook, webhook_inbox.c.received_at)
