@@ -75,6 +75,8 @@ USAGE_IN_FOLDER = "usage_in_folder"
 USAGE_SENT_AGAIN = "usage_sent_again"
 REPAIR_FAILING = "repair_failing"
 
+DECEASED = "MD07"  # the reason code of the SEPA rulebook
+
 _MINUTES = timedelta(minutes=1)
 _ALL = (
     CaseKind(
@@ -214,7 +216,9 @@ def a_reason(reason: str) -> str:
     trimmed = reason.strip()
     if not 0 < len(trimmed) <= LONGEST_REASON:
         remedy = f"Say why in 1 to {LONGEST_REASON} characters."
-        raise InvalidValue("A decision about a case needs its reason.", field="reason", value=reason[:80], remedy=remedy)
+        raise InvalidValue(
+            "A decision about a case needs its reason.", field="reason", value=reason[:80], remedy=remedy
+        )
     return trimmed
 
 
@@ -225,4 +229,4 @@ def paid_out_twice(received_minor: int, refunded_minor: int, charged_back_minor:
 
 def names_death(codes: Sequence[str]) -> bool:
     """Whether a provider's or bank's codes report the customer's death (SEPA rulebook: MD07)."""
-    return any(code in ("MD07", "recipient_deceased") for code in codes)
+    return any(code in (DECEASED, "recipient_deceased") for code in codes)

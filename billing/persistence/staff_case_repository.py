@@ -93,7 +93,7 @@ class SqlStaffCaseRepository:
     async def lasting(self, kind: str, account_id: str | None = None, subject: str = "") -> Sequence[StaffCase]:
         found: list[StaffCase] = []
         for table in (_table_of(account_id),) if subject else _TABLES:
-            query = _cases(table).where(table.c.kind == kind, table.c.cause_gone_at.is_(None))
+            query = cases_of(table).where(table.c.kind == kind, table.c.cause_gone_at.is_(None))
             if subject:
                 query = query.where(table.c.subject == subject)
             if account_id is not None and table is account_staff_cases:
@@ -101,12 +101,11 @@ class SqlStaffCaseRepository:
             found += await fetch_all(self._connection, StaffCase, query)
         return found
 
-    async def is_open(self, kind: str, account_id: str) -> bool:
+    async def state_of(self, kind: str, account_id: str) -> str:
         cases = account_staff_cases.c
-        query = select(cases.case_id).where(
-            cases.account_id == account_id, cases.kind == kind, cases.state != CaseState.CLOSED
-        )
-        return (await self._connection.execute(query.limit(1))).first() is not None
+        of_kind = select(cases.state).where(cases.account_id == account_id, cases.kind == kind)
+        state: str | None = await self._connection.scalar(of_kind.order_by(cases.opened_at.desc()).limit(1))
+        return state or ""
 
     async def get(self, case_id: str) -> StaffCase:
         return await self._one(case_id, for_update=False)
@@ -116,7 +115,7 @@ class SqlStaffCaseRepository:
 
     async def _one(self, case_id: str, *, for_update: bool) -> StaffCase:
         for table in _TABLES:
-            query = _cases(table).where(table.c.case_id == case_id)
+            query = cases_of(table).where(table.c.case_id == case_id)
             found = await fetch_one(self._connection, StaffCase, query.with_for_update() if for_update else query)
             if found is not None:
                 return found
@@ -150,14 +149,14 @@ def _table_of(account_id: str | None) -> Table:
     return staff_cases if account_id is None else account_staff_cases
 
 
-def _cases(table: Table) -> Select[Any]:
+def cases_of(table: Table) -> Select[Any]:
     """The columns of a case in one order; one that is nobody's has no account."""
     account = table.c.account_id if table is account_staff_cases else null().cast(account_staff_cases.c.account_id.type)
     return select(account.label("account_id"), *[column for column in table.c if column.name != "account_id"])
 
 
 def _chosen(table: Table, wanted: CaseFilter) -> Select[Any]:
-    query = _cases(table)
+    query = cases_of(table)
     if wanted.states:
         query = query.where(table.c.state.in_(wanted.states))
     if wanted.kind:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
+from billing.persistence.alert_store import SqlAlertStore
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
@@ -92,6 +93,10 @@ class SqlUnitOfWork:
     @cached_property
     def staff_cases(self) -> SqlStaffCaseRepository:
         return SqlStaffCaseRepository(self.connection)
+
+    @cached_property
+    def alerts(self) -> SqlAlertStore:
+        return SqlAlertStore(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

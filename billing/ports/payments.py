@@ -171,7 +171,10 @@ class MethodRepository(Protocol):
     """Stored ways to pay, the provider's customers and mandates."""
 
     async def usable_method(self, account_id: str, at: datetime) -> PaymentMethod | None:
-        """The method that would be debited at an instant: the default when usable, else the newest usable one."""
+        """The method that would be debited at an instant: the default when usable, else the newest usable one.
+
+        None after a reported death, until a person closed the case about it.
+        """
         ...
 
     async def methods(self, account_id: str) -> Sequence[PaymentMethod]:

@@ -90,8 +90,8 @@ class StaffCaseRepository(Protocol):
         """Cases of this kind whose cause is not known to be gone, closed by a person or not."""
         ...
 
-    async def is_open(self, kind: str, account_id: str) -> bool:
-        """Whether the account has such a case that nobody closed."""
+    async def state_of(self, kind: str, account_id: str) -> str:
+        """How the account's newest case of this kind stands; empty when there never was one."""
         ...
 
     async def get(self, case_id: str) -> StaffCase:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
+from billing.ports.alerts import AlertStore
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
@@ -49,6 +50,8 @@ class UnitOfWork(Protocol):
     def plan_corrections(self) -> PlanCorrectionRepository: ...
     @property
     def staff_cases(self) -> StaffCaseRepository: ...
+    @property
+    def alerts(self) -> AlertStore: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -61,7 +61,9 @@ class StaffCases:
             values = {"state": state.value} | _end_of(case, state, now)
             note = {"at": now.isoformat(), "state": state.value, "author": author, "reason": why}
             await work.staff_cases.change(case, values, note)
-            await _tell_timeline(work, case, TimelineEntry(case.account_id or "", now, *_told(case, state, why), author))
+            await _tell_timeline(
+                work, case, TimelineEntry(case.account_id or "", now, *_told(case, state, why), author)
+            )
             decided = await work.staff_cases.get(case_id)
             await work.commit()
         return decided

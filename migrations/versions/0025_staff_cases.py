@@ -86,8 +86,9 @@ def _create_what_upkeep_keeps() -> None:
         "staff_alerts",
         *map(_text, ("alert", "address", "status")),
         *(_text(name, default="") for name in ("reference", "explanation")),
-        _instant("claimed_at"),
-        _instant("finished_at", nullable=True),
+        _document("message"),
+        _instant("created_at"),
+        *(_instant(name, nullable=True) for name in ("claimed_at", "finished_at")),
         sa.PrimaryKeyConstraint("alert", "address", name=op.f("pk_staff_alerts")),
     )
     op.create_table(

@@ -13,10 +13,12 @@ staff_alerts = Table(
     metadata,
     Column("alert", Text, primary_key=True),  # case/stc_1001/1, digest/2027-02-01
     Column("address", Text, primary_key=True),  # email:ops@example.com, webhook
-    Column("status", Text, nullable=False),  # sending | sent | unknown | refused
+    Column("status", Text, nullable=False),  # waiting | sending | sent | unknown | refused | nothing
+    document("message"),
     Column("reference", Text, nullable=False, server_default=""),
     Column("explanation", Text, nullable=False, server_default=""),
-    Column("claimed_at", Instant, nullable=False),  # real time
+    Column("created_at", Instant, nullable=False),  # this and all instants here: real time
+    Column("claimed_at", Instant),
     Column("finished_at", Instant),
 )
 
