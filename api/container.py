@@ -16,9 +16,11 @@ from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
+from billing.services.invariant_checks import InvariantChecks
 from billing.services.invoicing import InvoicingService
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
@@ -30,6 +32,7 @@ from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.staff_cases import StaffCases
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
@@ -88,4 +91,7 @@ class Container:
     queries: Queries = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)
+    staff_cases: StaffCases = field(default_factory=_not_built)
+    invariants: InvariantChecks = field(default_factory=_not_built)
+    daily_totals: DailyTotals = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)

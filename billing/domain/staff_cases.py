@@ -1,8 +1,8 @@
 """What needs a person: the kinds of staff cases, how urgent each is, what it means and what to do.
 
-A case is opened by the system once per kind and subject, seen again as long as its cause lasts, and closed by itself when
-the cause is gone, where that can be known. A person acknowledges it, or closes it with a reason; a case closed by a
-person stays closed until its cause was gone and came back. docs/cases.md has a section for each kind.
+A case is opened by the system once per kind and subject, seen again as long as its cause lasts, and closed by itself
+when the cause is gone, where that can be known. A person acknowledges it, or closes it with a reason; a case closed
+by a person stays closed until its cause was gone and came back. docs/cases.md has a section for each kind.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class CaseState(StrEnum):
 class CaseKind:
     """One kind of case.
 
-    ``means`` and ``what_to_do`` are sentences for the person. ``told_after`` is how long, in real time, a case must last
-    before staff are alerted: what mends itself within that time calls nobody. ``closes_itself``: the cause can be seen
-    to be gone.
+    ``means`` and ``what_to_do`` are sentences for the person. ``told_after`` is how long, in real time, a case must
+    last before staff are alerted: what mends itself within that time calls nobody. ``closes_itself``: the cause can be
+    seen to be gone.
     """
 
     kind: str
@@ -96,8 +96,8 @@ _ALL = (
     CaseKind(
         REPORTED_DEATH,
         Severity.HIGH,
-        "The customer's bank reports that the customer has died. Nothing is debited or pressed for any more, and coming "
-        "invoices are not announced as a debit.",
+        "The customer's bank reports that the customer has died. Nothing is debited or pressed for any more, and "
+        "coming invoices are not announced as a debit.",
         "Speak with the family: close or transfer the account, and write off or agree on what is open. Close this case "
         "only when the report was wrong or all is settled: debits are possible again from then on.",
         closes_itself=False,
@@ -136,16 +136,16 @@ _ALL = (
         WORKFLOW_WITHOUT_ACCOUNT,
         Severity.HIGH,
         "An account's workflow runs and the books know no such open account: the books may be an older copy.",
-        "If the books were restored from a copy, restore Temporal from the same moment, or open the account again; else "
-        "terminate the workflow in the Temporal UI with a reason.",
+        "If the books were restored from a copy, restore Temporal from the same moment, or open the account again; "
+        "else terminate the workflow in the Temporal UI with a reason.",
         told_after=30 * _MINUTES,
     ),
     CaseKind(
         PROVIDER_DIFFERENCE,
         Severity.URGENT,
         "The provider took or gave back money, and the books have no entry of it, or one with another amount.",
-        "Settle the attempt (its account's payments name it): that books what the provider says. If the difference stays, "
-        "find what kept it from being booked, and book it with a reason.",
+        "Settle the attempt (its account's payments name it): that books what the provider says. If the difference "
+        "stays, find what kept it from being booked, and book it with a reason.",
     ),
     CaseKind(
         DAILY_TOTALS_DIFFER,
@@ -162,7 +162,7 @@ _ALL = (
     CaseKind(
         WEBHOOK_SILENCE,
         Severity.HIGH,
-        "Payments move at the provider and none of its webhooks reaches us; upkeep finds the news up to 15 minutes late.",
+        "Payments move at the provider and none of its webhooks reaches us; upkeep finds the news 15 minutes late.",
         "Compare the webhook's address and secret at the provider with ours, and the firewall before the API.",
     ),
     CaseKind(

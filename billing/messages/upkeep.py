@@ -35,5 +35,10 @@ class UpkeepReport:
     usage_moved: int = 0
     usage_resent: int = 0
     plans_correcting: int = 0
+    orders_mended: int = 0
+    days_compared: int = 0
+    cases_opened: int = 0
+    cases_closed: int = 0
+    alerts_sent: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
 from billing.persistence.alert_store import SqlAlertStore
 from billing.persistence.barring_repository import SqlBarringRepository
+from billing.persistence.book_checks import SqlCheckRunStore
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
@@ -21,6 +22,7 @@ from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
 from billing.persistence.staff_case_repository import SqlStaffCaseRepository
+from billing.persistence.totals_store import SqlTotalsStore
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -97,6 +99,14 @@ class SqlUnitOfWork:
     @cached_property
     def alerts(self) -> SqlAlertStore:
         return SqlAlertStore(self.connection)
+
+    @cached_property
+    def check_runs(self) -> SqlCheckRunStore:
+        return SqlCheckRunStore(self.connection)
+
+    @cached_property
+    def provider_totals(self) -> SqlTotalsStore:
+        return SqlTotalsStore(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -11,12 +11,14 @@ from billing.ports.alerts import AlertStore
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
+from billing.ports.invariants import CheckRunStore
 from billing.ports.invoicing import InvoiceRepository
 from billing.ports.ledger import Ledger
 from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
+from billing.ports.provider_totals import TotalsStore
 from billing.ports.staff_cases import StaffCaseRepository
 from billing.ports.usage import UsageRepository
 
@@ -52,6 +54,10 @@ class UnitOfWork(Protocol):
     def staff_cases(self) -> StaffCaseRepository: ...
     @property
     def alerts(self) -> AlertStore: ...
+    @property
+    def check_runs(self) -> CheckRunStore: ...
+    @property
+    def provider_totals(self) -> TotalsStore: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -52,13 +52,13 @@ class CaseSweep:
             _log.warning("cannot look for %s; the next round tries again", kind, exc_info=True)
             return Swept(failed=(kind,))
 
-    async def hold(self, kind: str, causes: Sequence[Cause]) -> Swept:
-        """All causes of a kind there are now: new ones open, lasting ones are noted, what is not among them is gone."""
+    async def hold(self, kind: str, causes: Sequence[Cause], *, gone: bool = True) -> Swept:
+        """The causes of a kind now: new ones open, lasting ones are noted, and what is not among them is ``gone``."""
         now = self._clock.now()
         async with self._make_work() as work:
             opened = await work.staff_cases.see(causes, now)
             # With more than are told one by one, nobody knows of the rest whether it is gone.
-            all_known = len(causes) < MOST_CAUSES
+            all_known = gone and len(causes) < MOST_CAUSES
             still = {each.key for each in causes}
             closed = await work.staff_cases.close_gone(kind, still, now) if all_known else 0
             await work.commit()

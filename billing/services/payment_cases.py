@@ -36,7 +36,7 @@ async def watch_refund_and_chargeback(
             "currency": attempt.currency,
             "paid_out_twice_minor": twice,
             **{f"{name}_minor": amount for name, amount in amounts.items()},
-            "references": [one.reference for one in (*payment.refunds, *payment.disputes)],
+            "references": [*(one.reference for one in payment.refunds), *(one.reference for one in payment.disputes)],
         },
     )
     await work.staff_cases.see([cause], now)
@@ -49,7 +49,7 @@ async def watch_death(work: UnitOfWork, attempt: Attempt, outcome: Failed, now: 
     cause = Cause(
         kinds.REPORTED_DEATH,
         attempt.account_id,
-        f"The bank answered the debit {attempt.attempt_id} with {outcome.detail or outcome.code}: the customer has died.",
+        f"The bank answered {attempt.attempt_id} with {outcome.detail or outcome.code}: the customer has died.",
         attempt.account_id,
         {"attempt_id": attempt.attempt_id, "code": outcome.detail or outcome.code},
     )

@@ -1,4 +1,4 @@
-"""What an alert to staff says. A case's explanation may name accounts and amounts, never a customer's name or number."""
+"""What an alert to staff says: accounts, amounts and ids, never a customer's name or number."""
 
 from __future__ import annotations
 

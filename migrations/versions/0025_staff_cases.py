@@ -13,9 +13,11 @@ depends_on = None
 
 NUMBERS = sa.Sequence("staff_case_numbers", start=1001)
 AMOUNTS = (
-    "charged_count charged_minor refunded_minor disputed_minor fees_minor foreign_minor booked_charged_minor "
-    "booked_refunded_minor booked_disputed_minor only_in_books_minor"
-).split()
+    "charged_count",
+    *(f"{name}_minor" for name in ("charged", "refunded", "disputed", "fees", "foreign")),
+    *(f"booked_{name}_minor" for name in ("charged", "refunded", "disputed")),
+    "only_in_books_minor",
+)
 
 
 def _text(name: str, *, default: str | None = None) -> sa.Column[str]:
@@ -79,6 +81,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_barring_orders_unfinished", "barring_orders", ["placed_at"], postgresql_where=sa.text("finished_at IS NULL")
     )
+    op.create_index("ix_ledger_entries_recorded_at", "ledger_entries", ["recorded_at"], postgresql_using="brin")
 
 
 def _create_what_upkeep_keeps() -> None:
@@ -119,6 +122,7 @@ def _create_what_upkeep_keeps() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_ledger_entries_recorded_at", "ledger_entries")
     op.drop_index("ix_barring_orders_unfinished", "barring_orders")
     op.drop_index("ix_webhook_inbox_by_webhook", "webhook_inbox")
     op.drop_index("ix_webhook_inbox_parked", "webhook_inbox")

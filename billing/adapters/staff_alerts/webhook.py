@@ -1,7 +1,8 @@
 """Alerts to a web address: a chat's incoming webhook, or an on-call service.
 
-``POST`` of ``{"text", "subject", "alert", "cases"}`` as JSON; chats show ``text``. ``alert`` is the name to know a repeat
-by. With a secret the header ``X-Evenflow-Signature: t=<unix seconds>,v1=<hex>`` signs ``<t>.<body>`` by HMAC-SHA256.
+``POST`` of ``{"text", "subject", "alert", "cases"}`` as JSON; chats show ``text``, and ``alert`` is the name to know a
+repeat by. With a secret the header ``X-Evenflow-Signature: t=<unix seconds>,v1=<hex>`` signs ``<t>.<body>`` by
+HMAC-SHA256.
 """
 
 from __future__ import annotations
