@@ -10,12 +10,14 @@ from billing.ports.process import Process
 from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.credit_refunds import CreditRefunds
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
@@ -94,4 +96,6 @@ class Container:
     staff_cases: StaffCases = field(default_factory=_not_built)
     invariants: InvariantChecks = field(default_factory=_not_built)
     daily_totals: DailyTotals = field(default_factory=_not_built)
+    statements: StatementService = field(default_factory=_not_built)
+    credit_refunds: CreditRefunds = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)

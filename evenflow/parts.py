@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from api.container import Container
 from billing.adapters.http_network import HttpNetwork, SignedConfirmations
-from billing.adapters.pdf import PdfRenderer
+from billing.adapters.pdf import PdfRenderer, StatementPdf
 from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
@@ -30,6 +30,7 @@ from billing.persistence.usage_quick import SqlQuickStore
 from billing.ports.messenger import EMAIL, SMS, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.balance_watch import BalanceWatch
@@ -37,6 +38,7 @@ from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.credit_refunds import CreditRefunds
 from billing.services.daily_look import DailyLook
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
@@ -279,6 +281,8 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         staff_cases=parts.staff_cases,
         invariants=parts.invariants,
         daily_totals=parts.daily_totals,
+        statements=StatementService(make_work, clock, StatementPdf()),
+        credit_refunds=CreditRefunds(make_work),
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         disputes=DisputeService(make_work, clock, process),

@@ -14,11 +14,11 @@ from typing import Any
 
 from billing.domain import identity
 from billing.domain import staff_cases as kinds
-from billing.domain.errors import InvalidValue
+from billing.domain.errors import InvalidValue, Refusal
 from billing.domain.ledger import EntryKind
 from billing.domain.money import Money
 from billing.ports.clock import BusinessClock
-from billing.ports.payment_provider import Movement, MovementKind, MovementSource, Succeeded
+from billing.ports.payment_provider import Movement, MovementKind, MovementSource, ProviderFault, Succeeded
 from billing.ports.provider_totals import ProviderTotals
 from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -42,6 +42,10 @@ _COLUMNS = {
     MovementKind.DISPUTE_WON: ("disputed_minor", -1),
 }
 _MONEY_IN = (MovementKind.CHARGE, MovementKind.REFUND_FAILED, MovementKind.DISPUTE_WON)
+
+
+class ProviderSilent(Refusal):
+    """A provider's movements cannot be read just now."""
 
 
 @dataclass
@@ -83,7 +87,7 @@ class DailyTotals:
     async def compare(self, day: date, provider: str = "") -> Sequence[ProviderTotals]:
         """Hold a day against the books now, keep the totals, and open or close what needs a person.
 
-        Raises InvalidValue for a day to come or too long ago, or a provider there is not.
+        Raises InvalidValue for a day to come or too long ago, or a provider there is not; ProviderSilent.
         """
         self._refuse_unknown(provider)
         today = self._now().date()
@@ -92,7 +96,16 @@ class DailyTotals:
             raise InvalidValue("This day cannot be compared.", field="day", value=day.isoformat(), remedy=remedy)
         found: list[ProviderTotals] = []
         for name in [provider] if provider else self.providers:
-            found += await self._compare(name, day)
+            try:
+                found += await self._compare(name, day)
+            except ProviderFault as fault:
+                remedy = "Try again later; a key or account that is refused must be mended first (`evenflow doctor`)."
+                raise ProviderSilent(
+                    f"The movements of {name} cannot be read: {type(fault).__name__}.",
+                    field="provider",
+                    value=name,
+                    remedy=remedy,
+                ) from fault
         return found
 
     def _refuse_unknown(self, provider: str) -> None:

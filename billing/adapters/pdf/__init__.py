@@ -1,5 +1,6 @@
-"""Invoices drawn as PDF with reportlab, on the fly from what is stored."""
+"""Documents as PDF, drawn with reportlab."""
 
 from billing.adapters.pdf.renderer import PdfRenderer
+from billing.adapters.pdf.statement import StatementPdf
 
-__all__ = ["PdfRenderer"]
+__all__ = ["PdfRenderer", "StatementPdf"]
