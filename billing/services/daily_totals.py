@@ -18,7 +18,14 @@ from billing.domain.errors import InvalidValue, Refusal
 from billing.domain.ledger import EntryKind
 from billing.domain.money import Money
 from billing.ports.clock import BusinessClock
-from billing.ports.payment_provider import Movement, MovementKind, MovementSource, ProviderFault, Succeeded
+from billing.ports.payment_provider import (
+    MerchantFault,
+    Movement,
+    MovementKind,
+    MovementSource,
+    ProviderFault,
+    Succeeded,
+)
 from billing.ports.provider_totals import ProviderTotals
 from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -140,8 +147,7 @@ class DailyTotals:
             unseen = {reference: whose for reference, whose in recorded.items() if reference not in known}
             booked = await work.ledger.booked(source.name, kind, unseen) if unseen else {}
         for reference, amount in list(booked.items())[:MOST_ASKED_ABOUT]:
-            outcome = (await source.get(reference)).outcome
-            taken = Money(outcome.received_minor, outcome.currency) if isinstance(outcome, Succeeded) else None
+            taken = await _taken(source, reference)
             if taken != amount:
                 place = sums[amount.currency]
                 place.amounts["only_in_books_minor"] += amount.amount_minor
@@ -184,6 +190,15 @@ async def _hold(work: UnitOfWork, provider: str, movements: Sequence[Movement], 
             place.amounts["foreign_minor"] += one.amount_minor
         else:
             _add(place, one, owners[one.payment], booked[one.kind].get(one.reference))
+
+
+async def _taken(source: MovementSource, reference: str) -> Money | None:
+    """What a payment brought; None for one that the provider does not know. Our key was good a moment before."""
+    try:
+        outcome = (await source.get(reference)).outcome
+    except MerchantFault:
+        return None
+    return Money(outcome.received_minor, outcome.currency) if isinstance(outcome, Succeeded) else None
 
 
 def _owned(movements: Sequence[Movement], kind: MovementKind, owners: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from billing.adapters.stripe import StripePayments
 from billing.domain import staff_cases as kinds
 from billing.domain.ledger import EntryKind
 from billing.messages.dunning import NextAction
-from billing.messages.payments import MethodKind, PaymentStatus
+from billing.messages.payments import MethodKind, PaymentResult, PaymentStatus
 from billing.persistence.troubles import SqlTroubles
 from billing.ports.payment_provider import DisputeFact, MerchantFault, ProviderPayment, RefundFact, Succeeded
 from billing.ports.staff_cases import StaffCase
@@ -29,9 +29,8 @@ pytest_plugins = ["tests.contracts.simulator_fixtures"]
 
 @pytest.fixture
 async def world(database_url: str, faulty: Simulator) -> AsyncIterator[CollectionWorld]:
-    faulty.control("POST", "/reset")
-    async with a_collection(database_url, faulty, timeout_seconds=2.0) as world:
-        yield world
+    async with a_collection(database_url, faulty) as made:
+        yield made
 
 
 async def cases(world: CollectionWorld, kind: str) -> list[StaffCase]:
@@ -105,18 +104,18 @@ def test_paid_out_twice_is_what_went_back_beyond_what_came(
     assert kinds.paid_out_twice(received, refunded, charged_back) == twice
 
 
-async def _died(world: CollectionWorld) -> str:
+async def _comes_back(world: CollectionWorld, outcome: str) -> PaymentResult:
+    """A SEPA debit that the bank refuses days later."""
+    await world.script(await world.till.a_bank_account(), outcome)
+    attempt_id = (await world.debit(await world.till.an_announced_invoice(4210))).attempt_id
+    await world.till.control("POST", "/settle", {"payment_intent": await world.till.provider_payment(attempt_id)})
+    return await world.till.settle(attempt_id)
+
+
+async def _died(world: CollectionWorld) -> None:
     """A debit that the bank answered with the customer's death."""
-    account = await world.till.a_bank_account()
-    await world.script(account, "recipient_deceased")
-    invoice = await world.till.an_announced_invoice(4210, lead_days=5)
-    request = world.till.a_request(invoice, lead_days=5)
-    await world.till.service.collect(request)
-    payment = await world.till.provider_payment(request.attempt_id)
-    await world.till.control("POST", "/settle", {"payment_intent": payment})
-    failed = await world.till.settle(request.attempt_id)
+    failed = await _comes_back(world, "recipient_deceased")
     assert (failed.category, failed.code) == ("hard_stop", "MD07")
-    return invoice
 
 
 async def test_scenario_21_a_reported_death_is_a_case_and_no_method_is_announced_or_debited(
@@ -174,13 +173,7 @@ async def test_scenario_22_a_refused_key_is_a_case_at_once_and_closes_when_the_d
 async def test_scenario_22_a_refused_creditor_id_is_a_case_until_the_account_is_debited_again(
     world: CollectionWorld,
 ) -> None:
-    account = await world.till.a_bank_account()
-    await world.script(account, "invalid_creditor")
-    request = world.till.a_request(await world.till.an_announced_invoice(4210, lead_days=5), lead_days=5)
-    await world.till.service.collect(request)
-    payment = await world.till.provider_payment(request.attempt_id)
-    await world.till.control("POST", "/settle", {"payment_intent": payment})
-    assert (await world.till.settle(request.attempt_id)).category == "merchant_error"
+    assert (await _comes_back(world, "invalid_creditor")).category == "merchant_error"
     await sweep(world)
     (case,) = await cases(world, kinds.CONFIGURATION_REFUSED)
     assert case.facts["amount_minor"] == 4210
