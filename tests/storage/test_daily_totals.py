@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -77,12 +78,15 @@ async def lasting(till: TillWorld, kind: str) -> list[str]:
 async def test_a_day_that_was_booked_as_it_happened_agrees(till: TillWorld) -> None:
     attempt_id = await paid(till)
     await paid(till, 995)
-    await till.service.refund(RefundRequest(till.account_id, attempt_id, amount_minor=210, reason="why"))
+    await till.service.refund(
+        RefundRequest(till.account_id, attempt_id, amount_minor=210, reason="why", author="sanne")
+    )
     one = await today(till)
     assert (one.charged_count, one.charged_minor, one.refunded_minor, one.disputed_minor) == (2, 5205, 210, 0)
     assert (one.booked_charged_minor, one.booked_refunded_minor, one.agrees) == (5205, 210, True)
-    assert await totals_of(till).totals(one.day) == [one]
-    assert await totals_of(till).totals() == [one]
+    kept = replace(one, differences=[])
+    assert await totals_of(till).totals(one.day) == [kept]
+    assert await totals_of(till).totals() == [kept]
 
 
 async def test_a_chargeback_counts_until_it_is_won(till: TillWorld) -> None:
