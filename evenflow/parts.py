@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from pydantic import SecretStr
@@ -39,12 +39,9 @@ from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.credit_refunds import CreditRefunds
-from billing.services.daily_look import DailyLook
-from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
-from billing.services.invariant_checks import InvariantChecks
 from billing.services.invoicing import InvoicingService
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
@@ -61,8 +58,6 @@ from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
 from billing.services.service_changes import ServiceChanges
-from billing.services.staff_cases import StaffCases
-from billing.services.stuck_orders import StuckOrders
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
@@ -71,7 +66,7 @@ from billing.services.webhook_inbox import WebhookInbox
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
-from evenflow.people import build_people
+from evenflow.people import People, build_people
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess, connect
 
@@ -110,9 +105,7 @@ class Parts:
     dunning: DunningService
     barring: BarringService
     upkeep: UpkeepService
-    staff_cases: StaffCases
-    invariants: InvariantChecks
-    daily_totals: DailyTotals
+    people: People
     close: Callable[[], Awaitable[None]]
 
 
@@ -161,15 +154,9 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     barring = BarringService(make_work, clock, _network(settings))
-    people = build_people(settings, engine, make_work, clock, process, messengers, sources)
-    totals = DailyTotals(make_work, clock, {stripe.name: stripe})
+    people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
-    repairs = replace(
-        _repairs(settings, inbox, usage, notices, sources, reconciler),
-        mend_orders=StuckOrders(make_work, clock, barring, people.orders).mend,
-        compare_days=DailyLook(make_work, totals).look_after,
-        people=people.desk,
-    )
+    repairs = people.joining(_repairs(settings, inbox, usage, notices, sources, reconciler), barring, reconciler)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -196,9 +183,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         dunning=DunningService(make_work, clock),
         barring=barring,
         upkeep=upkeep,
-        staff_cases=StaffCases(make_work, clock),
-        invariants=people.invariants,
-        daily_totals=totals,
+        people=people,
         close=partial(_close, stripe, quick, engine, looks),
     )
 
@@ -278,9 +263,9 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_templates=NoticeTemplates(make_work, clock),
         dunning=parts.dunning,
         barring=parts.barring,
-        staff_cases=parts.staff_cases,
-        invariants=parts.invariants,
-        daily_totals=parts.daily_totals,
+        staff_cases=parts.people.cases,
+        invariants=parts.people.invariants,
+        daily_totals=parts.people.totals,
         statements=StatementService(make_work, clock, StatementPdf()),
         credit_refunds=CreditRefunds(make_work),
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
@@ -17,12 +17,20 @@ from billing.persistence.troubles import SqlTroubles
 from billing.ports.alerts import AlertChannel
 from billing.ports.clock import BusinessClock
 from billing.ports.messenger import EMAIL, Messenger
+from billing.ports.payment_provider import MovementSource
 from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.barring import BarringService
 from billing.services.case_sweep import CaseSweep, looks_of
+from billing.services.daily_look import DailyLook
+from billing.services.daily_totals import DailyTotals
 from billing.services.invariant_checks import InvariantChecks
 from billing.services.people_desk import UpkeepDesk
+from billing.services.reconcile import Reconciler
 from billing.services.staff_alerts import AlertRules, StaffAlerts
+from billing.services.staff_cases import StaffCases
+from billing.services.stuck_orders import StuckOrders
+from billing.services.upkeep import Repairs
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import accounts_live
 from evenflow.settings import Settings
@@ -34,9 +42,23 @@ from evenflow.workflow_troubles import WorkflowTroubles
 class People:
     """The parts; ``orders`` knows which orders' workflows run, and starts those that are gone."""
 
+    make_work: UnitOfWorkFactory
+    clock: BusinessClock
     desk: UpkeepDesk
+    cases: StaffCases
     invariants: InvariantChecks
+    totals: DailyTotals
     orders: OrderProcesses
+
+    def joining(self, repairs: Repairs, barring: BarringService, reconciler: Reconciler) -> Repairs:
+        """The repairs of a round with those of this module."""
+        return replace(
+            repairs,
+            mend_orders=StuckOrders(self.make_work, self.clock, barring, self.orders).mend,
+            compare_days=DailyLook(self.make_work, self.totals).look_after,
+            recheck_differences=reconciler.recheck,
+            people=self.desk,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,7 @@ def build_people(
     process: TemporalProcess,
     messengers: Mapping[str, Messenger],
     sources: UsageSources,
+    *providers: MovementSource,
 ) -> People:
     """Looks at the database, the process server and the watched folder; alerts where an address is set."""
     workflows = WorkflowTroubles(engine, process)
@@ -77,8 +100,12 @@ def build_people(
     alerts = StaffAlerts(make_work, clock, channels_of(settings, messengers), rules_of(settings))
     books = SqlBookChecks(engine, lambda: _rules_of_the_process(process))
     return People(
+        make_work,
+        clock,
         UpkeepDesk(CaseSweep(make_work, clock, looks), alerts),
+        StaffCases(make_work, clock),
         InvariantChecks(make_work, clock, books),
+        DailyTotals(make_work, clock, {each.name: each for each in providers}),
         OrderProcesses(workflows, process),
     )
 

@@ -82,7 +82,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
         *_of(LimitActivities(parts.limits)),
         *_of(UpkeepActivities(parts.upkeep)),
-        *_of(InvariantActivities(parts.invariants)),
+        *_of(InvariantActivities(parts.people.invariants)),
         payments.review_method,
     ]
 

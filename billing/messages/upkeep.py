@@ -37,6 +37,7 @@ class UpkeepReport:
     plans_correcting: int = 0
     orders_mended: int = 0
     days_compared: int = 0
+    differences_settled: int = 0
     cases_opened: int = 0
     cases_closed: int = 0
     alerts_sent: int = 0

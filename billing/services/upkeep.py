@@ -99,6 +99,7 @@ class Repairs:
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     mend_orders: Callable[[], Awaitable[int]] = nothing_to_mend
     compare_days: Callable[[], Awaitable[int]] = nothing_to_mend
+    recheck_differences: Callable[[], Awaitable[int]] = nothing_to_mend
     people: PeopleDesk | None = None
 
 
@@ -144,6 +145,7 @@ class UpkeepService:
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
             "orders_mended": tried.attempt("orders without a workflow", repairs.mend_orders),
             "days_compared": tried.attempt("daily totals", repairs.compare_days),
+            "differences_settled": tried.attempt("settled differences", repairs.recheck_differences),
         }
         done, swept = await asyncio.gather(asyncio.gather(*rounds.values()), self._look_for_people(tried))
         held = await self._tell_of_this_round(tried)
