@@ -18,6 +18,8 @@ from evenflow.temporal import TemporalProcess
 
 ENDED_SINCE = timedelta(days=30)
 _BADLY = 'ExecutionStatus IN ("Failed", "Terminated", "TimedOut")'
+# The server notes this when the same task of a workflow failed several times.
+_CODE_FAILS = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
 _RUNNING_ACCOUNTS = 'WorkflowType = "AccountWorkflow" AND ExecutionStatus = "Running"'
 _RUNNING_ORDERS = 'WorkflowType = "BarringWorkflow" AND ExecutionStatus = "Running"'
 _FINE = (
@@ -41,7 +43,10 @@ class WorkflowTroubles:
         return {execution.id async for execution in client.list_workflows(_RUNNING_ORDERS)}
 
     async def ended_badly(self) -> Sequence[Cause]:
-        """Workflows whose last run failed, was terminated or timed out; those of closed accounts are left out."""
+        """Workflows whose last run failed, was terminated or timed out, and those that cannot go on for their code.
+
+        Those of closed accounts are left out.
+        """
         client = await self._process.client()
         since = datetime.now(UTC) - ENDED_SINCE
         query = f"{_BADLY} AND CloseTime > '{since:%Y-%m-%dT%H:%M:%SZ}'"
@@ -51,6 +56,7 @@ class WorkflowTroubles:
             if len(newest) >= MOST_CAUSES:
                 break
         standing = [one for one in newest.values() if await _is_last(client, one)]
+        standing += [one async for one in client.list_workflows(_CODE_FAILS)][: MOST_CAUSES - len(standing)]
         owners = await self._owners(_account_of(one.id) for one in standing)
         causes = [_ended(one, owners.get(_account_of(one.id))) for one in standing]
         return [cause for cause in causes if cause is not None]
@@ -97,12 +103,15 @@ def _ended(execution: WorkflowExecution, owner: tuple[str, str] | None) -> Cause
     account_id, status = owner or (None, "")
     if status == "closed":
         return None
-    how = execution.status.name.lower() if execution.status else "ended"
+    how = execution.status.name.lower().replace("_", " ") if execution.status else "ended"
     at = f" at {execution.close_time:%Y-%m-%d %H:%M} UTC" if execution.close_time else ""
+    said = f"{how}{at}, and no newer run took its place"
+    if execution.status is WorkflowExecutionStatus.RUNNING:
+        said = "runs and cannot go on: its tasks fail again and again"
     return Cause(
         kinds.WORKFLOW_FAILED,
         execution.id,
-        f"{execution.workflow_type} {execution.id} {how.replace('_', ' ')}{at}, and no newer run took its place.",
+        f"{execution.workflow_type} {execution.id} {said}.",
         account_id,
         {"workflow_id": execution.id, "run_id": execution.run_id, "status": how},
     )

@@ -81,6 +81,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_barring_orders_unfinished", "barring_orders", ["placed_at"], postgresql_where=sa.text("finished_at IS NULL")
     )
+    op.create_index(
+        "ix_payment_attempts_merchant_error",
+        "payment_attempts",
+        ["provider"],
+        postgresql_where=sa.text("category = 'merchant_error'"),
+    )
     op.create_index("ix_ledger_entries_recorded_at", "ledger_entries", ["recorded_at"], postgresql_using="brin")
 
 
@@ -123,6 +129,7 @@ def _create_what_upkeep_keeps() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_ledger_entries_recorded_at", "ledger_entries")
+    op.drop_index("ix_payment_attempts_merchant_error", "payment_attempts")
     op.drop_index("ix_barring_orders_unfinished", "barring_orders")
     op.drop_index("ix_webhook_inbox_by_webhook", "webhook_inbox")
     op.drop_index("ix_webhook_inbox_parked", "webhook_inbox")

@@ -104,6 +104,12 @@ Index(
     payment_attempts.c.expected_by,
     postgresql_where=text("settled_at IS NULL"),
 )
+# What is our own fault, over all accounts.
+Index(
+    "ix_payment_attempts_merchant_error",
+    payment_attempts.c.provider,
+    postgresql_where=text("category = 'merchant_error'"),
+)
 
 payment_allocations = Table(
     "payment_allocations",
