@@ -10,6 +10,7 @@ from billing.ports.process import Process
 from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.bank_batches import BankBatches
@@ -21,9 +22,12 @@ from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.credit_refunds import CreditRefunds
+from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
+from billing.services.invariant_checks import InvariantChecks
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
 from billing.services.notice_callbacks import NoticeCallbacks
@@ -36,6 +40,7 @@ from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.staff_cases import StaffCases
 from billing.services.suspense import SuspenseService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
@@ -96,6 +101,11 @@ class Container:
     queries: Queries = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)
+    staff_cases: StaffCases = field(default_factory=_not_built)
+    invariants: InvariantChecks = field(default_factory=_not_built)
+    daily_totals: DailyTotals = field(default_factory=_not_built)
+    statements: StatementService = field(default_factory=_not_built)
+    credit_refunds: CreditRefunds = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)
     bank_creditors: BankCreditors = field(default_factory=_not_built)
     bank_mandates: BankMandates = field(default_factory=_not_built)

@@ -15,6 +15,7 @@ from starlette.routing import compile_path
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 from billing.services.balance_watch import TooManyReaders
+from billing.services.daily_totals import ProviderSilent
 from billing.services.usage_grouping import TooBusy
 
 PROBLEM = "application/problem+json"
@@ -34,6 +35,7 @@ class NotAllowed(Refusal):
 STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (NotSignedIn, 401),
     (TooManyReaders, 503),
+    (ProviderSilent, 503),
     (NotAllowed, 403),
     (NotFound, 404),
     (Conflict, 409),

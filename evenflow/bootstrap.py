@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from temporalio.service import RPCError
 
 from api.app import create_app
+from billing.messages.invariants import InvariantsState
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
 from evenflow.collector import calm_collector
@@ -60,6 +61,7 @@ async def run_worker() -> None:
     client = await _patiently(parts.process.client)
     await _patiently(lambda: ensure_default(parts.make_work, parts.clock))
     await _patiently(lambda: parts.process.start_upkeep(UpkeepState(clock=parts.clock.segment())))
+    await _patiently(lambda: parts.process.start_invariants(InvariantsState(clock=parts.clock.segment())))
     async with AsyncExitStack() as open_parts:
         open_parts.push_async_callback(parts.close)
         for worker in make_workers(client, parts, settings.temporal):

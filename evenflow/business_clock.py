@@ -14,6 +14,7 @@ from billing.domain.clock import ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import ClockChanged
 from billing.messages.identities import (
+    INVARIANTS_WORKFLOW_ID,
     UPKEEP_WORKFLOW_ID,
     account_workflow_id,
     barring_workflow_id,
@@ -82,7 +83,7 @@ def _workflow_ids(engine: Engine) -> list[str]:
                 " WHERE o.outcome = 'placed'"
             )
         ).all()
-    names = [UPKEEP_WORKFLOW_ID]
+    names = [UPKEEP_WORKFLOW_ID, INVARIANTS_WORKFLOW_ID]
     for brand, number in known:
         names += [account_workflow_id(brand, number), dunning_workflow_id(brand, number)]
     return [*names, *(barring_workflow_id(brand, number, order) for brand, number, order in orders)]

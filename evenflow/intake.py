@@ -32,8 +32,12 @@ class UsageSources:
         """For upkeep: starts imports that were never started, and says what of files and streams needs a person."""
         found = [await self._usage.arrivals.look_after(), await self._usage.streams.alarms()]
         alarms = [alarm for each in found for alarm in each.alarms]
-        alarms += (await self._folder.waiting()).alarms if self._folder else ()
+        alarms += await self.waiting_in_folder()
         return Watched(found[0].count, tuple(alarms))
+
+    async def waiting_in_folder(self) -> Sequence[str]:
+        """A sentence for each file that lies too long in the watched folder."""
+        return (await self._folder.waiting()).alarms if self._folder else ()
 
     def tasks(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What runs until the worker ends. Raises SettingsError for a profile there is not."""

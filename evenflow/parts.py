@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from api.container import Container
 from billing.adapters.http_network import HttpNetwork, SignedConfirmations
-from billing.adapters.pdf import PdfRenderer
+from billing.adapters.pdf import PdfRenderer, StatementPdf
 from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
@@ -30,6 +30,7 @@ from billing.persistence.usage_quick import SqlQuickStore
 from billing.ports.messenger import EMAIL, SMS, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.balance_watch import BalanceWatch
@@ -37,6 +38,7 @@ from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.credit_refunds import CreditRefunds
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
@@ -67,6 +69,7 @@ from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
+from evenflow.people import People, build_people
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess, connect
 
@@ -108,6 +111,7 @@ class Parts:
     bank: BankFiles
     bank_in: BankStatementParts
     upkeep: UpkeepService
+    people: People
     close: Callable[[], Awaitable[None]]
 
 
@@ -158,8 +162,11 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
-    reconciler = Reconciler(make_work, inbox, {stripe.name: stripe})
+    barring = BarringService(make_work, clock, _network(settings))
+    people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
+    reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
     repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank, bank_in)
+    repairs = people.joining(repairs, barring, reconciler)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -185,10 +192,11 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices=notices,
         announcing=AnnouncingService(make_work, clock, notices, payments),
         dunning=DunningService(make_work, clock),
-        barring=BarringService(make_work, clock, _network(settings)),
+        barring=barring,
         bank=bank,
         bank_in=bank_in,
         upkeep=upkeep,
+        people=people,
         close=partial(_close, stripe, quick, engine, looks),
     )
 
@@ -273,6 +281,11 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_templates=NoticeTemplates(make_work, clock),
         dunning=parts.dunning,
         barring=parts.barring,
+        staff_cases=parts.people.cases,
+        invariants=parts.people.invariants,
+        daily_totals=parts.people.totals,
+        statements=StatementService(make_work, clock, StatementPdf()),
+        credit_refunds=CreditRefunds(make_work),
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         bank_creditors=parts.bank.creditors,

@@ -7,6 +7,7 @@ A vendor's ``api_base`` is empty for the vendor itself; any other address (the s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.adapters.bank_files.sealing import key_ring_from
 from billing.domain.errors import InvalidValue
+from billing.domain.staff_cases import Severity
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_records import RETENTION
 
@@ -258,6 +260,43 @@ class KafkaSettings(BaseModel):
         return self
 
 
+class AlertSettings(BaseModel):
+    """How staff are told what needs a person (docs/cases.md); off while neither address is set.
+
+    ``email`` is a mailbox, or several with commas; ``webhook`` a web address that takes JSON, signed with
+    ``webhook_secret``. Cases of ``least_severity`` (urgent, high, normal) or worse are told at once, all that is open
+    once a day from ``digest_hour`` UTC on.
+    """
+
+    email: str = ""
+    webhook: str = ""
+    webhook_secret: SecretStr = NOTHING
+    least_severity: Severity = Severity.HIGH
+    digest_hour: int = Field(default=7, ge=0, le=23)
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """The addresses of ``email``."""
+        return tuple(one.strip() for one in self.email.split(",") if one.strip())
+
+    @field_validator("email")
+    @classmethod
+    def _are_addresses(cls, email: str) -> str:
+        wrong = [one for one in email.split(",") if one.strip() and not re.fullmatch(r"[^@\s]+@[^@\s]+", one.strip())]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0].strip()} is no email address: write them like ops@example.com,billing@example.com"
+            )
+        return email
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_an_address(cls, webhook: str) -> str:
+        if webhook and not webhook.startswith(("https://", "http://")):
+            raise ValueError("write it like https://chat.example.com/hooks/abc")
+        return webhook
+
+
 class ClockSettings(BaseModel):
     """The business clock; ``rate`` is business seconds per real second, 1 in production."""
 
@@ -290,6 +329,7 @@ class Settings(BaseSettings):
     bank: BankSettings = BankSettings()
     usage: UsageSettings = UsageSettings()
     kafka: KafkaSettings = KafkaSettings()
+    alerts: AlertSettings = AlertSettings()
     clock: ClockSettings = ClockSettings()
 
     @model_validator(mode="after")

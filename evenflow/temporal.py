@@ -26,13 +26,17 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.dunning import BarringState
 from billing.messages.identities import (
     BILLING_QUEUE,
+    INVARIANTS_WORKFLOW_ID,
     UPKEEP_WORKFLOW_ID,
     account_workflow_id,
+    barring_workflow_id,
     plan_correction_workflow_id,
     usage_import_workflow_id,
 )
+from billing.messages.invariants import InvariantsState
 from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.upkeep import UpkeepState
 from billing.messages.usage import ImportFileRequest
@@ -134,6 +138,20 @@ class TemporalProcess:
             plan_correction_workflow_id(request.correction_id),
             f"Correct a price: {request.correction_id}",
         )
+
+    async def start_barring(self, state: BarringState) -> None:
+        """Start the workflow of an order whose own is gone; nothing happens where it runs."""
+        await self._start(
+            "BarringWorkflow",
+            state,
+            barring_workflow_id(state.brand, state.number, state.order_id),
+            f"Set services to {state.level}",
+            [SearchAttributePair(SearchAttributeKey.for_keyword("Brand"), state.brand)],
+        )
+
+    async def start_invariants(self, state: InvariantsState) -> None:
+        """Start the one workflow that checks the books; nothing happens when it runs."""
+        await self._start("InvariantsWorkflow", state, INVARIANTS_WORKFLOW_ID, "Checks the rules of the books")
 
     async def start_upkeep(self, state: UpkeepState) -> None:
         """Start the one upkeep workflow; nothing happens when it runs."""

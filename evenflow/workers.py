@@ -14,6 +14,7 @@ from activities.accounts import AccountActivities
 from activities.announcing import AnnouncingActivities
 from activities.barring import BarringActivities
 from activities.dunning import DunningActivities
+from activities.invariants import InvariantActivities
 from activities.invoicing import InvoicingActivities
 from activities.limits import LimitActivities
 from activities.notices import NoticeActivities
@@ -27,6 +28,7 @@ from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
 from workflows.barring import BarringWorkflow
 from workflows.dunning import DunningWorkflow
+from workflows.invariants import InvariantsWorkflow
 from workflows.plan_correction import PlanCorrectionWorkflow
 from workflows.upkeep import UpkeepWorkflow
 from workflows.usage_import import UsageImportWorkflow
@@ -38,6 +40,7 @@ WORKFLOWS = [
     UsageImportWorkflow,
     PlanCorrectionWorkflow,
     UpkeepWorkflow,
+    InvariantsWorkflow,
 ]
 # What a worker may still finish after it was told to stop.
 GRACE = timedelta(seconds=15)
@@ -79,6 +82,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
         *_of(LimitActivities(parts.limits)),
         *_of(UpkeepActivities(parts.upkeep)),
+        *_of(InvariantActivities(parts.people.invariants)),
         payments.review_method,
     ]
 

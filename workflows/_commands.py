@@ -47,7 +47,7 @@ from workflows._board import of_brand
 from workflows._collecting import Collector
 from workflows._desk import Desk
 from workflows._limits import LimitCommands, UsageStops
-from workflows._options import COLLECT, QUICK_WRITE
+from workflows._options import COLLECT, QUICK_WRITE, order_priority
 from workflows.barring import BarringWorkflow
 
 
@@ -255,6 +255,7 @@ class Commands:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             static_summary=f"Set services to {level} by {command.author}",
             search_attributes=of_brand(desk.brand),
+            priority=order_priority(level),
         )
         return CommandResult(command.command_id, summary=f"Order {order_id} to the network: services to {level}.")
 

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows._board import of_brand
 from workflows._collecting import Collector
 from workflows._desk import Desk
-from workflows._options import QUICK_WRITE
+from workflows._options import QUICK_WRITE, order_priority
 from workflows.barring import BarringWorkflow
 
 # Usage that costs goes on while a notice waits for the morning: these do not wait.
@@ -104,6 +104,7 @@ class UsageStops:
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             static_summary=order.reason,
             search_attributes=of_brand(desk.brand),
+            priority=order_priority(order.level),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from temporalio.common import Priority, RetryPolicy
 
+from billing.domain.barring import is_restoring, is_stop
 from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
 
 
@@ -42,6 +43,8 @@ class Urgency:
     DEBIT = Priority(priority_key=2)
     INVOICE = Priority(priority_key=3)
     NOTICE = Priority(priority_key=4)
+    RESTRICTION = Priority(priority_key=5)
+    LAST = Priority(priority_key=5)
 
 
 QUICK_WRITE = ActivityOptions(
@@ -50,6 +53,15 @@ QUICK_WRITE = ActivityOptions(
     heartbeat_timeout=SILENT_AT_MOST,
     retry_policy=_SOON,
     priority=Urgency.INVOICE,
+)
+# Checks of the books read much and hurry nobody; one that cannot end is left to the next round.
+CHECK = BoundedOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(minutes=35),
+    heartbeat_timeout=SILENT_AT_MOST,
+    schedule_to_close_timeout=timedelta(hours=1),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.LAST,
 )
 COLLECT = ActivityOptions(
     task_queue=PAYMENTS_QUEUE,
@@ -74,7 +86,8 @@ NOTIFY = BoundedOptions(
     retry_policy=_PATIENTLY,
     priority=Urgency.NOTICE,
 )
-NETWORK_CALL = BoundedOptions(
+# Giving a line back comes before everything, taking one away after all that waits (scenario 32).
+RESTORING_CALL = BoundedOptions(
     task_queue=BILLING_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
     heartbeat_timeout=SILENT_AT_MOST,
@@ -82,3 +95,20 @@ NETWORK_CALL = BoundedOptions(
     retry_policy=_SOON,
     priority=Urgency.PAID,
 )
+# A cap that is reached protects the customer: it does not wait behind invoices.
+STOPPING_CALL = RESTORING_CALL.copy()
+STOPPING_CALL["priority"] = Urgency.DEBIT
+RESTRICTING_CALL = RESTORING_CALL.copy()
+RESTRICTING_CALL["priority"] = Urgency.RESTRICTION
+
+
+def network_call(level: str) -> BoundedOptions:
+    """How an order to set services to ``level`` is handed to the network."""
+    if is_restoring(level):
+        return RESTORING_CALL
+    return STOPPING_CALL if is_stop(level) else RESTRICTING_CALL
+
+
+def order_priority(level: str) -> Priority:
+    """How an order's own workflow waits for a worker."""
+    return network_call(level)["priority"]

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.notices import NoticeKind, NoticeRequest
 
 from workflows._board import Board
-from workflows._options import NETWORK_CALL, NOTIFY, QUICK_WRITE
+from workflows._options import NOTIFY, QUICK_WRITE, network_call
 
 # Real time: this is between us and the network, whatever the business clock does.
 CONFIRMATION_WITHIN = timedelta(seconds=30)
@@ -60,7 +60,7 @@ class BarringWorkflow:
                 BarringActivities.place_order,
                 self._order,
                 summary=f"Order: services to {self._order.level}",
-                **NETWORK_CALL,
+                **network_call(self._order.level),
             )
         )
 
@@ -100,7 +100,7 @@ class BarringWorkflow:
                 BarringActivities.check_order,
                 OrderCheck(self._order, tuple(sorted(self._pending)), order_again),
                 summary="Ask the network for the state of the services",
-                **NETWORK_CALL,
+                **network_call(self._order.level),
             )
         )
 

@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows._board import Board, of_brand
 from workflows._deadline import Deadline
-from workflows._options import NOTIFY, QUICK_WRITE
+from workflows._options import NOTIFY, QUICK_WRITE, order_priority
 from workflows.barring import BarringWorkflow
 
 # A step that was refused is tried again after this; staff mend the cause meanwhile.
@@ -186,6 +186,7 @@ class DunningWorkflow:
             id=barring_workflow_id(self._state.brand, self._state.number, order_id),
             static_summary=f"Set services to {level}",
             search_attributes=of_brand(self._state.brand),
+            priority=order_priority(level),
         )
         lifting = level == "none"
         await workflow.wait_condition(lambda: barring.done() or (self._changed and not lifting))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -20,6 +21,7 @@ from api.schemas.actions import (
     HoldIn,
     PaymentMethodIn,
     PromiseIn,
+    RefundCreditIn,
     RefundIn,
     RetryIn,
     UnbarIn,
@@ -95,6 +97,22 @@ async def adjust_balance(desk: FinanceDesk, said: AdjustIn) -> ActionOut:
 async def refund_payment(desk: FinanceDesk, said: RefundIn) -> ActionOut:
     """To the method it came from, all or part."""
     return await desk.ask("refund_payment", commands.RefundPayment, said)
+
+
+@router.post("/refund-credit", summary="Give credit back")
+async def refund_credit(desk: FinanceDesk, said: RefundCreditIn) -> ActionOut:
+    """What the customer paid too much, or credit that no invoice will use. It goes back the way it came: as refunds of
+    the newest payments, each on the account's timeline."""
+    parts = await desk.container.credit_refunds.plan(desk.account_id, said.amount_minor, desk.command_id)
+    done = [
+        await replace(desk, command_id=each.command_id).ask(
+            "refund_payment",
+            commands.RefundPayment,
+            RefundIn(reason=said.reason, attempt_id=each.attempt_id, amount_minor=each.amount_minor),
+        )
+        for each in parts
+    ]
+    return ActionOut(command_id=desk.command_id, summary=" ".join(one.summary for one in done))
 
 
 @router.post("/bar-service", summary="Restrict services")

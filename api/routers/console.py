@@ -21,6 +21,7 @@ from api.schemas.accounts import ProcessOut
 from billing.domain.errors import Refusal
 from billing.ports.accounts import Account
 from billing.ports.queries import AccountFilter
+from billing.ports.staff_cases import CaseFilter
 from billing.services.usage_balance import AccountBalance
 
 router = APIRouter(prefix="/console", include_in_schema=False)
@@ -45,6 +46,8 @@ async def overview(container: ContainerDep, caller: ConsoleCaller) -> Response:
         overview=await container.queries.overview(now),
         distributions=distributions(await container.queries.day_loads()),
         links=container.links,
+        cases=await container.staff_cases.counts(),
+        rules=await container.invariants.states(),
     )
 
 
@@ -82,6 +85,7 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
         process=process,
         is_reached=is_reached,
         workflow_link=_workflow_link(container, shown),
+        cases=await container.staff_cases.find(CaseFilter(states=("open", "acknowledged"), account_id=account_id)),
     )
 
 

@@ -81,6 +81,13 @@ class RefundIn(ActionIn):
     amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: all of it.")
 
 
+class RefundCreditIn(ActionIn):
+    """Credit back to the methods it came from."""
+
+    model_config = example(amount_minor=500)
+    amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: all credit that is held.")
+
+
 class BarIn(ActionIn):
     """A restriction by hand. Emergency calls and incoming messages always work."""
 

@@ -62,3 +62,8 @@ def is_stop(level: str) -> bool:
 def stopped_parts(level: str) -> tuple[str, ...]:
     """What an order of ``stop_level`` names; nothing for a barring level."""
     return tuple(part for part in level.removeprefix(_STOP).split(",") if part) if is_stop(level) else ()
+
+
+def is_restoring(level: str) -> bool:
+    """True for an order that gives something back: it lifts all restrictions, or every stop of usage."""
+    return level == BarringLevel.NONE or (is_stop(level) and not stopped_parts(level))

@@ -24,6 +24,7 @@ BATCH = "batch"
 BANK_FILE = "bkf"
 BANK_ENTRY = "bke"
 SUSPENSE = "sus"
+STAFF_CASE = "stc"
 
 
 def show(prefix: str, number: int) -> str:

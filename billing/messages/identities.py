@@ -34,6 +34,7 @@ def plan_correction_workflow_id(correction_id: str) -> str:
 
 
 UPKEEP_WORKFLOW_ID = "upkeep"
+INVARIANTS_WORKFLOW_ID = "invariants"
 
 
 def attempt_id(invoice_id: str, attempt_number: int) -> str:

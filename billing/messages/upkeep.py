@@ -37,5 +37,11 @@ class UpkeepReport:
     plans_correcting: int = 0
     bank_files_delivered: int = 0
     bank_payments_carried_out: int = 0
+    orders_mended: int = 0
+    days_compared: int = 0
+    differences_settled: int = 0
+    cases_opened: int = 0
+    cases_closed: int = 0
+    alerts_sent: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, insert, select, update
@@ -54,6 +55,12 @@ class SqlBarringRepository:
         return await fetch_all(
             self._connection, Order, query.order_by(t.barring_orders.c.placed_at, t.barring_orders.c.order_id)
         )
+
+    async def unfinished(self, placed_before: datetime, limit: int = 500) -> Sequence[Order]:
+        orders = t.barring_orders.c
+        query = select(t.barring_orders).where(orders.finished_at.is_(None), orders.placed_at < placed_before)
+        lifting_first = query.order_by((orders.level != "none"), orders.placed_at, orders.account_id)
+        return await fetch_all(self._connection, Order, lifting_first.limit(limit))
 
     async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]:
         ordered = t.barring_order_services

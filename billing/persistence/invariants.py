@@ -17,6 +17,7 @@ from billing.domain import identity
 from billing.persistence import bank_file_invariants as bank
 from billing.persistence import invariant_queries as queries
 from billing.persistence.bank_statement_invariants import ENTRIES_THAT_DO_NOT_ADD_UP, SUSPENSE_WITHOUT_ITEMS
+from billing.persistence.scoped_checks import ScopedQuery
 from billing.persistence.usage_invariants import counters_disagree
 
 
@@ -47,14 +48,32 @@ class Finding:
     violations: Sequence[Violation]
 
 
+class _ByQuery(ScopedQuery):
+    """A check by one query whose rows are ``account_id`` (or null) and ``what``, a sentence.
+
+    It may be asked of some accounts alone: what it finds of an account depends on that account's rows only.
+    """
+
+    async def __call__(self, connection: AsyncConnection) -> list[Violation]:
+        return as_violations(await self.everywhere(connection))
+
+
 def _by_query(statement: str) -> Callable[[AsyncConnection], Awaitable[list[Violation]]]:
-    """A check by one query whose rows are ``account_id`` (or null) and ``what``, a sentence."""
+    return _ByQuery(statement)
+
+
+def _as_a_whole(statement: str) -> Callable[[AsyncConnection], Awaitable[list[Violation]]]:
+    """A check by one query that looks across accounts."""
 
     async def find(connection: AsyncConnection) -> list[Violation]:
-        rows = await connection.execute(text(statement))
-        return [Violation(_account(row.account_id), row.what) for row in rows]
+        return as_violations((await connection.execute(text(statement))).all())
 
     return find
+
+
+def as_violations(rows: Sequence[Any]) -> list[Violation]:
+    """The rows of a rule's query."""
+    return [Violation(_account(row.account_id), row.what) for row in rows]
 
 
 def _account(number: Any) -> str:
@@ -113,7 +132,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "Every number of a series up to its last one belongs to a document.",
         "The tax office may ask for a document that does not exist.",
         "Find the transaction that took the number; document the gap for the auditor.",
-        _by_query(queries.HOLES_IN_NUMBERS),
+        _as_a_whole(queries.HOLES_IN_NUMBERS),
     ),
     Invariant(
         "one live attempt",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, insert, select
@@ -61,6 +61,10 @@ class SqlLedger:
 
     async def receipts(self, provider: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
         """What is booked as received of a provider's payments, by their references; ``owners`` are their accounts."""
+        return await self.booked(provider, EntryKind.PAYMENT_RECEIVED.value, owners)
+
+    async def booked(self, provider: str, kind: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
+        """What entries of a kind moved of our cash, by reference, positive for money in; ``owners`` as above."""
         query = (
             select(_entries.account_id, _entries.reference, _postings.currency, func.sum(_postings.amount_minor))
             .join(t.ledger_postings, _postings_of_entries())
@@ -68,7 +72,7 @@ class SqlLedger:
                 _entries.account_id.in_(set(owners.values())),
                 _entries.provider == provider,
                 _entries.reference.in_(owners),
-                _entries.kind == EntryKind.PAYMENT_RECEIVED.value,
+                _entries.kind == kind,
                 _postings.ledger_account == LedgerAccount.CASH.value,
             )
             .group_by(_entries.account_id, _entries.reference, _postings.currency)
@@ -78,6 +82,16 @@ class SqlLedger:
             if owners[reference] == account_id:
                 found[reference] = Money(int(amount_minor), currency)
         return found
+
+    async def recorded(self, provider: str, kind: str, since: datetime, until: datetime) -> Mapping[str, str]:
+        """Over all accounts: references of a provider's entries written down between two real instants, and whose."""
+        query = select(_entries.reference, _entries.account_id).where(
+            _entries.recorded_at >= since,
+            _entries.recorded_at < until,
+            _entries.provider == provider,
+            _entries.kind == kind,
+        )
+        return {row.reference: row.account_id for row in await self._connection.execute(query)}
 
     async def entries(self, account_id: str) -> Sequence[Entry]:
         """All entries of an account in the order they were booked."""

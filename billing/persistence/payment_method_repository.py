@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
+from billing.domain.staff_cases import REPORTED_DEATH, CaseState
 from billing.messages.payments import MethodKind
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import payments as t
 from billing.persistence.tables.accounts import accounts
+from billing.persistence.tables.staff_cases import account_staff_cases
 from billing.ports.payments import Mandate, MandateStatus, MethodStatus, PaymentMethod
 
 
@@ -41,11 +43,24 @@ class SqlMethodRepository:
         self._connection = connection
 
     async def usable_method(self, account_id: str, at: datetime) -> PaymentMethod | None:
-        """The default when it is usable on the account's local date, else the newest usable method."""
+        """The default when it is usable on the account's local date, else the newest usable method.
+
+        None at all after a reported death, until a person closed the case about it: invoices are then not announced as
+        a debit either, since every announcement asks here.
+        """
+        if await self._is_reported_dead(account_id):
+            return None
         zone = await self._connection.scalar(select(accounts.c.zone).where(accounts.c.account_id == account_id))
         day = at.astimezone(ZoneInfo(zone or "UTC")).date()
         usable = [method for method in await self.methods(account_id) if method.usable_on(day)]
         return next((method for method in usable if method.is_default), usable[0] if usable else None)
+
+    async def _is_reported_dead(self, account_id: str) -> bool:
+        cases = account_staff_cases.c
+        reported = select(cases.case_id).where(
+            cases.account_id == account_id, cases.kind == REPORTED_DEATH, cases.state != CaseState.CLOSED.value
+        )
+        return (await self._connection.execute(reported)).first() is not None
 
     async def methods(self, account_id: str) -> Sequence[PaymentMethod]:
         methods = t.payment_methods.c

@@ -95,6 +95,13 @@ class SqlPaymentRepository(SqlWebhookInboxRepository):
         row = (await self._connection.execute(query.limit(1))).first()
         return None if row is None else (row.account_id, row.attempt_id)
 
+    async def owners_of(self, provider: str, references: Sequence[str]) -> Mapping[str, str]:
+        known = t.provider_references.c
+        query = select(known.reference, known.account_id).where(
+            known.provider == provider, known.reference.in_(references)
+        )
+        return {row.reference: row.account_id for row in await self._connection.execute(query)}
+
     async def add_refund(self, refund: Refund) -> bool:
         stored = upsert(t.payment_refunds).values(**asdict(refund)).on_conflict_do_nothing()
         result = await self._connection.execute(stored.returning(t.payment_refunds.c.refund_id))

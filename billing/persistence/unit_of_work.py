@@ -10,9 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
+from billing.persistence.alert_store import SqlAlertStore
 from billing.persistence.bank_file_repository import SqlBankFileRepository
 from billing.persistence.bank_statement_repository import SqlBankStatementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
+from billing.persistence.book_checks import SqlCheckRunStore
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
@@ -21,7 +23,9 @@ from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
+from billing.persistence.staff_case_repository import SqlStaffCaseRepository
 from billing.persistence.suspense_repository import SqlSuspenseRepository
+from billing.persistence.totals_store import SqlTotalsStore
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -102,6 +106,22 @@ class SqlUnitOfWork:
     @cached_property
     def suspense(self) -> SqlSuspenseRepository:
         return SqlSuspenseRepository(self.connection)
+
+    @cached_property
+    def staff_cases(self) -> SqlStaffCaseRepository:
+        return SqlStaffCaseRepository(self.connection)
+
+    @cached_property
+    def alerts(self) -> SqlAlertStore:
+        return SqlAlertStore(self.connection)
+
+    @cached_property
+    def check_runs(self) -> SqlCheckRunStore:
+        return SqlCheckRunStore(self.connection)
+
+    @cached_property
+    def provider_totals(self) -> SqlTotalsStore:
+        return SqlTotalsStore(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -21,7 +21,16 @@ class SqlWebhookInboxRepository(SqlMethodRepository):
 
     async def take_in(self, row: InboxRow) -> bool:
         stored = upsert(webhook_inbox).values(**asdict(row)).on_conflict_do_nothing()
-        return (await self._connection.execute(stored.returning(webhook_inbox.c.event_id))).first() is not None
+        is_new = (await self._connection.execute(stored.returning(webhook_inbox.c.event_id))).first() is not None
+        if not is_new and row.by_webhook:
+            await self._note_that_it_was_heard(row)
+        return is_new
+
+    async def _note_that_it_was_heard(self, row: InboxRow) -> None:
+        """A webhook that comes after the list told of it is no sign of silence."""
+        inbox = webhook_inbox.c
+        only_found = (inbox.provider == row.provider, inbox.event_id == row.event_id, ~inbox.by_webhook)
+        await self._connection.execute(update(webhook_inbox).where(*only_found).values(by_webhook=True))
 
     async def inbox_row(self, provider: str, event_id: str) -> InboxRow | None:
         inbox = webhook_inbox.c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from billing.domain.ledger import Entry
@@ -36,6 +36,14 @@ class Ledger(Protocol):
     async def find(self, account_id: str, provider: str, reference: str, kind: str) -> Entry | None: ...
     async def receipts(self, provider: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
         """What is booked as received of a provider's payments, by their references; ``owners`` are their accounts."""
+        ...
+
+    async def booked(self, provider: str, kind: str, owners: Mapping[str, str]) -> Mapping[str, Money]:
+        """What entries of a kind moved of our cash, by reference, positive for money in; ``owners`` as above."""
+        ...
+
+    async def recorded(self, provider: str, kind: str, since: datetime, until: datetime) -> Mapping[str, str]:
+        """Over all accounts: references of a provider's entries written down between two real instants, and whose."""
         ...
 
     async def entries(self, account_id: str) -> Sequence[Entry]: ...

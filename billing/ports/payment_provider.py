@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from billing.domain.errors import InvalidValue
@@ -221,6 +222,48 @@ class Receipt:
     reference: str
     amount_minor: int
     currency: str
+
+
+class MovementKind(StrEnum):
+    """What a movement of a provider's balance is; each is an entry of its own in the books, but for fees."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"  # the money is with us again
+    DISPUTE = "dispute"
+    DISPUTE_WON = "dispute_won"  # the same
+    FEE = "fee"
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One movement of a provider's balance, at its own (real) time.
+
+    ``reference`` is the payment, refund or dispute, as the books name it; ``payment`` the payment it is about.
+    ``amount_minor`` is positive; ``fee_minor`` is what the provider kept of it, in ``fee_currency``.
+    """
+
+    kind: MovementKind
+    reference: str
+    payment: str
+    amount_minor: int
+    currency: str
+    at: datetime
+    account_id: str = ""
+    fee_minor: int = 0
+    fee_currency: str = ""
+
+
+class MovementSource(Protocol):
+    """A provider that lists the movements of its balance."""
+
+    @property
+    def name(self) -> str: ...
+    def list_movements(self, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """Movements made between two real instants (whole seconds, the last one left out)."""
+        ...
+
+    async def get(self, reference: str) -> ProviderPayment: ...
 
 
 class PaymentProvider(Protocol):

@@ -153,7 +153,10 @@ class Refund:
 
 @dataclass(frozen=True)
 class InboxRow:
-    """A verified webhook, stored once per (provider, event id) before anything is done about it."""
+    """A verified webhook, stored once per (provider, event id) before anything is done about it.
+
+    ``by_webhook`` is False for an event that only the provider's list has told so far.
+    """
 
     provider: str
     event_id: str
@@ -166,13 +169,17 @@ class InboxRow:
     references: Sequence[str] = ()
     payload: Mapping[str, Any] = field(default_factory=dict)
     deliveries: int = 0
+    by_webhook: bool = True
 
 
 class MethodRepository(Protocol):
     """Stored ways to pay, the provider's customers and mandates."""
 
     async def usable_method(self, account_id: str, at: datetime) -> PaymentMethod | None:
-        """The method that would be debited at an instant: the default when usable, else the newest usable one."""
+        """The method that would be debited at an instant: the default when usable, else the newest usable one.
+
+        None after a reported death, until a person closed the case about it.
+        """
         ...
 
     async def methods(self, account_id: str) -> Sequence[PaymentMethod]:
@@ -232,6 +239,10 @@ class PaymentRepository(MethodRepository, Protocol):
 
     async def owner_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
         """Account and attempt of the first of a provider's objects that we know."""
+        ...
+
+    async def owners_of(self, provider: str, references: Sequence[str]) -> Mapping[str, str]:
+        """The accounts of those of a provider's objects that we know, by reference."""
         ...
 
     async def add_refund(self, refund: Refund) -> bool:

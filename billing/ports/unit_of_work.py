@@ -7,17 +7,21 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
+from billing.ports.alerts import AlertStore
 from billing.ports.bank_files import BankFileRepository
 from billing.ports.bank_statements import BankStatementRepository
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
+from billing.ports.invariants import CheckRunStore
 from billing.ports.invoicing import InvoiceRepository
 from billing.ports.ledger import Ledger
 from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
+from billing.ports.provider_totals import TotalsStore
+from billing.ports.staff_cases import StaffCaseRepository
 from billing.ports.suspense import SuspenseRepository
 from billing.ports.usage import UsageRepository
 
@@ -56,6 +60,15 @@ class UnitOfWork(Protocol):
     def bank_statements(self) -> BankStatementRepository: ...
     @property
     def suspense(self) -> SuspenseRepository: ...
+
+    @property
+    def staff_cases(self) -> StaffCaseRepository: ...
+    @property
+    def alerts(self) -> AlertStore: ...
+    @property
+    def check_runs(self) -> CheckRunStore: ...
+    @property
+    def provider_totals(self) -> TotalsStore: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from billing.domain.barring import BarringLevel, is_stop
 from billing.domain.dunning_policy import CaseFacts
 from billing.domain.retry import FailureCategory, Scheme
+from billing.domain.staff_cases import DECEASED, REPORTED_DEATH, CaseState
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import Account, Brand
@@ -69,7 +70,12 @@ async def read_view(work: UnitOfWork, account: Account, case: Case, now: datetim
 
 async def _failure_codes(work: UnitOfWork, case: Case) -> frozenset[str]:
     failed = {one["attempt_id"] for one in case.failures}
-    return frozenset(one.code for one in await work.payments.attempts(case.account_id) if one.attempt_id in failed)
+    codes = {one.code for one in await work.payments.attempts(case.account_id) if one.attempt_id in failed}
+    # A reported death holds for later debts too, and ends when a person closed the case about it.
+    reported = await work.staff_cases.state_of(REPORTED_DEATH, case.account_id)
+    if reported:
+        codes = codes - {DECEASED} if reported == CaseState.CLOSED else codes | {DECEASED}
+    return frozenset(codes)
 
 
 async def _read_facts(

@@ -21,13 +21,11 @@ from billing.domain.dunning_policy import (
     decide,
 )
 from billing.domain.retry import FailureCategory
+from billing.domain.staff_cases import DECEASED
 from billing.messages.dunning import NextAction, NextStep
 from billing.messages.notices import NoticeKind
 from billing.ports.dunning import Case
 from billing.services.dunning_facts import CaseView
-
-# The bank reports the customer's death by this reason code (SEPA rulebook): nothing is pressed for by itself any more.
-_DECEASED = "MD07"
 
 
 def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) -> NextStep:
@@ -59,7 +57,8 @@ def _why_nothing_is_pressed_for(view: CaseView) -> str:
     if view.facts.last_failure_category is FailureCategory.MERCHANT_ERROR:
         return "the failure is our own: staff mend it, and the customer hears nothing"
     # Read from the case's failures: the method it ended is not in use any more, so the facts do not show its code.
-    if _DECEASED in view.failure_codes:
+    # After a reported death nothing is pressed for by itself any more.
+    if DECEASED in view.failure_codes:
         return "the bank reports that the customer has died: a person decides"
     return ""
 

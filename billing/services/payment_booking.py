@@ -29,6 +29,7 @@ from billing.ports.payment_provider import (
 )
 from billing.ports.payments import Attempt, AttemptPurpose, MandateStatus, MethodStatus, Refund
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.payment_cases import watch_death, watch_refund_and_chargeback
 from billing.services.payment_reversals import book_disputes, book_refunds
 
 # A pending payment without news is asked for this long after its last expected date, a page sooner.
@@ -69,6 +70,7 @@ async def book(
     if attempt.received_minor:
         await book_refunds(work, attempt, payment.refunds, now)
         attempt = await book_disputes(work, attempt, payment.disputes, now)
+        await watch_refund_and_chargeback(work, attempt, payment, now)
     return Booked(attempt, received)
 
 
@@ -224,6 +226,7 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
     await work.payments.release(attempt.account_id, attempt.attempt_id)
     if attempt.method_id is not None and outcome.category in _ENDS_METHOD:
         await _end_method(work, attempt, attempt.method_id, outcome)
+    await watch_death(work, attempt, outcome, now)
     reason = {"attempt_id": attempt.attempt_id, "category": outcome.category, "code": outcome.code}
     summary = f"The payment of {Money(attempt.expected_minor, attempt.currency)} failed: {outcome.code}."
     await tell(work, attempt, "payment_failed", summary, reason | {"scheme_code": outcome.detail}, now)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from billing.domain.retry import FailureCategory
+from billing.domain.staff_cases import CONFIGURATION_REFUSED
 from billing.messages.payments import MethodKind, PaymentResult, PaymentStatus
 from billing.ports.clock import BusinessClock
 from billing.ports.payment_provider import (
@@ -22,6 +23,7 @@ from billing.ports.payment_provider import (
     Unknown,
 )
 from billing.ports.payments import Attempt, AttemptPurpose
+from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services import payment_answers as answers
 from billing.services.payment_booking import book
@@ -91,7 +93,7 @@ class PaymentCalls:
         try:
             payment = await self._providers.of(attempt.provider).collect(command)
         except MerchantFault:
-            await self._note(attempt, {"category": FailureCategory.MERCHANT_ERROR})
+            await self._note_refusal(attempt)
             raise
         if isinstance(payment.outcome, Unknown) and payment.outcome.key_is_spent:
             await self._take_new_key(attempt)
@@ -106,9 +108,18 @@ class PaymentCalls:
             await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
             await work.commit()
 
-    async def _note(self, attempt: Attempt, values: dict[str, object]) -> None:
+    async def _note_refusal(self, attempt: Attempt) -> None:
+        """The debit is held, and staff learn at once that our configuration is wrong (scenario 22)."""
+        cause = Cause(
+            CONFIGURATION_REFUSED,
+            f"{attempt.provider}/{attempt.currency}",
+            f"{attempt.provider} refuses our key, account or request; the first debit held is {attempt.attempt_id}.",
+            facts={"provider": attempt.provider, "attempt_id": attempt.attempt_id},
+        )
+        values = {"category": FailureCategory.MERCHANT_ERROR}
         async with self._make_work() as work:
             await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
+            await work.staff_cases.open_once(cause, self._clock.now())
             await work.commit()
 
     async def _command(self, attempt: Attempt) -> CollectCommand:

@@ -10,13 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from billing.domain import identity
+from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money
-from billing.ports.payment_provider import PaymentProvider, Receipt
+from billing.domain.staff_cases import PROVIDER_DIFFERENCE
+from billing.ports.clock import BusinessClock
+from billing.ports.payment_provider import MovementKind, PaymentProvider, Receipt
+from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.daily_totals import ENTRIES, case_of_difference, cash_of
 from billing.services.webhook_inbox import WebhookInbox
 
 _log = logging.getLogger(__name__)
@@ -50,8 +55,10 @@ class Reconciler:
         inbox: WebhookInbox,
         providers: Mapping[str, PaymentProvider],
         now: Callable[[], datetime] = real_now,
+        clock: BusinessClock | None = None,
     ) -> None:
         self._make_work = make_work
+        self._clock = clock or _RealClock(now)
         self._inbox = inbox
         self._providers = providers
         self._now = now
@@ -85,7 +92,7 @@ class Reconciler:
     async def _not_booked(self, provider: str, receipts: Sequence[Receipt]) -> list[str]:
         """A sentence for each payment that the books have not, or with another amount; said at once, so never lost."""
         ours = [one for one in receipts if _is_an_account(one.account_id)]
-        alarms = []
+        alarms, causes = [], []
         for start in range(0, len(ours), _AT_ONCE):
             part = ours[start : start + _AT_ONCE]
             async with self._make_work() as work:
@@ -95,7 +102,51 @@ class Reconciler:
                 if known != taken:
                     alarms.append(f"{provider} took {taken} as {one.reference} of {one.account_id}, booked is {known}")
                     _log.error("%s: settle this attempt, and find what kept it from being booked", alarms[-1])
+                    causes.append(_difference(provider, one, known, self._now().date()))
+        async with self._make_work() as work:
+            await work.staff_cases.see(causes, self._clock.now())
+            await work.commit()
         return alarms
+
+    async def recheck(self) -> int:
+        """Close the cases of movements that the books have by now as the provider has them; how many."""
+        closed = 0
+        async with self._make_work() as work:
+            for case in await work.staff_cases.lasting(PROVIDER_DIFFERENCE):
+                facts, owner = case.facts, case.account_id
+                if owner is None or facts["provider_minor"] is None:
+                    continue  # what only the books have is decided by the comparison of its day
+                kind = MovementKind(facts["kind"])
+                booked = await work.ledger.booked(facts["provider"], ENTRIES[kind].value, {facts["reference"]: owner})
+                if booked.get(facts["reference"]) == cash_of(kind, facts["provider_minor"], facts["currency"]):
+                    closed += await work.staff_cases.gone(PROVIDER_DIFFERENCE, owner, case.subject, self._clock.now())
+            await work.commit()
+        return closed
+
+
+@dataclass(frozen=True)
+class _RealClock:
+    """Business time where it is real time."""
+
+    real: Callable[[], datetime]
+
+    def now(self) -> datetime:
+        return self.real()
+
+    def segment(self) -> ClockSegment:
+        return NORMAL_TIME
+
+
+def _difference(provider: str, receipt: Receipt, known: Money | None, day: date) -> Cause:
+    difference = {
+        "kind": MovementKind.CHARGE.value,
+        "reference": receipt.reference,
+        "account_id": receipt.account_id,
+        "provider_minor": receipt.amount_minor,
+        "booked_minor": known.amount_minor if known else None,
+        "currency": receipt.currency,
+    }
+    return case_of_difference(provider, day, difference)
 
 
 def _is_an_account(account_id: str) -> bool:

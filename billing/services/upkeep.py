@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
+from billing.domain import staff_cases as kinds
 from billing.domain.errors import NotFound, Refusal
 from billing.messages.account import DunningLost, PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
@@ -17,11 +19,14 @@ from billing.ports.clock import BusinessClock
 from billing.ports.messenger import VendorBusy, VendorRefusesUs
 from billing.ports.payment_provider import MerchantFault, ProviderAway, ProviderBusy
 from billing.ports.process import Process
+from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.accounts import AccountService
 from billing.services.reconcile import Reconciler, Watched
 
 _log = logging.getLogger(__name__)
+
+SENT_AGAIN = "usage that was sent again"
 
 _WORDS: dict[type[Exception], str] = {
     MerchantFault: "the payment provider refuses our key, account or request",
@@ -53,6 +58,31 @@ async def nothing_to_mend() -> int:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What became of the cases for people in a part of a round."""
+
+    opened: int = 0
+    closed: int = 0
+    alerts: int = 0
+
+
+class PeopleDesk(Protocol):
+    """Cases for people and alerts about them."""
+
+    async def look(self) -> Looked:
+        """Hold everything that can be seen in the database and at the process server against the cases."""
+        ...
+
+    async def hold(self, said: Mapping[str, Sequence[Cause]]) -> Looked:
+        """Hold what a round found against the cases of these kinds."""
+        ...
+
+    async def tell(self) -> int:
+        """Alert staff; how many alerts were taken."""
+        ...
+
+
+@dataclass(frozen=True)
 class Repairs:
     """Repairs of other areas, each answering how much it mended; ``reconciler`` looks at the payment providers."""
 
@@ -69,6 +99,10 @@ class Repairs:
     look_after_bank_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     look_after_bank_statements: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
+    mend_orders: Callable[[], Awaitable[int]] = nothing_to_mend
+    compare_days: Callable[[], Awaitable[int]] = nothing_to_mend
+    recheck_differences: Callable[[], Awaitable[int]] = nothing_to_mend
+    people: PeopleDesk | None = None
 
 
 class UpkeepService:
@@ -97,7 +131,7 @@ class UpkeepService:
         """
         tried, repairs = Round(), self._repairs
         rounds = {
-            "workflows_started": tried.attempt("missing workflows", self._start_missing_workflows),
+            "workflows_started": tried.attempt("missing workflows", partial(self._start_missing_workflows, tried)),
             "cases_found": tried.attempt("lost dunning cases", self._find_lost_cases),
             "messages_delivered": self._listen(tried),
             "attempts_settled": tried.attempt("attempts without outcome", self._ask_for_outcomes),
@@ -108,14 +142,55 @@ class UpkeepService:
             "usage_days_dropped": tried.attempt("old usage", repairs.forget_old_usage),
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
-            "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
+            "usage_resent": tried.attempt(SENT_AGAIN, repairs.take_back_resent),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),
             "bank_payments_carried_out": tried.attempt("what the bank told", repairs.look_after_bank_statements),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
+            "orders_mended": tried.attempt("orders without a workflow", repairs.mend_orders),
+            "days_compared": tried.attempt("daily totals", repairs.compare_days),
+            "differences_settled": tried.attempt("settled differences", repairs.recheck_differences),
         }
-        found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))
-        return UpkeepReport(**found, failures=tuple(sorted(tried.failures)), alarms=tuple(tried.alarms))
+        done, swept = await asyncio.gather(asyncio.gather(*rounds.values()), self._look_for_people(tried))
+        held = await self._tell_of_this_round(tried)
+        return UpkeepReport(
+            **dict(zip(rounds, done, strict=True)),
+            failures=tuple(sorted(tried.failures)),
+            alarms=tuple(tried.alarms),
+            cases_opened=swept.opened + held.opened,
+            cases_closed=swept.closed + held.closed,
+            alerts_sent=swept.alerts,
+        )
+
+    async def _look_for_people(self, tried: Round) -> Looked:
+        """What needs a person, found beside the repairs; then staff are told of what is new."""
+        people = self._repairs.people
+        if people is None:
+            return Looked()
+        found = Looked()
+
+        async def sweep() -> int:
+            nonlocal found
+            found = await people.look()
+            return found.opened
+
+        await tried.attempt("cases for people", sweep)
+        alerts = await tried.attempt("alerts to staff", people.tell)
+        return replace(found, alerts=alerts)
+
+    async def _tell_of_this_round(self, tried: Round) -> Looked:
+        """What failed in this round, and whom it concerns, is held against the cases too."""
+        people = self._repairs.people
+        if people is None:
+            return Looked()
+        held: list[Looked] = []
+
+        async def hold() -> int:
+            held.append(await people.hold(tried.said_by_kind()))
+            return 0
+
+        await tried.attempt("cases of this round", hold)
+        return held[0] if held else Looked()
 
     async def _listen(self, tried: Round) -> int:
         """Events that no webhook brought first, so that they are passed on in the same round."""
@@ -127,15 +202,18 @@ class UpkeepService:
         reconciler = self._repairs.reconciler
         return await tried.attempt("payments and books", reconciler.compare) if reconciler else 0
 
-    async def _start_missing_workflows(self) -> int:
+    async def _start_missing_workflows(self, tried: Round) -> int:
         """An account that cannot be started keeps no other one waiting."""
         missing = await self._live.accounts_without_workflow()
         failures: list[Exception] = []
+        causes: list[Cause] = []
         for account in missing:
             try:
                 await self._accounts.ensure_workflow(account)
             except Exception as error:
                 failures.append(error)
+                causes.append(_not_started(account, error))
+        tried.found[kinds.WORKFLOW_MISSING] = causes
         if failures:
             raise PartlyDone(len(missing) - len(failures), len(failures)) from failures[0]
         return len(missing)
@@ -178,6 +256,8 @@ class Round:
     def __init__(self) -> None:
         self.failures: list[str] = []
         self.alarms: list[str] = []
+        self.found: dict[str, list[Cause]] = {}
+        self._alarms_of: dict[str, tuple[str, ...]] = {}
 
     async def attempt(self, what: str, repair: Callable[[], Awaitable[int | Watched]]) -> int:
         """How much a repair mended. One that fails is logged and noted, and everything else goes on."""
@@ -189,8 +269,21 @@ class Round:
             return error.done if isinstance(error, PartlyDone) else 0
         if isinstance(done, Watched):
             self.alarms += done.alarms
+            self._alarms_of[what] = done.alarms
             return done.count
         return done
+
+    def said_by_kind(self) -> dict[str, list[Cause]]:
+        """What this round knows all of, as causes by kind of case."""
+        failing = [
+            Cause(kinds.REPAIR_FAILING, sentence.partition(":")[0], sentence) for sentence in sorted(self.failures)
+        ]
+        said = {kinds.REPAIR_FAILING: failing, **self.found}
+        if again := self._alarms_of.get(SENT_AGAIN, ()):
+            said[kinds.USAGE_SENT_AGAIN] = [
+                Cause(kinds.USAGE_SENT_AGAIN, sentence[:200], sentence) for sentence in again
+            ]
+        return said
 
 
 def in_words(error: BaseException) -> str:
@@ -201,3 +294,12 @@ def in_words(error: BaseException) -> str:
         return error.message
     known = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), "")
     return known or f"{type(error).__name__}; the worker's log has the details"
+
+
+def _not_started(account: Account, error: Exception) -> Cause:
+    return Cause(
+        kinds.WORKFLOW_MISSING,
+        account_workflow_id(account.brand, account.number),
+        f"The workflow of {account.account_id} does not run and cannot be started: {in_words(error)}.",
+        account.account_id,
+    )

@@ -113,7 +113,7 @@ class WebhookInbox:
         finally:
             self._waiting -= 1
 
-    async def take_in(self, provider: str, event: ProviderEvent) -> InboxRow | None:
+    async def take_in(self, provider: str, event: ProviderEvent, *, by_webhook: bool = True) -> InboxRow | None:
         """Store an event, heard or read from the provider's list; None when it is there already."""
         row = InboxRow(
             provider=provider,
@@ -125,6 +125,7 @@ class WebhookInbox:
             account_id=event.account_id or None,
             references=event.references,
             payload=event.payload,
+            by_webhook=by_webhook,
         )
         async with self._make_work() as work:
             row = await self._owned(work, row)
@@ -233,7 +234,7 @@ class WebhookInbox:
             async with self._make_work() as work:
                 newest = await work.payments.newest_event_at(name)
             events = provider.list_events((newest or now - timedelta(days=1)) - overlap)
-            missed += [event async for event in events if await self.take_in(name, event) is not None]
+            missed += [one async for one in events if await self.take_in(name, one, by_webhook=False) is not None]
         return missed
 
     async def counts(self) -> Mapping[str, int]:

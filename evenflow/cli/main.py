@@ -17,7 +17,18 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli import bank, bank_statements, catalogue, catalogue_correcting, keys, usage, usage_door, usage_kept
+from evenflow.cli import (
+    bank,
+    bank_statements,
+    cases,
+    catalogue,
+    catalogue_correcting,
+    keys,
+    reconciling,
+    usage,
+    usage_door,
+    usage_kept,
+)
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import ENVIRONMENT_FILE, StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -40,6 +51,8 @@ bank_statements.add_to(bank.app)
 app.add_typer(bank.app, name="bank")
 app.add_typer(catalogue.app, name="catalogue")
 catalogue_correcting.add_to(catalogue.app)
+app.add_typer(cases.app, name="cases")
+app.command()(reconciling.reconcile)
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")

@@ -21,11 +21,12 @@ def create(world: World, tx: Transaction, call: Call) -> Answer:
     if call.params.get("reason") not in REASONS:
         raise StripeError(f"Invalid reason: {call.params['reason']}", param="reason")
     is_card = charge["payment_method_details"]["type"] == "card"
+    identity = new_id("re")
     refund: Json = {
-        "id": new_id("re"),
+        "id": identity,
         "object": "refund",
         "amount": amount,
-        "balance_transaction": charges.money_out(tx, charge, amount, "refund"),
+        "balance_transaction": charges.money_out(tx, charge | {"id": identity}, amount, "refund"),
         "charge": charge["id"],
         "created": tx.epoch,
         "currency": charge["currency"],

@@ -16,23 +16,29 @@ from api.app import create_app
 from api.container import Container
 from api.schemas.brands import A_BRAND
 from api.schemas.plans import A_PLAN
+from billing.adapters.pdf import StatementPdf
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
 from billing.messages.identities import account_workflow_id
 from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
+from billing.persistence.book_checks import SqlBookChecks
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Brand
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.access import ROLES, Access
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.credit_refunds import CreditRefunds
+from billing.services.invariant_checks import InvariantChecks
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.staff_cases import StaffCases
 from billing.services.usage import UsageService
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
@@ -138,6 +144,10 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "queries": SqlQueries(engine),
             "usage": UsageService(make_work, clock, process, {}, Path("unused")),
             "session_key": "a key for tests",
+            "staff_cases": StaffCases(make_work, clock),
+            "invariants": InvariantChecks(make_work, clock, SqlBookChecks(engine)),
+            "statements": StatementService(make_work, clock, StatementPdf()),
+            "credit_refunds": CreditRefunds(make_work),
         }
         | changes
     )

@@ -1,5 +1,6 @@
-"""Invoices and credit notes typeset as PDF, on the fly from what is stored."""
+"""Documents as PDF: invoices and credit notes typeset, statements drawn, from what is stored."""
 
 from billing.adapters.pdf.renderer import PdfRenderer
+from billing.adapters.pdf.statement import StatementPdf
 
-__all__ = ["PdfRenderer"]
+__all__ = ["PdfRenderer", "StatementPdf"]

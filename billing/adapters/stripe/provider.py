@@ -22,6 +22,7 @@ from billing.messages.payments import MethodKind
 from billing.ports.payment_provider import (
     Capabilities,
     CollectCommand,
+    Movement,
     Outcome,
     Pending,
     ProviderEvent,
@@ -164,6 +165,16 @@ class StripePayments(StripeMethods, StripePages):
 
     async def list_receipts(self, since: datetime, until: datetime) -> AsyncIterator[Receipt]:
         """From the movements of the balance, which are made when money is certain, not when it was asked for."""
+        for body in await self._balance(since, until, reading.MONEY_IN):
+            yield reading.receipt(body["source"])
+
+    async def list_movements(self, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """Every movement of the balance that is about a payment, and fees."""
+        for body in await self._balance(since, until, reading.MOVEMENTS):
+            if (moved := reading.movement(body)) is not None:
+                yield moved
+
+    async def _balance(self, since: datetime, until: datetime, types: frozenset[str]) -> list[dict[str, Any]]:
         with looking():
             page = await self._client.v1.balance_transactions.list_async(
                 {
@@ -172,9 +183,7 @@ class StripePayments(StripeMethods, StripePages):
                     "expand": ["data.source"],
                 }
             )
-            bodies = [one.to_dict() async for one in page.auto_paging_iter() if one.type in reading.MONEY_IN]
-        for body in bodies:
-            yield reading.receipt(body["source"])
+            return [one.to_dict() async for one in page.auto_paging_iter() if one.type in types]
 
 
 def _intent_params(command: CollectCommand) -> Any:

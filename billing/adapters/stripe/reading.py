@@ -13,6 +13,8 @@ from billing.ports.payment_provider import (
     Cancelled,
     DisputeFact,
     MethodFacts,
+    Movement,
+    MovementKind,
     Outcome,
     Pending,
     ProviderEvent,
@@ -113,6 +115,46 @@ def receipt(charge: Json) -> Receipt:
         amount_minor=int(charge["amount_captured"]),
         currency=str(charge["currency"]).upper(),
     )
+
+
+_MOVED = {
+    "refund": MovementKind.REFUND,
+    "payment_refund": MovementKind.REFUND,
+    "refund_failure": MovementKind.REFUND_FAILED,
+    "payment_failure_refund": MovementKind.REFUND_FAILED,
+}
+MOVEMENTS = frozenset({*MONEY_IN, *_MOVED, "adjustment", "stripe_fee"})
+
+
+def movement(entry: Json) -> Movement | None:
+    """A movement of the balance with its expanded source; None for one that is about no payment, such as a payout."""
+    source = entry.get("source")
+    at = datetime.fromtimestamp(int(entry["created"]), UTC)
+    fee = (int(entry.get("fee") or 0), str(entry["currency"]).upper())
+    if entry["type"] == "stripe_fee":
+        return Movement(MovementKind.FEE, entry["id"], "", -int(entry["amount"]), fee[1], at)
+    if not isinstance(source, dict):
+        return None
+    currency = str(source["currency"]).upper()
+    if entry["type"] in MONEY_IN:
+        taken = receipt(source)
+        return Movement(
+            MovementKind.CHARGE,
+            taken.reference,
+            taken.reference,
+            taken.amount_minor,
+            currency,
+            at,
+            taken.account_id,
+            *fee,
+        )
+    kind = _MOVED.get(entry["type"])
+    if kind is None:
+        if source.get("object") != "dispute":
+            return None
+        kind = MovementKind.DISPUTE if int(entry["amount"]) < 0 else MovementKind.DISPUTE_WON
+    about = identity_of(source.get("payment_intent")) or identity_of(source.get("charge"))
+    return Movement(kind, source["id"], about, int(source["amount"]), currency, at, "", *fee)
 
 
 def event(body: Json) -> ProviderEvent:

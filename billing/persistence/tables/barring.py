@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import Column, Index, Integer, Table, Text, text
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, metadata, reference
@@ -19,6 +19,8 @@ barring_orders = Table(
     Column("outcome", Text, nullable=False, server_default="placed"),  # placed | confirmed | withdrawn | failed
     Column("finished_at", Instant),
 )
+# What the network has not confirmed, over all accounts.
+Index("ix_barring_orders_unfinished", barring_orders.c.placed_at, postgresql_where=text("finished_at IS NULL"))
 
 barring_order_services = Table(
     "barring_order_services",

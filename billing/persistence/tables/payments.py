@@ -104,6 +104,12 @@ Index(
     payment_attempts.c.expected_by,
     postgresql_where=text("settled_at IS NULL"),
 )
+# What is our own fault, over all accounts.
+Index(
+    "ix_payment_attempts_merchant_error",
+    payment_attempts.c.provider,
+    postgresql_where=text("category = 'merchant_error'"),
+)
 
 payment_allocations = Table(
     "payment_allocations",
@@ -172,9 +178,13 @@ webhook_inbox = Table(
     Column("received_at", Instant, nullable=False, server_default=func.now()),
     Column("status", Text, nullable=False),  # received | delivered | handled | parked
     Column("deliveries", Integer, nullable=False),
+    Column("by_webhook", Boolean, nullable=False, server_default=text("true")),  # false: found in the provider's list
 )
 Index(
     "ix_webhook_inbox_received",
     webhook_inbox.c.received_at,
     postgresql_where=text("status = 'received'"),
 )
+# Those we do not know, and the newest ones, heard and found.
+Index("ix_webhook_inbox_parked", webhook_inbox.c.received_at, postgresql_where=text("status = 'parked'"))
+Index("ix_webhook_inbox_by_webhook", webhook_inbox.c.provider, webhook_inbox.c.by_webhook, webhook_inbox.c.received_at)
