@@ -30,6 +30,7 @@ from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
@@ -88,4 +89,5 @@ class Container:
     queries: Queries = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)
+    restrictions: RestrictionDesk = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)

@@ -56,6 +56,7 @@ from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
@@ -256,6 +257,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_templates=NoticeTemplates(make_work, clock),
         dunning=parts.dunning,
         barring=parts.barring,
+        restrictions=RestrictionDesk(make_work, clock),
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         disputes=DisputeService(make_work, clock, process),

@@ -21,7 +21,13 @@ from activities.payments import PaymentActivities
 from activities.plan_corrections import PlanCorrectionActivities
 from activities.upkeep import UpkeepActivities
 from activities.usage import UsageActivities
-from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+from billing.messages.identities import (
+    BILLING_QUEUE,
+    MESSAGES_QUEUE,
+    PAYMENTS_QUEUE,
+    RESTORING_QUEUE,
+    RESTRICTING_QUEUE,
+)
 from evenflow.parts import Parts
 from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
@@ -48,10 +54,11 @@ CALLS_PER_SECOND = 90.0
 
 
 def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefix: str = "") -> list[Worker]:
-    """Workers for billing (with the workflows), payments and messages; ``prefix`` keeps test runs apart."""
+    """Workers for billing (with the workflows), payments, messages and network; ``prefix`` keeps test runs apart."""
     notices = NoticeActivities(parts.notices)
     announcing = AnnouncingActivities(parts.announcing)
     payments = PaymentActivities(parts.payments)
+    barring = BarringActivities(parts.barring)
     billing = Worker(
         client,
         task_queue=prefix + BILLING_QUEUE,
@@ -66,6 +73,7 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         billing,
         _vendor_worker(client, prefix + PAYMENTS_QUEUE, payments),
         _vendor_worker(client, prefix + MESSAGES_QUEUE, notices, announcing),
+        *(_vendor_worker(client, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)),
     ]
 
 

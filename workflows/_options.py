@@ -8,7 +8,14 @@ from typing import TypedDict
 
 from temporalio.common import Priority, RetryPolicy
 
-from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+from billing.domain.barring import is_stop
+from billing.messages.identities import (
+    BILLING_QUEUE,
+    MESSAGES_QUEUE,
+    PAYMENTS_QUEUE,
+    RESTORING_QUEUE,
+    RESTRICTING_QUEUE,
+)
 
 
 class ActivityOptions(TypedDict):
@@ -74,11 +81,21 @@ NOTIFY = BoundedOptions(
     retry_policy=_PATIENTLY,
     priority=Urgency.NOTICE,
 )
-NETWORK_CALL = BoundedOptions(
-    task_queue=BILLING_QUEUE,
+_NETWORK_CALL = BoundedOptions(
+    task_queue=RESTRICTING_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
     heartbeat_timeout=SILENT_AT_MOST,
     schedule_to_close_timeout=timedelta(minutes=15),
     retry_policy=_SOON,
-    priority=Urgency.PAID,
+    priority=Urgency.NOTICE,
 )
+RESTORE = BoundedOptions(**{**_NETWORK_CALL, "task_queue": RESTORING_QUEUE, "priority": Urgency.PAID})
+STOP_USAGE = BoundedOptions(**{**_NETWORK_CALL, "priority": Urgency.DEBIT})
+RESTRICT = _NETWORK_CALL
+
+
+def network_call(level: str) -> BoundedOptions:
+    """How an order is called: who is freed never waits behind a bar, and stopped usage goes before bars."""
+    if level in ("none", "stop:"):
+        return RESTORE
+    return STOP_USAGE if is_stop(level) else RESTRICT

@@ -99,14 +99,14 @@ async def refund_payment(desk: FinanceDesk, said: RefundIn) -> ActionOut:
 
 @router.post("/bar-service", summary="Restrict services")
 async def bar_service(desk: AgentDesk, said: BarIn) -> ActionOut:
-    """Orders the level from the network; emergency calls always work."""
+    """Adds to what holds the services and orders the whole from the network; emergency calls always work."""
     await desk.refuse_unknown_service(said.service_id)
     return await desk.ask("bar_service", commands.BarService, said)
 
 
 @router.post("/unbar-service", summary="Lift a restriction")
 async def unbar_service(desk: AgentDesk, said: UnbarIn) -> ActionOut:
-    """Orders the network to lift every restriction."""
+    """Lifts what the named causes hold, and orders from the network what the others still hold."""
     await desk.refuse_unknown_service(said.service_id)
     return await desk.ask("unbar_service", commands.UnbarService, said)
 

@@ -20,6 +20,7 @@ ADJUSTMENT = "adj"
 MOVE = "mov"
 GRANT = "grt"
 CORRECTION = "cor"
+RESTRICTION = "rst"
 
 
 def show(prefix: str, number: int) -> str:

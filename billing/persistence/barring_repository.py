@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import barring as t
-from billing.ports.barring import Order, OrderedService
+from billing.ports.barring import Held, Order, OrderedService
 
 
 class SqlBarringRepository:
@@ -73,6 +73,32 @@ class SqlBarringRepository:
             .order_by(orders.placed_at, orders.order_id)
         )
         return {row.service_id: row.level for row in await self._connection.execute(query)}
+
+    async def held(self, account_id: str) -> Sequence[Held]:
+        columns = t.service_restrictions.c
+        query = select(t.service_restrictions).where(columns.account_id == account_id, columns.lifted_at.is_(None))
+        return await fetch_all(self._connection, Held, query.order_by(columns.restriction_id))
+
+    async def ever_held(self, account_id: str, service_id: str, limit: int) -> Sequence[Held]:
+        columns = t.service_restrictions.c
+        query = select(t.service_restrictions).where(columns.account_id == account_id, columns.service_id == service_id)
+        return await fetch_all(self._connection, Held, query.order_by(columns.restriction_id.desc()).limit(limit))
+
+    async def hold(self, restrictions: Sequence[Held]) -> None:
+        """Store what is held from now on; the same kind for the same cause is there once."""
+        rows = [
+            {name: value for name, value in asdict(one).items() if name != "restriction_id"} for one in restrictions
+        ]
+        if rows:
+            await self._connection.execute(insert(t.service_restrictions), rows)
+
+    async def lift(self, account_id: str, restriction_ids: Sequence[str], values: Mapping[str, Any]) -> None:
+        columns = t.service_restrictions.c
+        await self._connection.execute(
+            update(t.service_restrictions)
+            .where(columns.account_id == account_id, columns.restriction_id.in_(restriction_ids))
+            .values(**values)
+        )
 
     async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None:
         orders = t.barring_orders

@@ -14,7 +14,7 @@ from billing.ports.numbers import NumberDirectory
 class Brand:
     """A commercial name of the operator.
 
-    ``cycle_policy``, ``tax_table``, ``notice_channels`` and ``limit_policy`` are plain data.
+    ``cycle_policy``, ``tax_table``, ``notice_channels``, ``limit_policy`` and ``barring_policy`` are plain data.
     """
 
     brand: str
@@ -32,6 +32,7 @@ class Brand:
     notice_channels: Mapping[str, Any]
     dunning_policy_code: str
     limit_policy: Mapping[str, Any] = field(default_factory=dict)
+    barring_policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

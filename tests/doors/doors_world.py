@@ -33,6 +33,7 @@ from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.usage import UsageService
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
@@ -132,6 +133,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "accounts": AccountService(make_work, clock, process),
             "service_changes": ServiceChanges(make_work, clock),
             "plan_changes": PlanChanges(make_work, clock),
+            "restrictions": RestrictionDesk(make_work, clock),
             "catalogue": CatalogueService(make_work, clock),
             "catalogue_files": CatalogueFiles(make_work, clock),
             "access": access,

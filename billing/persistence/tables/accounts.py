@@ -40,6 +40,7 @@ brands = Table(
     document("notice_channels"),
     Column("dunning_policy_code", Text, nullable=False),
     Column("limit_policy", JSONB, nullable=False, server_default="{}"),
+    Column("barring_policy", JSONB, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 
