@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from billing.domain.restrictions import named
     from billing.messages.account import (
         AdjustBalance,
-        BarService,
         ChangeCycleDay,
         ChangeDunningPolicy,
         ChangePaymentMethod,
@@ -30,7 +29,6 @@ with workflow.unsafe.imports_passed_through():
         RefundPayment,
         ResumeCollection,
         RetryCollection,
-        UnbarService,
         WaiveInvoice,
     )
     from billing.messages.dunning import BarringState, CaseCommand
@@ -43,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         WaiveInvoiceRequest,
     )
     from billing.messages.payments import MethodReview, RefundRequest
+    from billing.messages.restricting import BarService, UnbarService
 
 from workflows._board import of_brand
 from workflows._collecting import Collector

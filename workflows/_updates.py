@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.account import (
         AccountView,
         AdjustBalance,
-        BarService,
         ChangeCycleDay,
         ChangeDunningPolicy,
         ChangePaymentMethod,
@@ -27,11 +26,11 @@ with workflow.unsafe.imports_passed_through():
         RefundPayment,
         ResumeCollection,
         RetryCollection,
-        UnbarService,
         WaiveInvoice,
     )
     from billing.messages.limits import AgreeToContinue, RemoveUsageLimit, SetUsageLimit
     from billing.messages.payments import PaySessionRequest
+    from billing.messages.restricting import BarService, UnbarService
 
 from workflows._commands import refused
 from workflows._desk import Desk

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from api.schemas.base import Day, Instant, Request, Response, identity_pattern
+from api.schemas.base import Day, Instant, Request, Response, Unkeepable, identity_pattern
 from billing.domain.cycle_calendar import CycleDayChange
 from billing.domain.restrictions import unusable_bar
 
@@ -105,8 +105,11 @@ class Bar(Request):
     level: Literal["outgoing", "full"] = Field(
         default="outgoing", description="Without kinds. outgoing: everything out and data; full: calls in as well."
     )
-    kinds: list[KindName] = Field(
-        default=[], max_length=10, description="Single kinds of use, or the named sets; they replace the level."
+    kinds: tuple[KindName, ...] = Field(
+        default=(),
+        max_length=10,
+        strict=False,
+        description="Single kinds of use, or the named sets; they replace the level.",
     )
     data_kbps: int | None = Field(
         default=None, ge=16, le=1_000_000, description="With data_throttled: at how many kbit/s data goes on."
@@ -118,10 +121,10 @@ class Bar(Request):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.kinds and "level" in self.model_fields_set:
-            raise ValueError("Give kinds or a level, not both: outgoing and full may be named among the kinds.")
+            raise Unkeepable("Give kinds or a level, not both; outgoing and full may be kinds.", ("level",))
         refusal = unusable_bar(self.kinds, self.data_kbps, self.cause)
         if refusal is not None:
-            raise ValueError(f"{refusal.field}: {refusal.message} {refusal.remedy}")
+            raise Unkeepable(f"{refusal.message} {refusal.remedy}", (refusal.field,))
         return self
 
 
@@ -135,11 +138,12 @@ class Unbar(Request):
     """What is lifted by hand."""
 
     service_id: str = SERVICE
-    kinds: list[KindName] = Field(
-        default=[], max_length=10, description="Only these kinds, or named sets; every kind when empty."
+    kinds: tuple[KindName, ...] = Field(
+        default=(), max_length=10, strict=False, description="Only these kinds, or named sets; every kind when empty."
     )
-    causes: list[PersonCause | Literal["dunning"]] = Field(
-        default=[],
+    causes: tuple[PersonCause | Literal["dunning"], ...] = Field(
+        default=(),
+        strict=False,
         max_length=6,
         description="Only what these causes hold; when empty, what operators and dunning hold.",
     )

@@ -57,10 +57,10 @@ class Change:
     lifts: bool
     service_id: str = ""
     level: str = "outgoing"
-    kinds: Sequence[str] = ()
+    kinds: tuple[str, ...] = ()
     data_kbps: int | None = None
     cause: str = ""
-    causes: Sequence[str] = ()
+    causes: tuple[str, ...] = ()
 
     def as_state(self, account_id: str) -> BarringState:
         """The order that a person would place."""
@@ -74,8 +74,8 @@ class Change:
             reason="",
             author="preview",
             cause="" if self.lifts else self.cause,
-            lift_causes=tuple(self.causes) if self.lifts else (),
-            lift_kinds=tuple(self.kinds) if self.lifts else (),
+            lift_causes=self.causes if self.lifts else (),
+            lift_kinds=self.kinds if self.lifts else (),
         )
 
 
