@@ -73,8 +73,13 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         billing,
         _vendor_worker(client, prefix + PAYMENTS_QUEUE, payments),
         _vendor_worker(client, prefix + MESSAGES_QUEUE, notices, announcing),
-        *(_vendor_worker(client, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)),
+        *network_workers(client, barring, prefix),
     ]
+
+
+def network_workers(client: Client, barring: BarringActivities, prefix: str = "") -> list[Worker]:
+    """One for orders that free services, one for the others: a pile of bars takes none of the first one's places."""
+    return [_vendor_worker(client, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)]
 
 
 def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Callable[..., Any]]:
@@ -82,7 +87,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(AccountActivities(parts.accounts)),
         *_of(InvoicingActivities(parts.invoicing)),
         *_of(DunningActivities(parts.dunning)),
-        *_of(BarringActivities(parts.barring)),
+        *_of(BarringActivities(parts.barring)),  # orders begun by an earlier build, and what is written down
         *_of(UsageActivities(parts.usage)),
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
         *_of(LimitActivities(parts.limits)),

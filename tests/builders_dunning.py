@@ -47,15 +47,16 @@ A_TUESDAY_MORNING = datetime(2027, 6, 8, 8, 0, tzinfo=UTC)  # 10:00 in Amsterdam
 
 @dataclass
 class CaseClock:
-    """A business clock that stands until it is set."""
+    """A business clock that stands until it is set, or follows a segment of hurried time."""
 
     at: datetime = A_TUESDAY_MORNING
+    hurried: ClockSegment | None = None
 
     def now(self) -> datetime:
-        return self.at
+        return self.at if self.hurried is None else self.hurried.business(datetime.now(UTC))
 
     def segment(self) -> ClockSegment:
-        return NORMAL_TIME
+        return self.hurried or NORMAL_TIME
 
     def pass_days(self, days: int, hour: int = 8) -> None:
         """Go to an hour (UTC) some days later."""

@@ -60,6 +60,16 @@ class SqlBarringRepository:
         query = select(ordered).where(ordered.c.account_id == account_id, ordered.c.order_id == order_id)
         return await fetch_all(self._connection, OrderedService, query.order_by(ordered.c.service_id))
 
+    async def orders_naming(self, account_id: str, service_id: str) -> Sequence[tuple[Order, OrderedService]]:
+        named = t.barring_order_services
+        about = (named.c.account_id == account_id, named.c.service_id == service_id)
+        services = await fetch_all(self._connection, OrderedService, select(named).where(*about))
+        by_order = {one.order_id: one for one in services}
+        orders = t.barring_orders
+        query = select(orders).where(orders.c.account_id == account_id, orders.c.order_id.in_(by_order))
+        found = await fetch_all(self._connection, Order, query.order_by(orders.c.placed_at, orders.c.order_id))
+        return [(one, by_order[one.order_id]) for one in found]
+
     async def ordered_stops(self, account_id: str) -> Mapping[str, str]:
         orders, ordered = t.barring_orders.c, t.barring_order_services.c
         query = (

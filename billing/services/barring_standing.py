@@ -24,12 +24,8 @@ async def is_overtaken(work: UnitOfWork, account_id: str, order_id: str, service
 
 async def newest_naming(work: UnitOfWork, ordered: OrderedService) -> tuple[Order, OrderedService] | None:
     """The newest order after this one that names the service, in the same matter; None when this is the newest."""
-    orders = list(await work.barring.orders(ordered.account_id))
-    place = [one.order_id for one in orders].index(ordered.order_id)
-    for newer in reversed(orders[place + 1 :]):
-        if is_stop(newer.level) is not is_stop(orders[place].level):
-            continue
-        for named in await work.barring.services_of(ordered.account_id, newer.order_id):
-            if named.service_id == ordered.service_id:
-                return newer, named
-    return None
+    naming = list(await work.barring.orders_naming(ordered.account_id, ordered.service_id))
+    place = [order.order_id for order, _ in naming].index(ordered.order_id)
+    is_about_stops = is_stop(naming[place][0].level)
+    newer = [one for one in naming[place + 1 :] if is_stop(one[0].level) is is_about_stops]
+    return newer[-1] if newer else None
