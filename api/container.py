@@ -35,6 +35,7 @@ from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from billing.services.whatsapp import WhatsAppDesk
 
 
 class NotBuilt:
@@ -81,6 +82,7 @@ class Container:
     notices: NoticeService = field(default_factory=_not_built)
     notice_callbacks: NoticeCallbacks = field(default_factory=_not_built)
     notice_templates: NoticeTemplates = field(default_factory=_not_built)
+    whatsapp: WhatsAppDesk = field(default_factory=_not_built)
     dunning: DunningService = field(default_factory=_not_built)
     dunning_policies: DunningPolicyService = field(default_factory=_not_built)
     disputes: DisputeService = field(default_factory=_not_built)

@@ -20,6 +20,7 @@ from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.twilio.messenger import TwilioMessenger
+from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.adapters.usage_formats import known_formats
 from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
 from billing.persistence.clock_segments import SegmentClock, newest_segment
@@ -27,7 +28,7 @@ from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
-from billing.ports.messenger import EMAIL, SMS, Messenger
+from billing.ports.messenger import EMAIL, SMS, WHATSAPP, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
@@ -62,6 +63,7 @@ from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from billing.services.whatsapp import WhatsAppDesk
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -255,6 +257,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notices=parts.notices,
         notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
         notice_templates=NoticeTemplates(make_work, clock),
+        whatsapp=WhatsAppDesk(make_work, clock, _whatsapp(settings)),
         dunning=parts.dunning,
         barring=parts.barring,
         restrictions=RestrictionDesk(make_work, clock),
@@ -318,7 +321,25 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
             f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
             api_base=sms.api_base,
         ),
+        WHATSAPP: _whatsapp(settings),
     }
+
+
+def _whatsapp(settings: Settings) -> TwilioWhatsApp:
+    twilio = settings.twilio
+    return TwilioWhatsApp(
+        twilio.account_sid,
+        twilio.auth_token.get_secret_value(),
+        _senders(twilio.whatsapp_from),
+        f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
+        api_base=twilio.api_base,
+    )
+
+
+def _senders(text: str) -> dict[str, str]:
+    """Numbers by brand; one without a brand is everybody's."""
+    pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    return {brand.strip(): number.strip() for brand, _, number in pairs}
 
 
 def _network(settings: Settings) -> HttpNetwork:

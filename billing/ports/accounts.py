@@ -49,7 +49,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data."""
+    """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data.
+
+    ``whatsapp_heard_at`` is when the customer last wrote to us there, in real time.
+    """
 
     account_id: str
     brand: str
@@ -75,6 +78,15 @@ class Account:
     hold_until: datetime | None
     activated_at: datetime
     closed_at: datetime | None = None
+    whatsapp_opted_in_at: datetime | None = None
+    whatsapp_opted_out_at: datetime | None = None
+    whatsapp_heard_at: datetime | None = None
+
+    @property
+    def takes_whatsapp(self) -> bool:
+        """Whether the customer wants notices by WhatsApp: their newest word counts."""
+        opted_in, opted_out = self.whatsapp_opted_in_at, self.whatsapp_opted_out_at
+        return opted_in is not None and (opted_out is None or opted_out < opted_in)
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,10 @@ class AccountRepository(NumberDirectory, Protocol):
     async def lock(self, account_id: str) -> Account: ...
     async def lock_all(self, account_ids: Collection[str]) -> Mapping[str, Account]:
         """Several, always in the order of their numbers, so that two who lock some do not wait for each other."""
+        ...
+
+    async def with_whatsapp(self, mobile: str) -> Sequence[Account]:
+        """Accounts of this mobile number that ever opted in, also those that opted out again."""
         ...
 
     async def by_number(self, brand: str, number: str) -> Account | None: ...

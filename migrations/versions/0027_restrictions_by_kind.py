@@ -1,4 +1,4 @@
-"""Restrictions by kind and cause, the brand's policy of barring, and how soon a payment restored services.
+"""Restrictions by kind and cause, the brand's policy of barring, and how soon a payment restored services; WhatsApp.
 
 What is barred already becomes a restriction of the order that did it: of dunning, or of an operator.
 """
@@ -16,6 +16,7 @@ depends_on = None
 OUTGOING = ("outgoing_calls", "outgoing_sms", "international", "premium", "roaming", "data")
 _KINDS = ", ".join(f"('outgoing', '{kind}'), ('full', '{kind}')" for kind in OUTGOING)
 
+WHATSAPP = ("whatsapp_opted_in_at", "whatsapp_opted_out_at", "whatsapp_heard_at")
 TAKE_OVER = f"""
 INSERT INTO service_restrictions (account_id, service_id, kind, cause, author, reason, order_id, since)
 SELECT s.account_id, s.service_id, kinds.kind, CASE newest.author WHEN 'dunning' THEN 'dunning' ELSE 'operator' END,
@@ -67,9 +68,43 @@ def upgrade() -> None:
         sa.Column("barring_policy", sa.dialects.postgresql.JSONB(), server_default="{}", nullable=False),
     )
     op.execute(TAKE_OVER)
+    _take_whatsapp()
+
+
+def _take_whatsapp() -> None:
+    """The customer's word about WhatsApp, approved templates, and notices on the channel."""
+    for name in WHATSAPP:
+        op.add_column("accounts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_accounts_whatsapp",
+        "accounts",
+        ["mobile"],
+        postgresql_where=sa.text("whatsapp_opted_in_at IS NOT NULL"),
+    )
+    op.add_column("notice_templates", sa.Column("content_sid", sa.Text(), server_default="", nullable=False))
+    _channels("'email', 'sms', 'whatsapp'")
+
+
+def _channels(known: str) -> None:
+    """Checked without a lock that keeps writers out."""
+    name = op.f("ck_notices_channel")
+    op.drop_constraint(name, "notices", type_="check")
+    op.execute(f"ALTER TABLE notices ADD CONSTRAINT {name} CHECK (channel IN ({known})) NOT VALID")
+    op.execute(f"ALTER TABLE notices VALIDATE CONSTRAINT {name}")
 
 
 def downgrade() -> None:
+    op.execute(
+        "DELETE FROM notice_evidence e USING notices n WHERE n.channel = 'whatsapp' "
+        "AND e.account_id = n.account_id AND e.notice_id = n.notice_id"
+    )
+    op.execute("DELETE FROM notices WHERE channel = 'whatsapp'")
+    op.execute("DELETE FROM notice_templates WHERE channel = 'whatsapp'")
+    _channels("'email', 'sms'")
+    op.drop_column("notice_templates", "content_sid")
+    op.drop_index("ix_accounts_whatsapp", table_name="accounts")
+    for name in WHATSAPP:
+        op.drop_column("accounts", name)
     # The older words for levels: nothing that is restricted becomes free by them.
     for table, column in (("services", "barring_level"), ("barring_orders", "level")):
         op.execute(f"UPDATE {table} SET {column} = 'outgoing' WHERE {column} LIKE 'bars:%'")

@@ -152,12 +152,10 @@ async def test_who_is_freed_passes_a_pile_of_bars_and_so_does_usage_that_costs(r
         await running.world.bar(f"case_{place}-1", "full", service_ids=(line,))
     running.network.orders.clear()
     running.network.seconds = 0.5
-    await asyncio.gather(
-        *(
-            running.start(f"hand-{place}", "full", author="Robin", service_ids=(line,))
-            for place, line in enumerate(piled)
-        )
-    )
+    bars = [
+        await running.start(f"hand-{place}", "full", author="Robin", service_ids=(line,))
+        for place, line in enumerate(piled)
+    ]
     await eventually(lambda: len(running.network.orders) >= 5)
     running.world.clock.pass_days(1)
     orders = [await running.start(f"case_{place}-2", "none", service_ids=(line,)) for place, line in enumerate(freed)]
