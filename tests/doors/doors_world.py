@@ -16,6 +16,7 @@ from api.app import create_app
 from api.container import Container
 from api.schemas.brands import A_BRAND
 from api.schemas.plans import A_PLAN
+from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
@@ -35,9 +36,11 @@ from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.usage import UsageService
+from billing.services.whatsapp import WhatsAppDesk
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
 ADMIN_KEY = "evk_the-installation's-own"
+DOOR = "http://door.test"
 
 
 class StandingClock:
@@ -139,6 +142,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "access": access,
             "queries": SqlQueries(engine),
             "usage": UsageService(make_work, clock, process, {}, Path("unused")),
+            "whatsapp": WhatsAppDesk(make_work, clock, TwilioWhatsApp("AC1", "token", {}, f"{DOOR}/webhooks/twilio")),
             "session_key": "a key for tests",
         }
         | changes
