@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from temporalio import activity
+from temporalio.common import MetricHistogramFloat
 
 from activities.refusals import dependable
 from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
 from billing.services.barring import BarringService
+
+RESTORED_AFTER = "evenflow_services_restored_after_payment"
 
 
 class BarringActivities:
@@ -28,4 +31,13 @@ class BarringActivities:
     @activity.defn(name="record_order")
     @dependable
     async def record_order(self, request: BarringResult) -> None:
-        await self._service.record_outcome(request)
+        restored = await self._service.record_outcome(request)
+        if restored is not None:
+            _restored_after().record(restored.real_seconds)
+
+
+def _restored_after() -> MetricHistogramFloat:
+    """How soon after a payment services were free, in real seconds: beside Temporal's metrics of this worker."""
+    return activity.metric_meter().create_histogram_float(
+        RESTORED_AFTER, "Real time from a payment to the network's word that services are free.", "seconds"
+    )

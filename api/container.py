@@ -40,12 +40,14 @@ from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.staff_cases import StaffCases
 from billing.services.suspense import SuspenseService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from billing.services.whatsapp import WhatsAppDesk
 
 
 class NotBuilt:
@@ -93,6 +95,7 @@ class Container:
     notices: NoticeService = field(default_factory=_not_built)
     notice_callbacks: NoticeCallbacks = field(default_factory=_not_built)
     notice_templates: NoticeTemplates = field(default_factory=_not_built)
+    whatsapp: WhatsAppDesk = field(default_factory=_not_built)
     dunning: DunningService = field(default_factory=_not_built)
     dunning_policies: DunningPolicyService = field(default_factory=_not_built)
     disputes: DisputeService = field(default_factory=_not_built)
@@ -106,6 +109,7 @@ class Container:
     daily_totals: DailyTotals = field(default_factory=_not_built)
     statements: StatementService = field(default_factory=_not_built)
     credit_refunds: CreditRefunds = field(default_factory=_not_built)
+    restrictions: RestrictionDesk = field(default_factory=_not_built)
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)
     bank_creditors: BankCreditors = field(default_factory=_not_built)
     bank_mandates: BankMandates = field(default_factory=_not_built)

@@ -20,6 +20,7 @@ from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.adapters.sendgrid.messenger import SendGridMessenger
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.twilio.messenger import TwilioMessenger
+from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.adapters.usage_formats import known_formats
 from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
 from billing.persistence.clock_segments import SegmentClock, newest_segment
@@ -27,7 +28,7 @@ from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
-from billing.ports.messenger import EMAIL, SMS, Messenger
+from billing.ports.messenger import EMAIL, SMS, WHATSAPP, Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.account_statements import StatementService
@@ -59,11 +60,13 @@ from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from billing.services.whatsapp import WhatsAppDesk
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.intake import UsageSources
@@ -279,6 +282,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notices=parts.notices,
         notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
         notice_templates=NoticeTemplates(make_work, clock),
+        whatsapp=WhatsAppDesk(make_work, clock, _whatsapp(settings)),
         dunning=parts.dunning,
         barring=parts.barring,
         staff_cases=parts.people.cases,
@@ -286,6 +290,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         daily_totals=parts.people.totals,
         statements=StatementService(make_work, clock, StatementPdf()),
         credit_refunds=CreditRefunds(make_work),
+        restrictions=RestrictionDesk(make_work, clock),
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         bank_creditors=parts.bank.creditors,
@@ -352,7 +357,25 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
             f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
             api_base=sms.api_base,
         ),
+        WHATSAPP: _whatsapp(settings),
     }
+
+
+def _whatsapp(settings: Settings) -> TwilioWhatsApp:
+    twilio = settings.twilio
+    return TwilioWhatsApp(
+        twilio.account_sid,
+        twilio.auth_token.get_secret_value(),
+        _senders(twilio.whatsapp_from),
+        f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
+        api_base=twilio.api_base,
+    )
+
+
+def _senders(text: str) -> dict[str, str]:
+    """Numbers by brand; one without a brand is everybody's."""
+    pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    return {brand.strip(): number.strip() for brand, _, number in pairs}
 
 
 def _network(settings: Settings) -> HttpNetwork:

@@ -92,11 +92,15 @@ class StripeSettings(BaseModel):
 
 
 class TwilioSettings(BaseModel):
-    """Text messages. ``from_number`` is an E.164 number or an alphanumeric sender."""
+    """Text messages. ``from_number`` is an E.164 number or an alphanumeric sender.
+
+    ``whatsapp_from`` is our number on WhatsApp, or one for each brand: ``vonk=+31970...,lumo=+32460...``.
+    """
 
     account_sid: str = ""
     auth_token: SecretStr = NOTHING
     from_number: str = ""
+    whatsapp_from: str = ""
     api_base: str = ""
 
 

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.barring import RESTORED_AFTER
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
 from billing.messages.dunning import BarringState
@@ -43,6 +44,8 @@ from billing.messages.usage import ImportFileRequest
 
 # Pure code of ours: passing it through the sandbox saves loading it again for every workflow instance.
 PASSED_THROUGH = ("billing", "activities", "pydantic", "phonenumbers", "structlog")
+# Buckets of the time from a payment to services that are free again: moments as a rule, hours when a network is away.
+RESTORED_WITHIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 # An update waits for the account's run; a caller of the API should not wait longer than this.
 COMMAND_TIMEOUT = timedelta(seconds=30)
 
@@ -83,7 +86,12 @@ async def connect(
 
 
 def _with_metrics(address: str) -> Runtime:
-    prometheus = PrometheusConfig(bind_address=address, durations_as_seconds=True, unit_suffix=True)
+    prometheus = PrometheusConfig(
+        bind_address=address,
+        durations_as_seconds=True,
+        unit_suffix=True,
+        histogram_bucket_overrides={RESTORED_AFTER: RESTORED_WITHIN_SECONDS},
+    )
     return Runtime(telemetry=TelemetryConfig(metrics=prometheus))
 
 

@@ -22,7 +22,13 @@ from activities.payments import PaymentActivities
 from activities.plan_corrections import PlanCorrectionActivities
 from activities.upkeep import UpkeepActivities
 from activities.usage import UsageActivities
-from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+from billing.messages.identities import (
+    BILLING_QUEUE,
+    MESSAGES_QUEUE,
+    PAYMENTS_QUEUE,
+    RESTORING_QUEUE,
+    RESTRICTING_QUEUE,
+)
 from evenflow.parts import Parts
 from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
@@ -51,10 +57,11 @@ CALLS_PER_SECOND = 90.0
 
 
 def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefix: str = "") -> list[Worker]:
-    """Workers for billing (with the workflows), payments and messages; ``prefix`` keeps test runs apart."""
+    """Workers for billing (with the workflows), payments, messages and network; ``prefix`` keeps test runs apart."""
     notices = NoticeActivities(parts.notices)
     announcing = AnnouncingActivities(parts.announcing)
     payments = PaymentActivities(parts.payments)
+    barring = BarringActivities(parts.barring)
     billing = Worker(
         client,
         task_queue=prefix + BILLING_QUEUE,
@@ -69,7 +76,13 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         billing,
         _vendor_worker(client, prefix + PAYMENTS_QUEUE, payments),
         _vendor_worker(client, prefix + MESSAGES_QUEUE, notices, announcing),
+        *network_workers(client, barring, prefix),
     ]
+
+
+def network_workers(client: Client, barring: BarringActivities, prefix: str = "") -> list[Worker]:
+    """One for orders that free services, one for the others: a pile of bars takes none of the first one's places."""
+    return [_vendor_worker(client, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)]
 
 
 def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Callable[..., Any]]:
@@ -77,7 +90,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(AccountActivities(parts.accounts)),
         *_of(InvoicingActivities(parts.invoicing)),
         *_of(DunningActivities(parts.dunning)),
-        *_of(BarringActivities(parts.barring)),
+        *_of(BarringActivities(parts.barring)),  # orders begun by an earlier build, and what is written down
         *_of(UsageActivities(parts.usage)),
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
         *_of(LimitActivities(parts.limits)),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from simulator import sendgrid, twilio
+from simulator import sendgrid, twilio, twilio_content
 from simulator.bank import life, outcomes
 from simulator.business_time import segment_as_json, segment_from_json
 from simulator.doors import answer_json
@@ -251,6 +251,10 @@ def _incoming(world: World, tx: Transaction, given: Json) -> Json:
     return twilio.receive(world, tx, given["from"], given.get("to", "+15005550006"), given["body"])
 
 
+def _content(world: World, tx: Transaction, given: Json) -> Json:
+    return twilio_content.read_template(tx, given)
+
+
 def _email_event(world: World, tx: Transaction, given: Json) -> Json:
     email = tx.get("email", given["id"])
     if email is None:
@@ -294,6 +298,7 @@ _ENDPOINTS: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/deliveries/{id}/resend", _resend),
     ("POST", "/twilio/outcomes", _sms_script),
     ("POST", "/twilio/incoming", _incoming),
+    ("POST", "/twilio/contents", _content),
     ("POST", "/sendgrid/events", _email_event),
     ("GET", "/sendgrid/public-key", _public_key),
     ("GET", "/network/orders", _orders),

@@ -1,5 +1,8 @@
 """The network's control door, our own contract: set a level, acknowledge, confirm by signed callback.
 
+Besides ``none``, ``outgoing`` and ``full`` a level may be ``bars:`` and kinds of use, divided by commas; the order's
+``restrictions`` say the same part by part. One that closes emergency calls, incoming SMS or the pay page is refused.
+
 ``PUT /network/services/{id}/restriction`` with ``{"level", "reason", "correlation_id"}`` sets a level (never a toggle)
 and is idempotent by correlation id; ``GET`` tells what is in force. A newer order supersedes one still under way.
 
@@ -22,6 +25,9 @@ from simulator.store import Json, Transaction
 from simulator.world import World
 
 LEVELS = ("none", "outgoing", "full")
+BARS = "bars:"
+ALWAYS_OPEN = ("emergency_calls", "incoming_sms", "pay_page")
+STATES = ("allowed", "barred", "throttled")
 # Beside its restriction, a service may have usage stopped: kept under a name of its own.
 STOP = "stop:"
 RESTRICTION, USAGE_STOP = "restriction", "usage-stop"
@@ -84,13 +90,35 @@ def _parsed(body: bytes, matter: str) -> Json:
     if not isinstance(given, dict) or not given.get("correlation_id"):
         raise NetworkRefusal(422, "correlation_id is required.", "correlation_id")
     if not _is_level(given.get("level"), matter):
-        known = f"use {', '.join(LEVELS)}" if matter == RESTRICTION else f"use {STOP}, {STOP}data or such"
+        known = (
+            f"use {', '.join(LEVELS)} or {BARS} and kinds"
+            if matter == RESTRICTION
+            else f"use {STOP}, {STOP}data or such"
+        )
         raise NetworkRefusal(422, f"level {given.get('level')!r} is unknown; {known}.", "level")
+    if matter == RESTRICTION:
+        _refuse_meaning(given)
     return given
 
 
+def _refuse_meaning(given: Json) -> None:
+    """Whatever an order means, these stay open; single kinds come with their meaning, throttled data with its rate."""
+    meaning = given.get("restrictions", {})
+    if not isinstance(meaning, dict) or any(state not in STATES for state in meaning.values()):
+        raise NetworkRefusal(422, f"Each part is one of {', '.join(STATES)}.", "restrictions")
+    if closed := [part for part in ALWAYS_OPEN if meaning.get(part, "allowed") != "allowed"]:
+        raise NetworkRefusal(422, f"{', '.join(closed)} must stay open.", f"restrictions.{closed[0]}")
+    if str(given["level"]).startswith(BARS) and not meaning:
+        raise NetworkRefusal(422, "Single kinds need restrictions.", "restrictions")
+    rate, throttled = given.get("data_rate_kbps"), "throttled" in meaning.values()
+    if throttled != isinstance(rate, int):
+        raise NetworkRefusal(422, "Throttled data and its rate belong together.", "data_rate_kbps")
+
+
 def _is_level(level: object, matter: str) -> bool:
-    return level in LEVELS if matter == RESTRICTION else isinstance(level, str) and level.startswith(STOP)
+    if matter != RESTRICTION:
+        return isinstance(level, str) and level.startswith(STOP)
+    return level in LEVELS or (isinstance(level, str) and level.startswith(BARS) and len(level) > len(BARS))
 
 
 def current(tx: Transaction, service: str, matter: str = RESTRICTION) -> Json:

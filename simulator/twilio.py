@@ -1,4 +1,4 @@
-"""SMS (and WhatsApp) in Twilio's wire format: send, look up, list, status callbacks, incoming messages, opt-out.
+"""SMS and WhatsApp in Twilio's wire format: send, look up, list, status callbacks, incoming messages, opt-out.
 
 States follow each other in real time: queued, sent, delivered; a story may end them with undelivered or failed. The
 documented magic numbers are refused as the vendor refuses them.
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from simulator.doors import answer_json, serve
 from simulator.store import Json, Transaction
+from simulator.twilio_content import WHATSAPP, TwilioRefusal, filled_content, note_heard, refused_by_whatsapp
 from simulator.world import World, new_sid
 
 PREFIX = "/2010-04-01/Accounts/{account}/Messages"
@@ -46,20 +47,6 @@ MAGIC_FROM = {
     "+15005550008": (21611, "This 'From' number {} has exceeded the maximum number of queued messages."),
 }
 DEFAULT_STATES = ("sent", "delivered")
-
-
-class TwilioRefusal(Exception):
-    """A refusal with the vendor's code."""
-
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body: Json = {
-            "code": code,
-            "message": message,
-            "more_info": f"https://www.twilio.com/docs/errors/{code}",
-            "status": status,
-        }
 
 
 def routes(world: World) -> list[BaseRoute]:
@@ -108,17 +95,18 @@ def _authenticated(world: World, request: Request) -> str:
 
 def _send(world: World, tx: Transaction, account: str, form: Json) -> tuple[int, Json]:
     recipient, sender = _checked(tx, form)
+    body = filled_content(tx, form) if form.get("ContentSid") else form["Body"]
     message: Json = {
         "id": new_sid("SM"),
         "account_sid": account,
-        "body": form["Body"],
+        "body": body,
         "direction": "outbound-api",
         "error_code": None,
         "error_message": None,
         "from": sender,
         "messaging_service_sid": form.get("MessagingServiceSid"),
         "num_media": "0",
-        "num_segments": str(count_segments(form["Body"])),
+        "num_segments": "1" if recipient.startswith("whatsapp:") else str(count_segments(body)),
         "price": None,
         "price_unit": "USD",
         "status": "queued",
@@ -133,7 +121,7 @@ def _send(world: World, tx: Transaction, account: str, form: Json) -> tuple[int,
         },
     }
     tx.save("sms", message)
-    steps = _coming_states(tx, recipient)
+    steps = refused_by_whatsapp(tx, form, recipient) or _coming_states(tx, recipient)
     for number, state in enumerate(("queued", *steps["states"])):
         due = tx.real_now + timedelta(seconds=world.config.message_step_seconds * number)
         job = {"sid": message["id"], "state": state, "error_code": steps.get("error_code")}
@@ -143,10 +131,11 @@ def _send(world: World, tx: Transaction, account: str, form: Json) -> tuple[int,
 
 def _checked(tx: Transaction, form: Json) -> tuple[str, str]:
     recipient, sender = str(form.get("To") or ""), str(form.get("From") or form.get("MessagingServiceSid") or "")
-    for value, code, name in ((recipient, 21604, "To"), (sender, 21603, "From"), (form.get("Body"), 21602, "Body")):
+    words = form.get("Body") or form.get("ContentSid")
+    for value, code, name in ((recipient, 21604, "To"), (sender, 21603, "From"), (words, 21602, "Body")):
         if not value:
             raise TwilioRefusal(code, f"A '{name}' is required.")
-    if len(str(form["Body"])) > LONGEST_BODY:
+    if len(str(form.get("Body") or "")) > LONGEST_BODY:
         raise TwilioRefusal(21617, "The concatenated message body exceeds the 1600 character limit.")
     bare = recipient.removeprefix("whatsapp:")
     if bare in MAGIC_TO:
@@ -155,7 +144,9 @@ def _checked(tx: Transaction, form: Json) -> tuple[str, str]:
         raise TwilioRefusal(MAGIC_FROM[sender][0], MAGIC_FROM[sender][1].format(sender))
     if not NUMBER.fullmatch(bare):
         raise TwilioRefusal(21211, f"The 'To' number {bare} is not a valid phone number.")
-    if tx.get("sms_opt_out", bare):
+    if recipient.startswith("whatsapp:") and not sender.startswith("whatsapp:"):
+        raise TwilioRefusal(21910, "Invalid From and To pair. From and To should be of the same channel.")
+    if tx.get("sms_opt_out", recipient):
         raise TwilioRefusal(21610, f"Attempt to send to unsubscribed recipient {bare}.")
     return recipient, sender
 
@@ -189,7 +180,7 @@ def advance(world: World, tx: Transaction, job: Json) -> None:
         message["sent"] = tx.epoch
     if job["state"] in ("undelivered", "failed"):
         message["error_code"] = job["error_code"] or 30003
-        message["error_message"] = "Unreachable destination handset"
+        message["error_message"] = "Unreachable destination handset" if not job["error_code"] else None
     tx.save("sms", message)
     url = message["_sim"]["callback"]
     if url:
@@ -219,6 +210,8 @@ def receive(world: World, tx: Transaction, sender: str, recipient: str, body: st
     elif word in START_WORDS:
         tx.execute("DELETE FROM objects WHERE kind = 'sms_opt_out' AND id = ?", (sender,))
         form["OptOutType"] = "START"
+    if sender.startswith(WHATSAPP):
+        note_heard(tx, sender)
     sid = new_sid("SM")
     form |= {
         "AccountSid": world.config.twilio_account_sid,
@@ -325,6 +318,7 @@ def _delivery(value: Any) -> Json:
         "undelivered": ("sent", "undelivered"),
         "failed": ("failed",),
         "sent": ("sent",),
+        "read": ("sent", "delivered", "read"),
     }
     if body.get("status") not in endings:
         raise ValueError(f"status {body.get('status')!r} is unknown; use one of {', '.join(endings)}.")

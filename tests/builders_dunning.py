@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.barring import is_stop
@@ -28,6 +29,7 @@ from billing.messages.dunning import (
 )
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import MethodKind, PaymentStatus
+from billing.persistence.tables import accounts
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Account, Service
 from billing.ports.barring import NetworkRefused, NetworkState
@@ -45,15 +47,16 @@ A_TUESDAY_MORNING = datetime(2027, 6, 8, 8, 0, tzinfo=UTC)  # 10:00 in Amsterdam
 
 @dataclass
 class CaseClock:
-    """A business clock that stands until it is set."""
+    """A business clock that stands until it is set, or follows a segment of hurried time."""
 
     at: datetime = A_TUESDAY_MORNING
+    hurried: ClockSegment | None = None
 
     def now(self) -> datetime:
-        return self.at
+        return self.at if self.hurried is None else self.hurried.business(datetime.now(UTC))
 
     def segment(self) -> ClockSegment:
-        return NORMAL_TIME
+        return self.hurried or NORMAL_TIME
 
     def pass_days(self, days: int, hour: int = 8) -> None:
         """Go to an hour (UTC) some days later."""
@@ -74,8 +77,12 @@ class ScriptedNetwork:
     loses_answers: set[str] = field(default_factory=set)
     refusing: set[str] = field(default_factory=set)
     slow: bool = False  # takes orders and does not carry them out yet
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # happens once, while the next order is on its way
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            await happens()
         if identifier in self.unreachable:
             raise TimeoutError(f"{identifier}: no answer")
         if identifier in self.refusing:
@@ -275,9 +282,9 @@ class DebtWorld:
         values: dict[str, Any] = {"reason": "not paid", **changes}
         return BarringState(self.account_id, "vonk", "A100001", order_id, level, **values)
 
-    async def bar(self, order_id: str, level: str) -> None:
-        """An order of dunning that the network carried out."""
-        state = self.order(level, order_id)
+    async def bar(self, order_id: str, level: str, **changes: Any) -> None:
+        """An order, of dunning unless told otherwise, that the network carried out."""
+        state = self.order(level, order_id, **changes)
         placed = await self.barring.place_order(state)
         checked = await self.barring.check_order(OrderCheck(state, placed.pending_service_ids))
         assert not checked.pending_service_ids
@@ -287,6 +294,12 @@ class DebtWorld:
         async with self.work() as work:
             (line,) = await work.accounts.services(self.account_id)
         return line.barring_level
+
+    async def set_barring_policy(self, policy: Mapping[str, Any]) -> None:
+        """The brand's policy of barring from now on."""
+        async with self.work() as work:
+            await work.connection.execute(update(accounts.brands).values(barring_policy=policy))
+            await work.commit()
 
     async def timeline(self, kind: str) -> list[Any]:
         async with self.work() as work:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.messages.notices import NoticeKind, NoticeRequest
+from billing.persistence.tables import accounts
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Account
 from billing.ports.messenger import Accepted, Callback, DeliveryEvent, Message, SendOutcome
@@ -69,11 +71,16 @@ class NoticeWorld:
     clock: StandingClock
     email: ScriptedMessenger
     sms: ScriptedMessenger
+    whatsapp: ScriptedMessenger
     service: NoticeService
     account: Account
 
     def work(self) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine)
+
+    async def choose_for_brand(self, work: SqlUnitOfWork, choice: Mapping[str, Any]) -> None:
+        """The brand's channels from now on; the caller commits."""
+        await work.connection.execute(update(accounts.brands).values(notice_channels=choice))
 
     def request(self, kind: NoticeKind = NoticeKind.READY, **changes: Any) -> NoticeRequest:
         """A notice of 42.10 Euro on the 8th of June about the account's invoice."""
@@ -110,12 +117,14 @@ async def a_notice_world(
         stored = await work.accounts.add(an_account(**{"locale": "en", **account}))
         await work.commit()
     clock, email, sms = StandingClock(), ScriptedMessenger("sendgrid"), ScriptedMessenger("twilio")
+    whatsapp = ScriptedMessenger("twilio")
 
     async def paylink_for(account_id: str) -> str:
         async with SqlUnitOfWork(engine) as work:
             return await a_paylink((await work.accounts.get(account_id)).account_id)
 
     composer = Composer(paylink_for if reads_paylink_from_database else a_paylink, documents=Documents())
-    delivery = NoticeDelivery(lambda: SqlUnitOfWork(engine), clock, {"email": email, "sms": sms}, composer)
+    messengers = {"email": email, "sms": sms, "whatsapp": whatsapp}
+    delivery = NoticeDelivery(lambda: SqlUnitOfWork(engine), clock, messengers, composer)
     service = NoticeService(lambda: SqlUnitOfWork(engine), clock, delivery)
-    return NoticeWorld(engine, clock, email, sms, service, stored)
+    return NoticeWorld(engine, clock, email, sms, whatsapp, service, stored)

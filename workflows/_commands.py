@@ -13,9 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.dunning import DunningActivities
     from activities.invoicing import InvoicingActivities
     from activities.payments import PaymentActivities
+    from billing.domain.restrictions import named
     from billing.messages.account import (
         AdjustBalance,
-        BarService,
         ChangeCycleDay,
         ChangeDunningPolicy,
         ChangePaymentMethod,
@@ -29,7 +29,6 @@ with workflow.unsafe.imports_passed_through():
         RefundPayment,
         ResumeCollection,
         RetryCollection,
-        UnbarService,
         WaiveInvoice,
     )
     from billing.messages.dunning import BarringState, CaseCommand
@@ -42,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         WaiveInvoiceRequest,
     )
     from billing.messages.payments import MethodReview, RefundRequest
+    from billing.messages.restricting import BarService, UnbarService
 
 from workflows._board import of_brand
 from workflows._collecting import Collector
@@ -229,35 +229,42 @@ class Commands:
         return CommandResult(command.command_id, summary=result.explanation or f"Refund is {result.status}.")
 
     async def _bar(self, command: BarService) -> CommandResult:
-        return await self._order(command, command.level, command.service_id)
+        kinds = command.kinds
+        level = named(kinds, command.data_kbps).level if kinds else command.level
+        return await self._order(command, BarringState(**self._ordered(command), level=level, cause=command.cause))
 
     async def _unbar(self, command: UnbarService) -> CommandResult:
-        return await self._order(command, "none", command.service_id)
+        state = BarringState(**self._ordered(command), level="none")
+        lifting = replace(state, lift_causes=tuple(command.causes), lift_kinds=tuple(command.kinds))
+        return await self._order(command, lifting)
 
-    async def _order(self, command: Command, level: str, service_id: str) -> CommandResult:
+    def _ordered(self, command: BarService | UnbarService) -> dict[str, Any]:
+        """What every order of a person says."""
         desk = self._desk
-        order_id = desk.new_order_id()
-        state = BarringState(
-            desk.account_id,
-            desk.brand,
-            desk.number,
-            order_id,
-            level,
-            command.reason,
-            command.author,
-            (service_id,) if service_id else (),
-            desk.deadline.clock,
-        )
+        return {
+            "account_id": desk.account_id,
+            "brand": desk.brand,
+            "number": desk.number,
+            "order_id": desk.new_order_id(),
+            "reason": command.reason,
+            "author": command.author,
+            "service_ids": (command.service_id,) if command.service_id else (),
+            "clock": desk.deadline.clock,
+        }
+
+    async def _order(self, command: Command, state: BarringState) -> CommandResult:
+        desk = self._desk
         await workflow.start_child_workflow(
             BarringWorkflow.run,
             state,
-            id=barring_workflow_id(desk.brand, desk.number, order_id),
+            id=barring_workflow_id(desk.brand, desk.number, state.order_id),
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=f"Set services to {level} by {command.author}",
+            static_summary=f"Set services to {state.level} by {command.author}",
             search_attributes=of_brand(desk.brand),
-            priority=order_priority(level),
+            priority=order_priority(state.level),
         )
-        return CommandResult(command.command_id, summary=f"Order {order_id} to the network: services to {level}.")
+        summary = f"Order {state.order_id} to the network: services to {state.level}."
+        return CommandResult(command.command_id, summary=summary)
 
     async def _change_method(self, command: ChangePaymentMethod) -> CommandResult:
         method = await self.review_method(command.method_id)

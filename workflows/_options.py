@@ -9,7 +9,13 @@ from typing import TypedDict
 from temporalio.common import Priority, RetryPolicy
 
 from billing.domain.barring import is_restoring, is_stop
-from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+from billing.messages.identities import (
+    BILLING_QUEUE,
+    MESSAGES_QUEUE,
+    PAYMENTS_QUEUE,
+    RESTORING_QUEUE,
+    RESTRICTING_QUEUE,
+)
 
 
 class ActivityOptions(TypedDict):
@@ -87,26 +93,25 @@ NOTIFY = BoundedOptions(
     priority=Urgency.NOTICE,
 )
 # Giving a line back comes before everything, taking one away after all that waits (scenario 32).
-RESTORING_CALL = BoundedOptions(
-    task_queue=BILLING_QUEUE,
+_NETWORK_CALL = BoundedOptions(
+    task_queue=RESTRICTING_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
     heartbeat_timeout=SILENT_AT_MOST,
     schedule_to_close_timeout=timedelta(minutes=15),
     retry_policy=_SOON,
-    priority=Urgency.PAID,
+    priority=Urgency.RESTRICTION,
 )
+RESTORE = BoundedOptions(**{**_NETWORK_CALL, "task_queue": RESTORING_QUEUE, "priority": Urgency.PAID})
 # A cap that is reached protects the customer: it does not wait behind invoices.
-STOPPING_CALL = RESTORING_CALL.copy()
-STOPPING_CALL["priority"] = Urgency.DEBIT
-RESTRICTING_CALL = RESTORING_CALL.copy()
-RESTRICTING_CALL["priority"] = Urgency.RESTRICTION
+STOP_USAGE = BoundedOptions(**{**_NETWORK_CALL, "priority": Urgency.DEBIT})
+RESTRICT = _NETWORK_CALL
 
 
 def network_call(level: str) -> BoundedOptions:
-    """How an order to set services to ``level`` is handed to the network."""
+    """How an order is called: who is freed never waits behind a bar, and stopped usage goes before bars."""
     if is_restoring(level):
-        return RESTORING_CALL
-    return STOPPING_CALL if is_stop(level) else RESTRICTING_CALL
+        return RESTORE
+    return STOP_USAGE if is_stop(level) else RESTRICT
 
 
 def order_priority(level: str) -> Priority:

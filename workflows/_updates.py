@@ -8,10 +8,11 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from billing.domain.cycle_calendar import local_date
+    from billing.domain.errors import Refusal
+    from billing.domain.restrictions import unusable_bar, unusable_lifting
     from billing.messages.account import (
         AccountView,
         AdjustBalance,
-        BarService,
         ChangeCycleDay,
         ChangeDunningPolicy,
         ChangePaymentMethod,
@@ -25,11 +26,11 @@ with workflow.unsafe.imports_passed_through():
         RefundPayment,
         ResumeCollection,
         RetryCollection,
-        UnbarService,
         WaiveInvoice,
     )
     from billing.messages.limits import AgreeToContinue, RemoveUsageLimit, SetUsageLimit
     from billing.messages.payments import PaySessionRequest
+    from billing.messages.restricting import BarService, UnbarService
 
 from workflows._commands import refused
 from workflows._desk import Desk
@@ -42,6 +43,12 @@ def require(condition: bool, field: str, value: object, message: str, remedy: st
         raise ApplicationError(
             message, {"field": field, "value": str(value), "remedy": remedy}, type="InvalidValue", non_retryable=True
         )
+
+
+def require_none(refusal: Refusal | None) -> None:
+    """Reject an update for a rule's own words."""
+    if refusal is not None:
+        require(False, refusal.field, refusal.value, refusal.message, refusal.remedy)
 
 
 def require_command(command: Command) -> None:
@@ -174,6 +181,7 @@ class AccountUpdates:
         require_reason(command)
         level = command.level
         require(level in ("outgoing", "full"), "level", level, "There is no such level.", "Use outgoing or full.")
+        require_none(unusable_bar(command.kinds, command.data_kbps, command.cause))
 
     @workflow.update(name="unbar_service", description="Lift a restriction by hand.")
     async def unbar_service(self, command: UnbarService) -> CommandResult:
@@ -182,6 +190,7 @@ class AccountUpdates:
     @unbar_service.validator
     def _may_unbar(self, command: UnbarService) -> None:
         require_reason(command)
+        require_none(unusable_lifting(command.kinds, command.causes))
 
     @workflow.update(name="change_dunning_policy", description="Pin another policy version.")
     async def change_dunning_policy(self, command: ChangeDunningPolicy) -> CommandResult:

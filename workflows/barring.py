@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -14,12 +14,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.barring import BarringActivities
     from activities.notices import NoticeActivities
     from billing.domain.barring import is_stop, stopped_parts
+    from billing.domain.restrictions import CAUSES_ASKED_FOR
     from billing.messages.account import ClockChanged, NetworkConfirmed, OrderWithdrawn
     from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
     from billing.messages.notices import NoticeKind, NoticeRequest
 
 from workflows._board import Board
-from workflows._options import NOTIFY, QUICK_WRITE, network_call
+from workflows._deadline import Deadline
+from workflows._options import NOTIFY, QUICK_WRITE, BoundedOptions, network_call
 
 # Real time: this is between us and the network, whatever the business clock does.
 CONFIRMATION_WITHIN = timedelta(seconds=30)
@@ -30,7 +32,10 @@ CHECKS_PER_RUN = 40
 
 @workflow.defn(name="BarringWorkflow")
 class BarringWorkflow:
-    """One order to the network. A level is set, never toggled; the network's own state decides what is true."""
+    """One order to the network. A level is set, never toggled; the network's own state decides what is true.
+
+    What frees services has a queue of its own, so that no pile of bars stands before it.
+    """
 
     @workflow.init
     def __init__(self, state: BarringState) -> None:
@@ -39,6 +44,9 @@ class BarringWorkflow:
         self._is_known = False  # which services are pending
         self._confirmed_early: set[str] = set()
         self._withdrawn = state.withdrawn
+        self._not_before: datetime | None = None  # the brand's hours for restricting
+        self._silent = False
+        self._deadline = Deadline(state.clock)
         self._board = Board()
 
     @workflow.run
@@ -55,14 +63,28 @@ class BarringWorkflow:
 
     async def _place_the_order(self) -> None:
         """Hand the order in. It is written down before the network is called, so a check can go on from there."""
+        await self._hand_in()
+        while self._not_before is not None and not self._withdrawn:
+            while self._deadline.now() < self._not_before and not self._withdrawn:
+                summary = "until services may be restricted"
+                await self._deadline.wait(self._not_before, lambda: self._withdrawn, summary)
+            if not self._withdrawn:
+                await self._hand_in()
+
+    async def _hand_in(self) -> None:
         await self._ask_the_network(
             workflow.execute_activity_method(
                 BarringActivities.place_order,
                 self._order,
                 summary=f"Order: services to {self._order.level}",
-                **network_call(self._order.level),
+                **self._options,
             )
         )
+
+    @property
+    def _options(self) -> BoundedOptions:
+        """Who is freed comes first, then what stops usage that costs, then bars."""
+        return network_call(self._order.level)
 
     async def _until_confirmed(self) -> str:
         """The network confirms by itself; when it is silent its state is asked, and the order repeated where needed."""
@@ -100,7 +122,7 @@ class BarringWorkflow:
                 BarringActivities.check_order,
                 OrderCheck(self._order, tuple(sorted(self._pending)), order_again),
                 summary="Ask the network for the state of the services",
-                **network_call(self._order.level),
+                **self._options,
             )
         )
 
@@ -112,7 +134,9 @@ class BarringWorkflow:
             workflow.logger.error("order %s: %s", self._order.order_id, error.cause)
         else:
             self._pending = set(placed.pending_service_ids) - self._confirmed_early
-            self._is_known = True
+            self._is_known = placed.wait_until is None
+            self._not_before = placed.wait_until
+            self._silent = placed.silent
 
     async def _write_down(self, result: BarringResult) -> None:
         await workflow.execute_activity_method(
@@ -126,10 +150,13 @@ class BarringWorkflow:
         if is_stop(self._order.level):
             await self._tell_that_usage_goes_on()
             return
+        if self._silent:
+            return
         restored = self._order.level == "none"
+        asked_for = self._order.cause in CAUSES_ASKED_FOR
         request = NoticeRequest(
             self._order.account_id,
-            NoticeKind.RESTORED if restored else NoticeKind.BARRED,
+            NoticeKind.RESTORED if restored else NoticeKind.RESTRICTED if asked_for else NoticeKind.BARRED,
             self._order.order_id,
             self._order.level,
             hurry=True,
@@ -162,6 +189,7 @@ class BarringWorkflow:
     @workflow.signal(name="clock_changed", description="A new segment of business time began.")
     def clock_changed(self, fact: ClockChanged) -> None:
         self._order = replace(self._order, clock=fact.clock)
+        self._deadline.change_clock(fact.clock)
 
 
 def _patience(checks: int) -> timedelta:

@@ -29,6 +29,7 @@ from api.schemas.actions import (
 )
 from api.schemas.problems import problems
 from billing.messages import account as commands
+from billing.messages import restricting
 
 router = APIRouter(prefix="/v1/accounts/{account_id}/actions", tags=["operator actions"], responses=problems(404, 409))
 
@@ -117,16 +118,16 @@ async def refund_credit(desk: FinanceDesk, said: RefundCreditIn) -> ActionOut:
 
 @router.post("/bar-service", summary="Restrict services")
 async def bar_service(desk: AgentDesk, said: BarIn) -> ActionOut:
-    """Orders the level from the network; emergency calls always work."""
+    """Adds to what holds the services and orders the whole from the network; emergency calls always work."""
     await desk.refuse_unknown_service(said.service_id)
-    return await desk.ask("bar_service", commands.BarService, said)
+    return await desk.ask("bar_service", restricting.BarService, said)
 
 
 @router.post("/unbar-service", summary="Lift a restriction")
 async def unbar_service(desk: AgentDesk, said: UnbarIn) -> ActionOut:
-    """Orders the network to lift every restriction."""
+    """Lifts what the named causes hold, and orders from the network what the others still hold."""
     await desk.refuse_unknown_service(said.service_id)
-    return await desk.ask("unbar_service", commands.UnbarService, said)
+    return await desk.ask("unbar_service", restricting.UnbarService, said)
 
 
 @router.post("/change-dunning-policy", summary="Pin a dunning policy")

@@ -79,6 +79,7 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
         caller=caller,
         account=shown,
         services=await container.accounts.services_of(account_id),
+        restrictions={one.service_id: one for one in await container.restrictions.of_account(account_id)},
         picture=await container.queries.picture(account_id),
         timeline=list(reversed(await container.accounts.timeline(account_id, 2000))),
         balance=await _balance(container, account_id),

@@ -17,6 +17,8 @@ from api.schemas.notices import (
     TemplateList,
     TemplateView,
     TemplateWords,
+    WhatsAppIn,
+    WhatsAppOut,
 )
 from api.schemas.problems import problems
 from billing.messages.notices import NoticeKind
@@ -25,7 +27,7 @@ from billing.services.notice_editing import TemplatePlace
 router = APIRouter(tags=["notices"], responses=problems(404))
 BrandCode = Annotated[str, Path(description="The brand's code.", examples=["vonk"])]
 Kind = Annotated[NoticeKind, Path(description="The kind of notice.", examples=["reminder"])]
-Channel = Annotated[ChannelName, Path(description="email or sms.", examples=["sms"])]
+Channel = Annotated[ChannelName, Path(description="email, sms or whatsapp.", examples=["sms"])]
 Locale = Annotated[str, Path(description="A language, alone or with a country.", examples=["nl", "nl_BE"])]
 
 
@@ -34,6 +36,23 @@ async def list_notices(account_id: AccountId, container: ContainerDep, caller: V
     """Newest first; recipients are masked. Evidence is what the vendor told, with the vendor's own time."""
     notices, evidence = await container.notices.history(account_id)
     return NoticeList(notices=[NoticeView.of(notice, evidence) for notice in notices])
+
+
+@router.get("/v1/accounts/{account_id}/whatsapp", summary="Whether the customer takes notices by WhatsApp")
+async def show_whatsapp(account_id: AccountId, container: ContainerDep, caller: Viewer) -> WhatsAppOut:
+    """Nothing goes out by WhatsApp to a customer who did not opt in."""
+    return WhatsAppOut.model_validate(await container.whatsapp.consent(account_id))
+
+
+@router.put("/v1/accounts/{account_id}/whatsapp", summary="Write down what the customer said about WhatsApp")
+async def decide_whatsapp(
+    account_id: AccountId, said: WhatsAppIn, container: ContainerDep, caller: Agent
+) -> WhatsAppOut:
+    """The newest word counts, also a STOP by message. It stands on the timeline with author and reason."""
+    decided = await container.whatsapp.decide(
+        account_id, opted_in=said.opted_in, author=caller.name, reason=said.reason
+    )
+    return WhatsAppOut.model_validate(decided)
 
 
 @router.get("/v1/notice-templates", summary="The texts in force for a brand")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from api.schemas.base import Day, Instant, Request, Response, identity_pattern
+from api.schemas.base import Day, Instant, Request, Response, Unkeepable, identity_pattern
 from billing.domain.cycle_calendar import CycleDayChange
+from billing.domain.restrictions import unusable_bar
 
 
 class ActionIn(Request):
@@ -88,25 +89,77 @@ class RefundCreditIn(ActionIn):
     amount_minor: int = Field(default=0, ge=0, le=10**12, description="0: all credit that is held.")
 
 
-class BarIn(ActionIn):
-    """A restriction by hand. Emergency calls and incoming messages always work."""
+SERVICE = Field(default="", pattern=identity_pattern("svc", optional=True), description="Every service when empty.")
+KindName = Literal[
+    "outgoing_calls",
+    "outgoing_sms",
+    "international",
+    "premium",
+    "roaming",
+    "data",
+    "data_throttled",
+    "incoming_calls",
+    "outgoing",
+    "full",
+]
+PersonCause = Literal["operator", "customer", "lost_or_stolen", "fraud", "court"]
 
-    model_config = example(service_id="svc_1001", level="outgoing")
-    service_id: str = Field(
-        default="", pattern=identity_pattern("svc", optional=True), description="Every service when empty."
-    )
+
+class Bar(Request):
+    """What is restricted by hand. Emergency calls, incoming messages and the pay page always work."""
+
+    service_id: str = SERVICE
     level: Literal["outgoing", "full"] = Field(
-        default="outgoing", description="outgoing: calls out are barred; full: calls in as well."
+        default="outgoing", description="Without kinds. outgoing: everything out and data; full: calls in as well."
+    )
+    kinds: tuple[KindName, ...] = Field(
+        default=(),
+        max_length=10,
+        strict=False,
+        description="Single kinds of use, or the named sets; they replace the level.",
+    )
+    data_kbps: int | None = Field(
+        default=None, ge=16, le=1_000_000, description="With data_throttled: at how many kbit/s data goes on."
+    )
+    cause: PersonCause = Field(
+        default="operator", description="Why. Each cause holds by itself; lifting one leaves the others."
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.kinds and "level" in self.model_fields_set:
+            raise Unkeepable("Give kinds or a level, not both; outgoing and full may be kinds.", ("level",))
+        refusal = unusable_bar(self.kinds, self.data_kbps, self.cause)
+        if refusal is not None:
+            raise Unkeepable(f"{refusal.message} {refusal.remedy}", (refusal.field,))
+        return self
+
+
+class BarIn(ActionIn, Bar):
+    """A restriction by hand."""
+
+    model_config = example(service_id="svc_1001", kinds=["international", "premium"], cause="customer")
+
+
+class Unbar(Request):
+    """What is lifted by hand."""
+
+    service_id: str = SERVICE
+    kinds: tuple[KindName, ...] = Field(
+        default=(), max_length=10, strict=False, description="Only these kinds, or named sets; every kind when empty."
+    )
+    causes: tuple[PersonCause | Literal["dunning"], ...] = Field(
+        default=(),
+        strict=False,
+        max_length=6,
+        description="Only what these causes hold; when empty, what operators and dunning hold.",
     )
 
 
-class UnbarIn(ActionIn):
+class UnbarIn(ActionIn, Unbar):
     """The end of a restriction."""
 
-    model_config = example(service_id="svc_1001")
-    service_id: str = Field(
-        default="", pattern=identity_pattern("svc", optional=True), description="Every service when empty."
-    )
+    model_config = example(service_id="svc_1001", causes=["lost_or_stolen"])
 
 
 class DunningPolicyIn(ActionIn):

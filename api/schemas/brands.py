@@ -53,6 +53,22 @@ A_BRAND: dict[str, Any] = {
             "customer_kinds": ["consumer"],
         }
     },
+    "barring_policy": {
+        "restricting_hours": {
+            "starts_hour": 17,
+            "ends_hour": 9,
+            "saturdays": True,
+            "sundays": True,
+            "public_holidays": True,
+        },
+        "reconnection_fee": {
+            "amount_minor": 1000,
+            "maximum_minor": 3000,
+            "tax_code": "standard",
+            "free_per_year": 1,
+            "waived_segments": ["vulnerable"],
+        },
+    },
 }
 
 
@@ -91,6 +107,10 @@ class BrandIn(Request):
         default_factory=dict,
         description="Limits that hold by themselves: the cap on data abroad; what is left out is usual.",
     )
+    barring_policy: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Quiet hours for restricting because of a debt, and the reconnection fee; empty: neither.",
+    )
 
     def as_brand(self) -> Brand:
         """The record to keep."""
@@ -118,3 +138,4 @@ class BrandOut(Response):
     notice_channels: dict[str, Any]
     dunning_policy_code: str
     limit_policy: dict[str, Any]
+    barring_policy: dict[str, Any]

@@ -152,26 +152,38 @@ class DisputeOut(Response):
 
 
 class OrderedServiceOut(Response):
-    """One service of an order; ``times_sent`` counts how often it was ordered anew."""
+    """One service of an order; ``times_sent`` counts how often it was ordered anew.
+
+    ``level`` is what the network is told of it, everything that holds it included; ``overtaken``: a newer one decided.
+    """
 
     service_id: str
     identifier: str
-    state: Literal["ordered", "confirmed"]
+    level: str
+    state: Literal["ordered", "confirmed", "overtaken"]
     times_sent: int
     ordered_at: datetime | None
     confirmed_at: datetime | None
 
 
 class OrderDetails(Response):
-    """An order to the network: a level, or what caps stop (``stop:data``; ``stop:`` lets all usage go on)."""
+    """An order to the network: a level, or what caps stop (``stop:data``; ``stop:`` lets all usage go on).
+
+    ``paid_at`` and ``restored_real_seconds`` say how soon after a payment services were free, in real time.
+    """
 
     order_id: str
-    level: str = Field(pattern="^(none|outgoing|full|stop:.*)$", examples=["outgoing", "stop:data"])
+    level: str = Field(
+        pattern="^(none|outgoing|full|bars:.*|stop:.*)$", examples=["outgoing", "bars:international,premium"]
+    )
+    cause: str
     reason: str
     author: str
     placed_at: datetime
     outcome: Literal["placed", "confirmed", "withdrawn", "failed"]
     finished_at: datetime | None
+    paid_at: datetime | None
+    restored_real_seconds: float | None
 
 
 class OrderOut(Response):

@@ -8,14 +8,14 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.base import Request
+from api.schemas.base import Request, Response
 from billing.messages.notices import NoticeKind
 from billing.ports.notices import Evidence, Notice, NoticeTemplate
 from billing.services.notice_channels import masked
 from billing.services.notice_editing import Preview
 from billing.services.notice_templates import PLACEHOLDERS, NoticeText
 
-ChannelName = Literal["email", "sms"]
+ChannelName = Literal["email", "sms", "whatsapp"]
 
 
 class EvidenceView(BaseModel):
@@ -97,6 +97,7 @@ class TemplateView(BaseModel):
     subject: str
     text: str
     html: str
+    content_sid: str
     changed_at: datetime
     author: str
 
@@ -129,9 +130,14 @@ class TemplateWords(Request):
     subject: str = Field(default="", max_length=300, description="Of a mail; text messages have none.")
     text: str = Field(min_length=1, max_length=5000, description="With placeholders in double braces.")
     html: str = Field(default="", max_length=5000, description="The whole mail; empty: the usual layout.")
+    content_sid: str = Field(
+        default="",
+        max_length=34,
+        description="Of WhatsApp: the approved template that says this text; its variables 1, 2 are the placeholders.",
+    )
 
     def words(self) -> NoticeText:
-        return NoticeText(self.subject, self.text, self.html)
+        return NoticeText(self.subject, self.text, self.html, content_sid=self.content_sid)
 
 
 class PreviewRequest(Request):
@@ -143,20 +149,51 @@ class PreviewRequest(Request):
 
     brand: str = Field(description="The brand's code.")
     kind: NoticeKind = Field(strict=False, description="The kind of notice.")
-    channel: ChannelName = Field(description="email or sms.")
+    channel: ChannelName = Field(description="email, sms or whatsapp.")
     locale: str = Field(description="A language, alone or with a country.")
     words: TemplateWords | None = Field(default=None, description="The text to show; left out: the one in force.")
 
 
 class PreviewView(BaseModel):
-    """What the customer would read. `segments` counts a text message (GSM-7 or UCS-2)."""
+    """What the customer would read. `segments` counts a text message (GSM-7 or UCS-2).
+
+    `content_variables` are what an approved WhatsApp template is filled with.
+    """
 
     subject: str
     text: str
     html: str
     segments: int
+    content_variables: dict[str, str]
 
     @classmethod
     def of(cls, preview: Preview) -> Self:
-        content = preview.content
-        return cls(subject=content.subject, text=content.text, html=content.html, segments=preview.segments)
+        content, template = preview.content, preview.content.template
+        return cls(
+            subject=content.subject,
+            text=content.text,
+            html=content.html,
+            segments=preview.segments,
+            content_variables=dict(template.variables) if template else {},
+        )
+
+
+class WhatsAppIn(Request):
+    """What the customer said about notices by WhatsApp."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"opted_in": True, "reason": "Ticked the box when ordering"}]}
+    )
+
+    opted_in: bool = Field(description="True: wants them. False: wants them no more.")
+    reason: str = Field(min_length=1, max_length=500, description="How and where the customer said so.")
+
+
+class WhatsAppOut(Response):
+    """Whether the customer takes notices by WhatsApp. `heard_at`: when they last wrote to us there, in real time."""
+
+    account_id: str
+    opted_in: bool
+    opted_in_at: datetime | None
+    opted_out_at: datetime | None
+    heard_at: datetime | None

@@ -1,6 +1,7 @@
 """Barring levels: what each level restricts, and what no level may ever restrict.
 
-A level is set, never toggled. Emergency calls, incoming SMS and the pay page work at every level.
+A level is set, never toggled. Emergency calls, incoming SMS and the pay page work at every level. The levels here are
+the named ones; ``billing.domain.restrictions`` has those of single kinds.
 
 Beside the level, usage may be stopped by a cap: ``stop:data,sms`` names every part that is stopped, ``stop:`` none. The
 two are set apart, so that lifting one never lifts the other.
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+
+from billing.domain.restrictions import BarKind, Restrictions
 
 _STOP = "stop:"
 
@@ -34,19 +37,33 @@ class BarringLevel(StrEnum):
 _ORDER = (BarringLevel.NONE, BarringLevel.OUTGOING, BarringLevel.FULL)
 
 NEVER_RESTRICTED = ("emergency_calls", "incoming_sms", "pay_page")
-_OUTGOING = ("outgoing_calls", "outgoing_sms", "data", "roaming", "premium_services")
-_INCOMING = ("incoming_calls",)
-_RESTRICTED: dict[BarringLevel, tuple[str, ...]] = {
-    BarringLevel.NONE: (),
-    BarringLevel.OUTGOING: _OUTGOING,
-    BarringLevel.FULL: _OUTGOING + _INCOMING,
+_PARTS: dict[str, BarKind] = {
+    "outgoing_calls": BarKind.OUTGOING_CALLS,
+    "outgoing_sms": BarKind.OUTGOING_SMS,
+    "data": BarKind.DATA,
+    "roaming": BarKind.ROAMING,
+    "premium_services": BarKind.PREMIUM,
+    "international_calls": BarKind.INTERNATIONAL,
+    "incoming_calls": BarKind.INCOMING_CALLS,
 }
 
 
-def restrictions(level: BarringLevel) -> dict[str, str]:
-    """What a level means for each part of a service: ``allowed`` or ``barred``; the payload for the network."""
-    parts = NEVER_RESTRICTED + _OUTGOING + _INCOMING
-    return {part: "barred" if part in _RESTRICTED[level] else "allowed" for part in parts}
+def restrictions(level: str) -> dict[str, str]:
+    """What a level means for each part of a service: ``allowed``, ``barred`` or, of data, ``throttled``.
+
+    The payload for the network. Raises InvalidValue for what is no level.
+    """
+    held = Restrictions.parse(level)
+    meaning = dict.fromkeys(NEVER_RESTRICTED, "allowed")
+    meaning |= {part: "barred" if kind in held.kinds else "allowed" for part, kind in _PARTS.items()}
+    if held.data_kbps is not None:
+        meaning["data"] = "throttled"
+    return meaning
+
+
+def data_kbps(level: str) -> int | None:
+    """The rate in kbit/s at which a level lets data go on; None when it does not throttle."""
+    return Restrictions.parse(level).data_kbps
 
 
 def stop_level(parts: Iterable[str]) -> str:

@@ -54,7 +54,7 @@ class CaseFacts:
     promised_amount_minor: int | None = None
     hold_until: datetime | None = None
     paused: bool = False
-    barring_level: BarringLevel = BarringLevel.NONE
+    barring_level: str = BarringLevel.NONE
     barred_at: datetime | None = None
 
     def promised_minor(self, now: datetime) -> int:
@@ -94,14 +94,14 @@ class Warn(Decision):
     """Send the barring warning that names the local date ``bar_on`` and the ``level``."""
 
     bar_on: date
-    level: BarringLevel
+    level: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar(Decision):
     """Set the account's services to ``level``."""
 
-    level: BarringLevel
+    level: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

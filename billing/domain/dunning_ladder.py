@@ -15,6 +15,7 @@ from billing.domain.barring import BarringLevel
 from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields
 from billing.domain.quiet_hours import WORKING_HOURS, QuietHours, refuse_quiet_hour
+from billing.domain.restrictions import NAMES, goes_beyond, named
 
 _MOST_STEPS = 50
 _LONGEST_LADDER_DAYS = 730
@@ -29,12 +30,18 @@ class DunningAction(StrEnum):
     WARN = "warn"
     BAR_OUTGOING = "bar_outgoing"
     BAR_FULL = "bar_full"
+    BAR = "bar"  # the kinds that the step names
     HAND_OVER = "hand_over"
 
     @property
     def barring_level(self) -> BarringLevel | None:
-        """The level a barring step sets; None for the others."""
+        """The named level a barring step asks for; None for the others, also where the step names kinds."""
         return _LEVELS.get(self)
+
+    @property
+    def bars(self) -> bool:
+        """Whether it restricts services."""
+        return self is DunningAction.BAR or self in _LEVELS
 
 
 _LEVELS = {DunningAction.BAR_OUTGOING: BarringLevel.OUTGOING, DunningAction.BAR_FULL: BarringLevel.FULL}
@@ -47,11 +54,26 @@ class DunningStep:
 
     day: int
     action: DunningAction
+    kinds: tuple[str, ...] = ()  # of ``bar``: what is restricted, with the rate of throttled data
+    data_kbps: int | None = None
 
     @property
     def name(self) -> str:
         """Its name in a case's list of steps done: ``warn@10``."""
         return f"{self.action}@{self.day}"
+
+    @property
+    def barring_level(self) -> str | None:
+        """The level a barring step asks for; None for the others."""
+        if self.action is DunningAction.BAR:
+            return named(self.kinds, self.data_kbps).level
+        return self.action.barring_level
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
+        rate = {"data_kbps": self.data_kbps} if self.data_kbps is not None else {}
+        return {"day": self.day, "action": self.action.value, **kinds, **rate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +107,7 @@ class DunningPolicy:
         refuse_quiet_hour(self.action_hour_local, self.barring_hours, "action_hour_local")
         self._refuse_disorder()
         for place, step in enumerate(self.steps):
-            if step.action.barring_level is not None:
+            if step.barring_level is not None:
                 self._refuse_unwarned_bar(place, step)
             if step.action is DunningAction.WARN:
                 self._refuse_empty_warning(place, step)
@@ -98,7 +120,7 @@ class DunningPolicy:
                 raise _step_refusal(
                     place, "day", step.day, f"{step.name} comes after {before.name}.", "List the steps by rising day."
                 )
-            if step in self.steps[:place]:
+            if step.name in [earlier.name for earlier in self.steps[:place]]:
                 raise _step_refusal(place, "action", step.action, f"{step.name} is there twice.", "Remove one of them.")
             if before.action is DunningAction.HAND_OVER:
                 raise _step_refusal(
@@ -123,21 +145,25 @@ class DunningPolicy:
             )
 
     def _refuse_empty_warning(self, place: int, step: DunningStep) -> None:
-        if not any(later.action.barring_level is not None for later in self.steps[place + 1 :]):
+        if not any(later.barring_level is not None for later in self.steps[place + 1 :]):
             raise _step_refusal(
                 place, "action", step.action, f"{step.name} warns of no bar.", "Add a bar after it, or use a reminder."
             )
 
     def _refuse_hasty_levels(self) -> None:
-        bars = [(place, step) for place, step in enumerate(self.steps) if step.action.barring_level is not None]
+        bars = [(place, step) for place, step in enumerate(self.steps) if step.barring_level is not None]
         for (_, earlier), (place, later) in pairwise(bars):
-            if later.action is DunningAction.BAR_OUTGOING:
+            if goes_beyond(str(earlier.barring_level), str(later.barring_level)):
                 raise _step_refusal(
                     place,
                     "action",
                     later.action,
                     f"{later.name} would loosen a bar.",
-                    "Bar outgoing first, then fully.",
+                    f"Bar outgoing first, then fully; name everything that {earlier.name} restricts, and more.",
+                )
+            if not goes_beyond(str(later.barring_level), str(earlier.barring_level)):
+                raise _step_refusal(
+                    place, "action", later.action, f"{later.name} restricts nothing more.", "Remove it, or name more."
                 )
             if later.day < earlier.day + self.minimum_days_between_bars:
                 raise _step_refusal(
@@ -153,7 +179,7 @@ class DunningPolicy:
         return {
             "code": self.code,
             "version": self.version,
-            "steps": [{"day": step.day, "action": step.action.value} for step in self.steps],
+            "steps": [step.to_dict() for step in self.steps],
             "bar_threshold_minor": self.bar_threshold_minor,
             "minimum_days_after_warning": self.minimum_days_after_warning,
             "minimum_days_between_bars": self.minimum_days_between_bars,
@@ -189,9 +215,23 @@ def _read_steps(items: Sequence[Fields]) -> tuple[DunningStep, ...]:
     steps = []
     for item in items:
         day = item.whole("day", most=_LONGEST_LADDER_DAYS)
-        steps.append(DunningStep(day, _ACTIONS[item.one_of("action", _ACTIONS)]))
+        action = _ACTIONS[item.one_of("action", _ACTIONS)]
+        kinds, rate = _read_kinds(item) if action is DunningAction.BAR else ((), None)
+        steps.append(DunningStep(day, action, kinds, rate))
         item.finish()
     return tuple(steps)
+
+
+def _read_kinds(item: Fields) -> tuple[tuple[str, ...], int | None]:
+    """What a step restricts. Raises InvalidValue naming the field."""
+    kinds, rate = item.words("kinds", NAMES), item.optional_whole("data_kbps")
+    if not kinds:
+        raise item.refusal("kinds", "A bar names what it restricts.", f"Name any of {', '.join(NAMES)}.")
+    try:
+        named(kinds, rate)
+    except InvalidValue as refusal:
+        raise item.refusal(refusal.field, refusal.message, refusal.remedy) from None
+    return kinds, rate
 
 
 def _step_refusal(place: int, name: str, value: object, message: str, remedy: str) -> InvalidValue:

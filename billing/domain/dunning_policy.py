@@ -14,6 +14,7 @@ from billing.domain.dunning_case import Bar, CaseFacts, Close, Decision, HandOve
 from billing.domain.dunning_ladder import STANDARD, DunningAction, DunningPolicy, DunningStep
 from billing.domain.money import Money
 from billing.domain.quiet_hours import QuietHours, next_allowed
+from billing.domain.restrictions import goes_beyond
 from billing.domain.retry import may_retry
 
 __all__ = [
@@ -95,9 +96,9 @@ class _View:
 
     def superseded(self, step: DunningStep) -> _Blocked | None:
         """Blocked for good when services are restricted that far already, so that there is nothing to warn of or do."""
-        level = step.action.barring_level
+        level = step.barring_level
         is_idle_warning = step.action is DunningAction.WARN and self.next_bar(step) is None
-        is_idle_bar = level is not None and not level.restricts_more_than(self.case.barring_level)
+        is_idle_bar = level is not None and not goes_beyond(level, self.case.barring_level)
         if not (is_idle_warning or is_idle_bar):
             return None
         return _Blocked(f"{step.name} is left out: services are at level {self.case.barring_level} already")
@@ -115,7 +116,7 @@ class _View:
         """Blocked by what the step needs besides its day."""
         if step.action is DunningAction.RETRY:
             return self.retry_forbidden(step)
-        if step.action is DunningAction.WARN or step.action.barring_level is not None:
+        if step.action is DunningAction.WARN or step.barring_level is not None:
             below = self.below_threshold(step)
             return below if below is not None else self.bar_forbidden(step)
         return None
@@ -147,7 +148,7 @@ class _View:
             return self.undelivered_warning(step)
         earliest = self.days_after(case.warning_delivered_at, policy.minimum_days_after_warning)
         rule = f"{policy.minimum_days_after_warning} days after the warning was delivered"
-        if case.barring_level is not BarringLevel.NONE and case.barred_at is not None:
+        if case.barring_level != BarringLevel.NONE and case.barred_at is not None:
             after_last_bar = self.days_after(case.barred_at, policy.minimum_days_between_bars)
             if after_last_bar > earliest:
                 earliest, rule = after_last_bar, f"{policy.minimum_days_between_bars} days after the last bar"
@@ -167,7 +168,7 @@ class _View:
 
     def carry_out(self, step: DunningStep) -> Decision:
         """The decision of a step that nothing blocks."""
-        level = step.action.barring_level
+        level = step.barring_level
         if level is not None and self.case.warning_delivered_at is None:
             why = f"{step.name} needs a delivered warning and the last one was not; sent again on another channel"
             return self.warning(step.day, level, why, taken="")
@@ -183,7 +184,7 @@ class _View:
             return HandOver(step=step.name, reason=reason)
         return Remind(step=step.name, notice=step.action, reason=reason)
 
-    def warning(self, bar_day: int, level: BarringLevel, why: str, taken: str) -> Warn:
+    def warning(self, bar_day: int, level: str, why: str, taken: str) -> Warn:
         """The warning with the first date on which the bar may come if it is delivered today."""
         by_ladder = self.on_day(bar_day)
         by_warning = self.days_after(self.now, self.policy.minimum_days_after_warning)
@@ -191,11 +192,11 @@ class _View:
         bar_on = local_date(bar_at, self.case.zone)
         return Warn(bar_on=bar_on, level=level, step=taken, reason=self.because(f"{why}; bar planned on {bar_on}"))
 
-    def next_bar(self, warn: DunningStep) -> tuple[int, BarringLevel] | None:
+    def next_bar(self, warn: DunningStep) -> tuple[int, str] | None:
         """Day and level of the bar a warning is about: the first after it that goes further than the present level."""
         for step in self.policy.steps[self.policy.steps.index(warn) + 1 :]:
-            level = step.action.barring_level
-            if level is not None and level.restricts_more_than(self.case.barring_level):
+            level = step.barring_level
+            if level is not None and goes_beyond(level, self.case.barring_level):
                 return step.day, level
         return None
 
@@ -228,7 +229,7 @@ class _View:
         )
 
     def hours(self, action: DunningAction) -> QuietHours:
-        return self.policy.notice_hours if action.barring_level is None else self.policy.barring_hours
+        return self.policy.barring_hours if action.bars else self.policy.notice_hours
 
     def because(self, rule: str) -> str:
         """The rule with the policy's version and the inputs it was applied to."""

@@ -25,6 +25,7 @@ BANK_FILE = "bkf"
 BANK_ENTRY = "bke"
 SUSPENSE = "sus"
 STAFF_CASE = "stc"
+RESTRICTION = "rst"
 
 
 def show(prefix: str, number: int) -> str:

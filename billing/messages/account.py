@@ -328,21 +328,6 @@ class HoldUntil(Command):
 
 
 @dataclass(frozen=True)
-class BarService(Command):
-    """Restrict services by hand to ``level``; all of them when ``service_id`` is empty."""
-
-    service_id: str = ""
-    level: str = "outgoing"
-
-
-@dataclass(frozen=True)
-class UnbarService(Command):
-    """Lift a restriction by hand; of all services when ``service_id`` is empty."""
-
-    service_id: str = ""
-
-
-@dataclass(frozen=True)
 class ChangeDunningPolicy(Command):
     """Pin another policy version for the account's case and later ones."""
 

@@ -149,7 +149,12 @@ class CaseCommandResult:
 
 @dataclass(frozen=True)
 class BarringState:
-    """The single input of a barring run: set every service of the account to ``level``."""
+    """The single input of a barring run: restrict the account's services to ``level``, or lift what a cause holds.
+
+    ``level`` is what is asked for (billing.domain.restrictions; ``none`` lifts); each service is then set to the union
+    of everything that holds it. ``cause`` empty: dunning's for orders of dunning, an operator's otherwise.
+    ``lift_causes`` and ``lift_kinds`` narrow a lifting down; empty: what this author lifts by itself, every kind.
+    """
 
     account_id: str
     brand: str
@@ -163,16 +168,25 @@ class BarringState:
     checks_made: int = 0  # of earlier runs of this order
     withdrawn: bool = False
     schema_version: int = 1
+    cause: str = ""
+    lift_causes: tuple[str, ...] = ()
+    lift_kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PlacedOrder:
-    """The order as the network accepted it: services still to confirm and those already there."""
+    """The order as the network accepted it: services still to confirm and those already there.
+
+    ``wait_until`` is set when nothing was ordered yet: services are restricted only at hours the brand allows.
+    ``silent`` says that the customer hears nothing of the order: other causes still restrict, or a newer one decided.
+    """
 
     order_id: str
     pending_service_ids: tuple[str, ...]
     confirmed_service_ids: tuple[str, ...]
     unreachable_service_ids: tuple[str, ...] = ()
+    wait_until: datetime | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from __future__ import annotations
 BILLING_QUEUE = "billing"
 PAYMENTS_QUEUE = "payments"
 MESSAGES_QUEUE = "messages"
+# Orders to the network: what frees services never waits behind what restricts them.
+RESTORING_QUEUE = "network-restoring"
+RESTRICTING_QUEUE = "network-restricting"
 
 
 def account_workflow_id(brand: str, number: str) -> str:

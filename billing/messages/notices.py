@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     DUNNING_REMINDER = "dunning_reminder"
     BARRING_WARNING = "barring_warning"  # names the date
     BARRED = "barred"
+    RESTRICTED = "restricted"  # as the customer asked, a lost phone included
     RESTORED = "restored"
     PROMISE = "promise"
     USAGE_80 = "usage_80"

@@ -97,6 +97,11 @@ class SqlAccountRepository(SqlServiceRepository, SqlCatalogueRepository):
             raise _missing("account", "account_id", account_id, "GET /v1/accounts lists the accounts there are.")
         return found
 
+    async def with_whatsapp(self, mobile: str) -> Sequence[Account]:
+        columns = t.accounts.c
+        query = select(t.accounts).where(columns.mobile == mobile, columns.whatsapp_opted_in_at.is_not(None))
+        return await fetch_all(self._connection, Account, query.order_by(columns.account_id))
+
     async def by_number(self, brand: str, number: str) -> Account | None:
         query = select(t.accounts).where(t.accounts.c.brand == brand, t.accounts.c.number == number)
         return await fetch_one(self._connection, Account, query)

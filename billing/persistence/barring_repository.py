@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import barring as t
-from billing.ports.barring import Order, OrderedService
+from billing.ports.barring import Held, Order, OrderedService
 
 
 class SqlBarringRepository:
@@ -67,6 +67,16 @@ class SqlBarringRepository:
         query = select(ordered).where(ordered.c.account_id == account_id, ordered.c.order_id == order_id)
         return await fetch_all(self._connection, OrderedService, query.order_by(ordered.c.service_id))
 
+    async def orders_naming(self, account_id: str, service_id: str) -> Sequence[tuple[Order, OrderedService]]:
+        named = t.barring_order_services
+        about = (named.c.account_id == account_id, named.c.service_id == service_id)
+        services = await fetch_all(self._connection, OrderedService, select(named).where(*about))
+        by_order = {one.order_id: one for one in services}
+        orders = t.barring_orders
+        query = select(orders).where(orders.c.account_id == account_id, orders.c.order_id.in_(by_order))
+        found = await fetch_all(self._connection, Order, query.order_by(orders.c.placed_at, orders.c.order_id))
+        return [(one, by_order[one.order_id]) for one in found]
+
     async def ordered_stops(self, account_id: str) -> Mapping[str, str]:
         orders, ordered = t.barring_orders.c, t.barring_order_services.c
         query = (
@@ -80,6 +90,32 @@ class SqlBarringRepository:
             .order_by(orders.placed_at, orders.order_id)
         )
         return {row.service_id: row.level for row in await self._connection.execute(query)}
+
+    async def held(self, account_id: str) -> Sequence[Held]:
+        columns = t.service_restrictions.c
+        query = select(t.service_restrictions).where(columns.account_id == account_id, columns.lifted_at.is_(None))
+        return await fetch_all(self._connection, Held, query.order_by(columns.restriction_id))
+
+    async def ever_held(self, account_id: str, service_id: str, limit: int) -> Sequence[Held]:
+        columns = t.service_restrictions.c
+        query = select(t.service_restrictions).where(columns.account_id == account_id, columns.service_id == service_id)
+        return await fetch_all(self._connection, Held, query.order_by(columns.restriction_id.desc()).limit(limit))
+
+    async def hold(self, restrictions: Sequence[Held]) -> None:
+        """Store what is held from now on; the same kind for the same cause is there once."""
+        rows = [
+            {name: value for name, value in asdict(one).items() if name != "restriction_id"} for one in restrictions
+        ]
+        if rows:
+            await self._connection.execute(insert(t.service_restrictions), rows)
+
+    async def lift(self, account_id: str, restriction_ids: Sequence[str], values: Mapping[str, Any]) -> None:
+        columns = t.service_restrictions.c
+        await self._connection.execute(
+            update(t.service_restrictions)
+            .where(columns.account_id == account_id, columns.restriction_id.in_(restriction_ids))
+            .values(**values)
+        )
 
     async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None:
         orders = t.barring_orders

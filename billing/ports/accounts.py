@@ -14,7 +14,7 @@ from billing.ports.numbers import NumberDirectory
 class Brand:
     """A commercial name of the operator.
 
-    ``cycle_policy``, ``tax_table``, ``notice_channels`` and ``limit_policy`` are plain data.
+    ``cycle_policy``, ``tax_table``, ``notice_channels``, ``limit_policy`` and ``barring_policy`` are plain data.
     """
 
     brand: str
@@ -32,6 +32,7 @@ class Brand:
     notice_channels: Mapping[str, Any]
     dunning_policy_code: str
     limit_policy: Mapping[str, Any] = field(default_factory=dict)
+    barring_policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data."""
+    """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data.
+
+    ``whatsapp_heard_at`` is when the customer last wrote to us there, in real time.
+    """
 
     account_id: str
     brand: str
@@ -86,6 +90,15 @@ class Account:
     hold_until: datetime | None
     activated_at: datetime
     closed_at: datetime | None = None
+    whatsapp_opted_in_at: datetime | None = None
+    whatsapp_opted_out_at: datetime | None = None
+    whatsapp_heard_at: datetime | None = None
+
+    @property
+    def takes_whatsapp(self) -> bool:
+        """Whether the customer wants notices by WhatsApp: their newest word counts."""
+        opted_in, opted_out = self.whatsapp_opted_in_at, self.whatsapp_opted_out_at
+        return opted_in is not None and (opted_out is None or opted_out < opted_in)
 
 
 @dataclass(frozen=True)
@@ -163,6 +176,10 @@ class AccountRepository(NumberDirectory, Protocol):
     async def lock(self, account_id: str) -> Account: ...
     async def lock_all(self, account_ids: Collection[str]) -> Mapping[str, Account]:
         """Several, always in the order of their numbers, so that two who lock some do not wait for each other."""
+        ...
+
+    async def with_whatsapp(self, mobile: str) -> Sequence[Account]:
+        """Accounts of this mobile number that ever opted in, also those that opted out again."""
         ...
 
     async def by_number(self, brand: str, number: str) -> Account | None: ...

@@ -12,7 +12,11 @@ from billing.domain.errors import InvalidValue
 
 @dataclass(frozen=True)
 class Order:
-    """One order to set an account's services to a level; ``outcome`` is placed, confirmed, withdrawn or failed."""
+    """One order to set an account's services to a level; ``outcome`` is placed, confirmed, withdrawn or failed.
+
+    ``level`` is what was asked for; what each service is set to is with the service, since other causes may hold more.
+    ``paid_at`` and ``restored_real_seconds`` are of an order that restored services after a payment.
+    """
 
     account_id: str
     order_id: str
@@ -22,11 +26,18 @@ class Order:
     placed_at: datetime
     outcome: str = "placed"
     finished_at: datetime | None = None
+    cause: str = ""
+    paid_at: datetime | None = None
+    restored_real_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class OrderedService:
-    """One service of an order; ``state`` is ordered or confirmed, ``times_sent`` counts correlation ids used for it."""
+    """One service of an order; ``times_sent`` counts correlation ids used for it.
+
+    ``state`` is ordered, confirmed, or overtaken: a newer order decided. ``level`` is what the network is told, every
+    cause that holds the service included.
+    """
 
     account_id: str
     order_id: str
@@ -36,6 +47,31 @@ class OrderedService:
     times_sent: int = 0
     ordered_at: datetime | None = None
     confirmed_at: datetime | None = None
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One kind that a cause holds, or held, on a service; ``data_kbps`` is the rate of throttled data.
+
+    ``author`` is a person, or the part of the system whose rule it was; ``order_id`` the order that set it. Instants
+    are business time; ``lifted_at`` None: it holds.
+    """
+
+    account_id: str
+    service_id: str
+    kind: str
+    cause: str
+    author: str
+    reason: str
+    order_id: str
+    since: datetime
+    data_kbps: int | None = None
+    restriction_id: str = ""
+    lifted_at: datetime | None = None
+    lifted_by: str = ""
+    lift_reason: str = ""
+    lift_order_id: str = ""
 
 
 class NetworkRefused(Exception):
@@ -104,10 +140,24 @@ class BarringRepository(Protocol):
         ...
 
     async def services_of(self, account_id: str, order_id: str) -> Sequence[OrderedService]: ...
+    async def orders_naming(self, account_id: str, service_id: str) -> Sequence[tuple[Order, OrderedService]]:
+        """The orders about a service, oldest first, each with what it says of the service."""
+        ...
+
     async def ordered_stops(self, account_id: str) -> Mapping[str, str]:
         """What caps stop on each service, as the network was last told (``stop:data``), by service."""
         ...
 
+    async def held(self, account_id: str) -> Sequence[Held]:
+        """What holds the account's services now, oldest first."""
+        ...
+
+    async def ever_held(self, account_id: str, service_id: str, limit: int) -> Sequence[Held]:
+        """What holds or held a service, newest first."""
+        ...
+
+    async def hold(self, restrictions: Sequence[Held]) -> None: ...
+    async def lift(self, account_id: str, restriction_ids: Sequence[str], values: Mapping[str, Any]) -> None: ...
     async def change_order(self, account_id: str, order_id: str, values: Mapping[str, Any]) -> None: ...
     async def change_service(
         self, account_id: str, order_id: str, service_id: str, values: Mapping[str, Any]

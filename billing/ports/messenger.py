@@ -19,7 +19,8 @@ from billing.domain.errors import Refusal
 
 EMAIL = "email"
 SMS = "sms"
-CHANNELS = (EMAIL, SMS)
+WHATSAPP = "whatsapp"
+CHANNELS = (EMAIL, SMS, WHATSAPP)
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,25 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class ApprovedTemplate:
+    """A text that the channel's owner approved, by the vendor's name for it, with its variables by their number."""
+
+    content_sid: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Content:
-    """What the customer reads. ``subject`` and ``html`` are empty in a text message."""
+    """What the customer reads. ``subject`` and ``html`` are empty in a text message.
+
+    ``template`` is the approved text behind a WhatsApp message; None: these are words of ours.
+    """
 
     text: str
     subject: str = ""
     html: str = ""
     attachments: tuple[Attachment, ...] = ()
+    template: ApprovedTemplate | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +59,8 @@ class Message:
     """One message to hand over. ``account_id`` and ``notice_id`` come back in every callback about it.
 
     ``to`` is an email address or an E.164 number; ``sender`` the brand's address, number or name; ``sender_name`` is
-    shown beside an email address.
+    shown beside an email address. ``answers`` says that the customer wrote to us within 24 hours, so that on WhatsApp
+    words of our own may follow.
     """
 
     account_id: str
@@ -55,6 +69,8 @@ class Message:
     sender: str
     content: Content
     sender_name: str = ""
+    brand: str = ""
+    answers: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,24 @@ class Callback:
     headers: Mapping[str, str]
     query: str = ""
     received_at: datetime | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A customer wrote to us from a number: any words, or the word that ends messages or begins them again."""
+
+    mobile: str
+    reference: str
+    stops: bool = False
+    starts: bool = False
+
+
+class Listener(Protocol):
+    """Reads what customers write."""
+
+    def parse_incoming(self, callback: Callback) -> Heard | None:
+        """What was written; None when it came by another channel. Raises CallbackRefused."""
+        ...
 
 
 class Messenger(Protocol):

@@ -119,7 +119,8 @@ class Evidence:
 class NoticeTemplate:
     """An operator's text for one brand, kind, channel and locale; the newest version counts.
 
-    ``html`` is only for email; empty means that it is made from ``text`` and the brand's layout.
+    ``html`` is only for email; empty means that it is made from ``text`` and the brand's layout. ``content_sid`` names
+    the approved template behind a WhatsApp text; its variables 1, 2, ... are the text's placeholders in their order.
     """
 
     brand: str
@@ -132,6 +133,7 @@ class NoticeTemplate:
     html: str
     changed_at: datetime
     author: str
+    content_sid: str = ""
 
 
 class NoticeRepository(Protocol):

@@ -1,24 +1,29 @@
 """Barring: order levels from the network, verify that they hold, and keep what was confirmed.
 
-The order is written down before the network is called. The network's own state decides what is true; a confirmation
-that comes late never overwrites what a newer order set.
+The order is written down before the network is called, and with it what it adds to, or lifts from, what holds each
+service; the network is told the union, as one level that is set. The network's own state decides what is true; a
+confirmation that comes late never overwrites what a newer order set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from billing.domain.barring import BarringLevel, is_stop
+from billing.domain.barring import is_stop
+from billing.domain.barring_policy import BarringPolicy
+from billing.domain.errors import NotFound
+from billing.domain.quiet_hours import next_allowed
+from billing.domain.restrictions import CAUSES_NOT_TOLD, Cause
 from billing.messages.dunning import BarringResult, BarringState, OrderCheck, PlacedOrder
 from billing.ports.accounts import Service
 from billing.ports.barring import Confirmation, NetworkControl, NetworkRefused, Order, OrderedService
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.barring_records import order_finished, record_confirmed
-
-ORDERED, CONFIRMED = "ordered", "confirmed"
-BY_DUNNING = "dunning"
+from billing.services.barring_holds import LIFTED, cause_of, write_holds
+from billing.services.barring_records import Restored, order_finished, record_confirmed, record_overtaken
+from billing.services.barring_standing import CONFIRMED, ORDERED, is_overtaken, level_of, newest_naming
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,15 @@ class BarringService:
     async def place_order(self, state: BarringState) -> PlacedOrder:
         """Write the order down, then order each service from the network.
 
-        Raises the first fault after all services were tried; a repeat orders only what is not confirmed yet, with the
-        same correlation ids.
+        Nothing is done, and ``wait_until`` says when, while the brand's hours forbid to restrict for a debt. Raises the
+        first fault after all services were tried; a repeat orders only what is not confirmed yet, with the same
+        correlation ids.
         """
+        services = await self._written_down(state)
+        if isinstance(services, datetime):
+            return PlacedOrder(state.order_id, (), (), wait_until=services)
         faults: list[Exception] = []
-        for ordered in await self._written_down(state):
+        for ordered in services:
             try:
                 await self._order(state, ordered)
             except NetworkRefused:
@@ -55,39 +64,51 @@ class BarringService:
             raise faults[0]
         return await self._placed(state)
 
-    async def _written_down(self, state: BarringState) -> Sequence[OrderedService]:
-        """The services of the order not confirmed yet; stored before any call."""
-        now = self._clock.now()
-        order = Order(state.account_id, state.order_id, state.level, state.reason, state.author, now)
+    async def _written_down(self, state: BarringState) -> Sequence[OrderedService] | datetime:
+        """The services of the order not settled yet, stored before any call; or when it may be placed."""
         async with self._make_work() as work:
             await work.accounts.lock(state.account_id)
-            services = [
-                OrderedService(state.account_id, state.order_id, one.service_id, one.identifier, ORDERED)
-                for one in await work.accounts.services(state.account_id)
-                if _is_meant(state, one) and one.active_from <= now and (one.active_to is None or now < one.active_to)
-            ]
-            await work.barring.add_order(order, services)
-            await work.commit()
+            now = self._clock.now()  # under the lock: of two orders the later one has everything that is held
+            if not any(one.order_id == state.order_id for one in await work.barring.orders(state.account_id)):
+                allowed_at = await _allowed_at(work, state, now)
+                if allowed_at > now:
+                    return allowed_at
+                await _write_order(work, state, now)
+                await work.commit()
             stored = await work.barring.services_of(state.account_id, state.order_id)
-        return [one for one in stored if one.state != CONFIRMED]
+        return [one for one in stored if one.state == ORDERED]
 
     async def _order(self, state: BarringState, ordered: OrderedService) -> None:
+        if await self._is_overtaken(ordered):
+            return  # the newer order sets the level, with everything that holds the service
         if await self._is_believed(state, ordered) and await self._is_true(state, ordered):
-            await self._record(state, ordered.service_id)
+            await self._record(state, ordered)
             return
-        sent = ordered.times_sent or await self._count_sending(ordered)
-        await self._network.apply(ordered.identifier, state.level, state.reason, correlation_id(ordered, sent))
+        await self._send(state, ordered, ordered.times_sent or await self._count_sending(ordered))
+
+    async def _send(self, state: BarringState, ordered: OrderedService, sent: int) -> None:
+        """Order the level; when a newer order was placed meanwhile, its level is ordered after this one again."""
+        level = level_of(ordered, state.level)
+        await self._network.apply(ordered.identifier, level, state.reason, correlation_id(ordered, sent))
+        async with self._make_work() as work:
+            newer = await newest_naming(work, ordered)
+        if newer is not None and (newer[1].times_sent or newer[1].state == CONFIRMED):
+            order, named = newer
+            again = correlation_id(named, await self._count_sending(named))
+            await self._network.apply(named.identifier, level_of(named, order.level), order.reason, again)
 
     async def _is_believed(self, state: BarringState, ordered: OrderedService) -> bool:
         """Whether the service is at the level already, as far as we know."""
+        level = level_of(ordered, state.level)
         async with self._make_work() as work:
             services = await work.accounts.services(state.account_id)
-        return any(one.service_id == ordered.service_id and state.level == _known(one, state.level) for one in services)
+        return any(one.service_id == ordered.service_id and level == _known(one, level) for one in services)
 
     async def _is_true(self, state: BarringState, ordered: OrderedService) -> bool:
         """Whether the network has the level in force, and no other level on the way."""
-        told = await self._network.get_state(ordered.identifier, state.level)
-        return told.level == told.requested == state.level
+        level = level_of(ordered, state.level)
+        told = await self._network.get_state(ordered.identifier, level)
+        return told.level == told.requested == level
 
     async def _count_sending(self, ordered: OrderedService) -> int:
         """Number this sending before it is made; the number is part of its correlation id."""
@@ -119,15 +140,24 @@ class BarringService:
         async with self._make_work() as work:
             stored = await work.barring.services_of(check.state.account_id, check.state.order_id)
         wanted = check.service_ids or tuple(one.service_id for one in stored)
-        return [one for one in stored if one.service_id in wanted and one.state != CONFIRMED]
+        return [one for one in stored if one.service_id in wanted and one.state == ORDERED]
 
     async def _check(self, check: OrderCheck, ordered: OrderedService) -> None:
         if await self._is_true(check.state, ordered):
-            await self._record(check.state, ordered.service_id)
-        elif check.order_again and not await self._is_overtaken(ordered):
-            sent = await self._count_sending(ordered)
-            state = check.state
-            await self._network.apply(ordered.identifier, state.level, state.reason, correlation_id(ordered, sent))
+            await self._record(check.state, ordered)
+        elif await self._is_overtaken(ordered):
+            await self._leave_to_the_newer(ordered)
+        elif check.order_again:
+            await self._send(check.state, ordered, await self._count_sending(ordered))
+
+    async def _leave_to_the_newer(self, ordered: OrderedService) -> None:
+        """An older order is over with the service once the newest one about it is confirmed."""
+        async with self._make_work() as work:
+            await work.accounts.lock(ordered.account_id)
+            newer = await newest_naming(work, ordered)
+            if newer is not None and newer[1].state == CONFIRMED:
+                await record_overtaken(work, ordered)
+                await work.commit()
 
     async def _is_overtaken(self, ordered: OrderedService) -> bool:
         async with self._make_work() as work:
@@ -139,28 +169,37 @@ class BarringService:
             await work.accounts.lock(confirmation.account_id)
             orders = await work.barring.orders(confirmation.account_id)
             order = next((one for one in orders if one.order_id == confirmation.order_id), None)
-            if order is None or order.level != confirmation.level:
+            if order is None:
                 return False
             services = await work.barring.services_of(order.account_id, order.order_id)
-            if confirmation.service_id not in {one.service_id for one in services}:
+            ordered = next((one for one in services if one.service_id == confirmation.service_id), None)
+            if ordered is None or level_of(ordered, order.level) != confirmation.level:
                 return False
             overtaken = await is_overtaken(work, order.account_id, order.order_id, confirmation.service_id)
-            await record_confirmed(work, order, confirmation.service_id, self._clock.now(), in_force=not overtaken)
+            await record_confirmed(work, order, ordered, self._clock.now(), in_force=not overtaken)
             await work.commit()
         return True
 
-    async def _record(self, state: BarringState, service_id: str) -> None:
-        await self.confirm(Confirmation(state.account_id, state.order_id, service_id, state.level))
+    async def _record(self, state: BarringState, ordered: OrderedService) -> None:
+        level = level_of(ordered, state.level)
+        await self.confirm(Confirmation(state.account_id, state.order_id, ordered.service_id, level))
 
-    async def record_outcome(self, result: BarringResult) -> None:
-        """Write down how the order ended and tell the timeline, with how long the network took."""
+    async def record_outcome(self, result: BarringResult) -> Restored | None:
+        """Write down how the order ended and tell the timeline, with how long the network took.
+
+        How soon a payment restored services, where one did; None otherwise, and when it was written down before.
+        """
         async with self._make_work() as work:
             await work.accounts.lock(result.account_id)
-            order = await work.barring.order(result.account_id, result.order_id)
+            try:
+                order = await work.barring.order(result.account_id, result.order_id)
+            except NotFound:  # withdrawn while it waited for the brand's hours: nothing was ordered
+                return None
             if order.finished_at is not None:
-                return
-            await order_finished(work, order, result, self._clock)
+                return None
+            restored = await order_finished(work, order, result, self._clock)
             await work.commit()
+        return restored
 
     async def orders(self, account_id: str) -> Sequence[OrderView]:
         """The account's orders with their services, newest first. Raises NotFound."""
@@ -176,9 +215,49 @@ class BarringService:
             stored = await work.barring.services_of(state.account_id, state.order_id)
         return PlacedOrder(
             state.order_id,
-            tuple(one.service_id for one in stored if one.state != CONFIRMED),
+            tuple(one.service_id for one in stored if one.state == ORDERED),
             tuple(one.service_id for one in stored if one.state == CONFIRMED),
+            silent=_is_silent(state, stored),
         )
+
+
+async def _allowed_at(work: UnitOfWork, state: BarringState, now: datetime) -> datetime:
+    """When services may be restricted for a debt by the brand's hours; freeing and every other cause never waits."""
+    if is_stop(state.level) or state.level == LIFTED or cause_of(state) is not Cause.DUNNING:
+        return now
+    brand = await work.accounts.brand((await work.accounts.get(state.account_id)).brand)
+    hours = BarringPolicy.from_dict(brand.barring_policy).restricting_hours
+    return now if hours is None else next_allowed(now, brand.zone, brand.country, hours)
+
+
+async def _write_order(work: UnitOfWork, state: BarringState, now: datetime) -> None:
+    """The order, what it adds or lifts, and the level of each of its services."""
+    services = [one for one in await work.accounts.services(state.account_id) if _is_meant(state, one, now)]
+    levels: Mapping[str, str] = {}
+    if not is_stop(state.level):
+        levels = await write_holds(work, state, [one.service_id for one in services], now)
+    cause = "" if is_stop(state.level) else cause_of(state)
+    order = Order(state.account_id, state.order_id, state.level, state.reason, state.author, now, cause=cause)
+    blank = OrderedService(state.account_id, state.order_id, "", "", ORDERED)
+    named = [
+        replace(
+            blank,
+            service_id=one.service_id,
+            identifier=one.identifier,
+            level=levels.get(one.service_id, state.level),
+        )
+        for one in services
+    ]
+    await work.barring.add_order(order, named)
+
+
+def _is_silent(state: BarringState, services: Sequence[OrderedService]) -> bool:
+    """Whether the customer hears nothing: more holds the services, a newer order decided, or nobody may be told."""
+    if is_stop(state.level):
+        return False
+    if state.level == LIFTED:
+        return any(level_of(one, state.level) != LIFTED for one in services)
+    return cause_of(state) in CAUSES_NOT_TOLD or any(one.state not in (ORDERED, CONFIRMED) for one in services)
 
 
 def correlation_id(ordered: OrderedService, times_sent: int) -> str:
@@ -187,30 +266,11 @@ def correlation_id(ordered: OrderedService, times_sent: int) -> str:
     return base if times_sent == 1 else f"{base}/{times_sent}"
 
 
-async def is_overtaken(work: UnitOfWork, account_id: str, order_id: str, service_id: str) -> bool:
-    """Whether a newer order names the service, so that this one no longer decides its level.
-
-    Orders about what caps stop and orders about the level do not overtake each other.
-    """
-    orders = list(await work.barring.orders(account_id))
-    place = [one.order_id for one in orders].index(order_id)
-    for newer in orders[place + 1 :]:
-        if is_stop(newer.level) is not is_stop(orders[place].level):
-            continue
-        named = await work.barring.services_of(account_id, newer.order_id)
-        if service_id in {one.service_id for one in named}:
-            return True
-    return False
-
-
-def _is_meant(state: BarringState, service: Service) -> bool:
-    """All services or those named; dunning never loosens what a person restricted further."""
-    if is_stop(state.level):
-        return service.service_id in state.service_ids
-    level, present = BarringLevel(state.level), BarringLevel(service.barring_level)
-    if state.author == BY_DUNNING and level is not BarringLevel.NONE and present.restricts_more_than(level):
+def _is_meant(state: BarringState, service: Service, now: datetime) -> bool:
+    """All active services, or those of them that are named."""
+    if now < service.active_from or (service.active_to is not None and now >= service.active_to):
         return False
-    return not state.service_ids or service.service_id in state.service_ids
+    return service.service_id in state.service_ids or not (state.service_ids or is_stop(state.level))
 
 
 def _known(service: Service, level: str) -> str:

@@ -51,15 +51,16 @@ class ConfirmationDesk:
     async def _tell(self, confirmation: Confirmation) -> Taken:
         async with self._make_work() as work:
             account = await work.accounts.get(confirmation.account_id)
+            order = await work.barring.order(confirmation.account_id, confirmation.order_id)
         fact = NetworkConfirmed(
             f"{confirmation.order_id}/{confirmation.service_id}",
             confirmation.order_id,
             confirmation.service_id,
-            confirmation.level,
+            order.level,  # the order knows its own; the service may be held further
         )
-        order = barring_workflow_id(account.brand, account.number, confirmation.order_id)
+        waiting = barring_workflow_id(account.brand, account.number, confirmation.order_id)
         try:
-            await self._process.signal(order, "network_confirmed", fact)
+            await self._process.signal(waiting, "network_confirmed", fact)
         except NotFound:
             return Taken.RECORDED
         return Taken.DELIVERED

@@ -11,6 +11,7 @@ from typing import Any
 from babel.numbers import list_currencies
 
 from billing.domain.banking_days import public_holidays
+from billing.domain.barring_policy import BarringPolicy
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.cycle_plan import validate_policy
 from billing.domain.cycle_policy import CyclePolicy
@@ -130,8 +131,22 @@ def _check_brand(brand: Brand) -> None:
     public_holidays(brand.country, 2026)
     TaxTable.from_dict(dict(brand.tax_table), "tax_table")
     LimitPolicy.from_dict(brand.limit_policy, "limit_policy")
+    _check_barring_policy(brand)
     policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
     validate_policy(policy, brand.zone)
+
+
+def _check_barring_policy(brand: Brand) -> None:
+    """Readable, and its fee can be taxed. Raises InvalidValue with the dotted field."""
+    fee = BarringPolicy.from_dict(brand.barring_policy, "barring_policy").reconnection_fee
+    known = TaxTable.from_dict(dict(brand.tax_table), "tax_table").percents
+    if fee is not None and fee.tax_code not in known:
+        raise InvalidValue(
+            f"The tax table of the brand {brand.brand} has no such code.",
+            field="barring_policy.reconnection_fee.tax_code",
+            value=fee.tax_code,
+            remedy=f"Use one of: {', '.join(known)}.",
+        )
 
 
 async def _check_dunning_policy(work: UnitOfWork, brand: Brand) -> None:

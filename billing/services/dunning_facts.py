@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from billing.domain.barring import BarringLevel, is_stop
+from billing.domain.barring import is_stop
 from billing.domain.dunning_policy import CaseFacts
+from billing.domain.restrictions import NOTHING, Cause, in_all
 from billing.domain.retry import FailureCategory, Scheme
 from billing.domain.staff_cases import DECEASED, REPORTED_DEATH, CaseState
 from billing.messages.notices import NoticeKind
@@ -20,13 +21,14 @@ from billing.ports.messenger import EMAIL
 from billing.ports.notices import NoticeStatus
 from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.barring_holds import together
 from billing.services.payment_retries import scheme_of
 
 BY_DUNNING = "dunning"
 # A mail taken over and not bounced within a day has arrived; some mail systems never say so. A text message has not.
 BOUNCE_WITHIN = timedelta(days=1)
 _NOTICES_READ = 1000
-_NONE = BarringLevel.NONE
+_NONE = "none"
 _CATEGORIES = {category.value: category for category in FailureCategory}
 _FAILURES = (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED, PaymentStatus.DISPUTED)
 
@@ -35,14 +37,14 @@ _FAILURES = (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED, PaymentStatus.
 class CaseView:
     """The facts a policy decides on, and what its decision is carried out with.
 
-    ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is the hardest level that
-    dunning may have left in force: confirmed, or ordered and never settled. ``failure_codes`` are the schemes' codes of
+    ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is all that dunning holds on the
+    account's services, confirmed or only ordered. ``failure_codes`` are the schemes' codes of
     all tries that failed in this case, also with methods that may not be used any more.
     """
 
     facts: CaseFacts
     pursued: Sequence[OpenInvoice]
-    hardest_level: BarringLevel
+    hardest_level: str
     failure_codes: frozenset[str] = frozenset()
 
 
@@ -151,35 +153,28 @@ def _running_promise(promises: Sequence[Promise], now: datetime) -> Promise | No
     return promises[-1] if promises and promises[-1].until > now else None
 
 
-async def _level_in_force(work: UnitOfWork, account_id: str, now: datetime) -> tuple[BarringLevel, datetime | None]:
-    """The level the network confirmed on every active service, and when the last bar was.
+async def _level_in_force(work: UnitOfWork, account_id: str, now: datetime) -> tuple[str, datetime | None]:
+    """What the network confirmed as restricted on every active service, and when the last bar was.
 
-    The loosest one, so that a bar that was withdrawn half way is ordered again when it is due again.
+    Only what all services have, so that a bar that was withdrawn half way is ordered again when it is due again.
     """
-    levels = [
-        BarringLevel(one.barring_level)
+    level = in_all(
+        one.barring_level
         for one in await work.accounts.services(account_id)
         if one.active_to is None or now < one.active_to
-    ]
-    level = min(levels, key=lambda one: one.rank, default=_NONE)
+    )
     bars = [one for one in await work.barring.orders(account_id) if _bars(one) and one.outcome == "confirmed"]
-    return level, bars[-1].finished_at if bars and level is not _NONE else None
+    return level, bars[-1].finished_at if bars and level != _NONE else None
 
 
-async def _hardest_level(work: UnitOfWork, account_id: str) -> BarringLevel:
-    """What has to be lifted when the debt is paid: nothing where dunning barred nothing; a person's bar stays."""
-    since: list[Order] = []
-    for order in await work.barring.orders(account_id):
-        if order.author == BY_DUNNING:
-            lifted = order.level == _NONE and order.outcome == "confirmed"
-            since = [] if lifted else [*since, order]
-    bars = [order for order in since if _bars(order)]
-    if not bars:
-        return _NONE
-    unsettled = [BarringLevel(one.level) for one in bars if one.outcome != "confirmed"]
-    confirmed = [BarringLevel(one.barring_level) for one in await work.accounts.services(account_id)]
-    return max([*unsettled, *confirmed], key=lambda one: one.rank, default=_NONE)
+async def _hardest_level(work: UnitOfWork, account_id: str) -> str:
+    """What has to be lifted when the debt is paid: nothing where dunning holds nothing; a person's bar stays."""
+    held = [one for one in await work.barring.held(account_id) if one.cause == Cause.DUNNING]
+    union = NOTHING
+    for service_id in {one.service_id for one in held}:
+        union |= together(held, service_id)
+    return union.level
 
 
 def _bars(order: Order) -> bool:
-    return order.level != _NONE.value and not is_stop(order.level)
+    return order.level != _NONE and not is_stop(order.level)

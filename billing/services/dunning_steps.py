@@ -36,13 +36,13 @@ def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) 
         NextAction.WAIT,
         decision.reason,
         decision.step,
-        level=facts.barring_level.value,
+        level=str(facts.barring_level),
         amount_minor=facts.pursued_minor(now),
         currency=facts.currency,
         invoice_ids=tuple(one.invoice_id for one in view.pursued),
     )
     if isinstance(decision, Close):
-        return replace(base, action=NextAction.CLOSE, level=view.hardest_level.value)
+        return replace(base, action=NextAction.CLOSE, level=view.hardest_level)
     standing = _why_nothing_is_pressed_for(view)
     if standing:
         return replace(base, step="", reason=f"{standing} ({decision.reason})")
@@ -104,12 +104,12 @@ def _as_step(base: NextStep, decision: Decision) -> NextStep:
                 notice=NoticeKind.BARRING_WARNING,
                 on=bar_on,
                 occasion=f"{decision.step}-{bar_on}",
-                level=level.value,
+                level=str(level),
             )
         case Retry():
             return replace(base, action=NextAction.RETRY)
         case Bar(level=level):
-            return replace(base, action=NextAction.BAR, level=level.value)
+            return replace(base, action=NextAction.BAR, level=str(level))
         case HandOver():
             return replace(base, action=NextAction.HAND_OVER)
         case Wait(until=until):

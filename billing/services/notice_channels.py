@@ -11,7 +11,7 @@ from typing import Any
 
 from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Account, Brand
-from billing.ports.messenger import CHANNELS, EMAIL, SMS
+from billing.ports.messenger import CHANNELS, EMAIL, SMS, WHATSAPP
 
 _BY_EMAIL = frozenset(
     {
@@ -47,13 +47,17 @@ def choose_channels(kind: NoticeKind, account: Account, brand: Brand) -> ChosenC
     return ChosenChannels(tuple(reachable[:1]), "the only address")
 
 
-def other_channels(account: Account, tried: set[str]) -> tuple[str, ...]:
-    """Channels with an address that were not tried yet."""
-    return tuple(channel for channel in CHANNELS if channel not in tried and recipient(account, channel))
+def other_channels(kind: NoticeKind, account: Account, brand: Brand, tried: set[str]) -> tuple[str, ...]:
+    """Channels with an address that were not tried yet: the account's choice first, then the brand's, then ours."""
+    usual = EMAIL if kind in _BY_EMAIL else SMS
+    order = (*_chosen(account.notice_channels, kind), *_chosen(brand.notice_channels, kind), usual, *CHANNELS)
+    return tuple(one for one in dict.fromkeys(order) if one not in tried and recipient(account, one))
 
 
 def recipient(account: Account, channel: str) -> str:
-    """The address of the account on a channel; empty when it has none."""
+    """The address of the account on a channel; empty when it has none, or does not want the channel."""
+    if channel == WHATSAPP:
+        return account.mobile if account.takes_whatsapp else ""
     return account.email if channel == EMAIL else account.mobile
 
 

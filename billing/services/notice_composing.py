@@ -107,5 +107,5 @@ async def text_in_force(work: UnitOfWork, kind: NoticeKind, customer: Customer, 
     for name in dict.fromkeys((str(locale), locale.language)):
         found = await work.notices.template(customer.brand.brand, kind, channel, name)
         if found is not None:
-            return NoticeText(found.subject, found.text, found.html, found.template_version)
+            return NoticeText(found.subject, found.text, found.html, found.template_version, found.content_sid)
     return None

@@ -7,7 +7,7 @@ unknown outcome is looked up in the vendor's own log before the notice is sent a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.messenger import (
     EMAIL,
+    SMS,
     Accepted,
     Failed,
     Message,
@@ -34,6 +35,8 @@ from billing.services.notice_timing import is_in_time, sent_on
 from billing.services.notice_words import count_segments, read_locale
 
 OURSELVES = "evenflow"
+# On WhatsApp words of our own may follow a customer's message for this long; after that only approved templates.
+ANSWER_WITHIN = timedelta(hours=24)
 
 
 class NoticeInFlight(Exception):
@@ -232,6 +235,7 @@ def timeline_entry(notice: Notice, now: datetime) -> TimelineEntry:
 def _message(notice: Notice, composed: Composed, customer: Customer) -> Message:
     brand = customer.brand
     by_email = notice.channel == EMAIL
+    heard_at = customer.account.whatsapp_heard_at
     return Message(
         account_id=notice.account_id,
         notice_id=notice.notice_id,
@@ -239,14 +243,16 @@ def _message(notice: Notice, composed: Composed, customer: Customer) -> Message:
         sender=brand.email_sender if by_email else brand.sms_sender,
         sender_name=brand.name if by_email else "",
         content=composed.content,
+        brand=brand.brand,
+        # The window is the vendor's: real time, whatever the business clock does.
+        answers=heard_at is not None and datetime.now(UTC) - heard_at < ANSWER_WITHIN,
     )
 
 
 def _taken(current: Notice, outcome: Accepted, composed: Composed, now: datetime, customer: Customer) -> dict[str, Any]:
-    by_email = current.channel == EMAIL
     values = {
         "vendor_reference": outcome.reference,
-        "segments": 0 if by_email else outcome.segments or count_segments(composed.content.text),
+        "segments": (outcome.segments or count_segments(composed.content.text)) if current.channel == SMS else 0,
         **acceptance(current, now, customer),
     }
     # A callback may have been faster than this answer; what it said stands.

@@ -13,11 +13,11 @@ from billing.domain.money import Money
 from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Brand
 from billing.ports.clock import BusinessClock
-from billing.ports.messenger import CHANNELS, EMAIL, SMS, Content
+from billing.ports.messenger import CHANNELS, EMAIL, SMS, WHATSAPP, Content
 from billing.ports.notices import NoticeTemplate
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.notice_rendering import NoticeFacts, render
-from billing.services.notice_templates import NoticeText, check_template, original
+from billing.services.notice_templates import NoticeText, check_approved, check_template, original
 from billing.services.notice_words import LANGUAGES, count_segments
 
 EXAMPLE_MINOR = 4210
@@ -102,6 +102,7 @@ class NoticeTemplates:
             html=words.html,
             changed_at=self._clock.now(),
             author=author,
+            content_sid=words.content_sid,
         )
         return await work.notices.save_template(new)
 
@@ -112,7 +113,7 @@ class NoticeTemplates:
             locale = _locale_of(place.locale)
             found = await work.notices.template(place.brand, place.kind, place.channel, str(locale))
         if words is None and found is not None:
-            words = NoticeText(found.subject, found.text, found.html, found.template_version)
+            words = NoticeText(found.subject, found.text, found.html, found.template_version, found.content_sid)
         words = words or original(place.kind, locale.language)
         return await self._show(place, words, brand, self._check(place, words))
 
@@ -138,11 +139,13 @@ class NoticeTemplates:
             )
         locale = _locale_of(place.locale)
         check_template(place.kind, words, is_email=place.channel == EMAIL)
+        check_approved(words, is_whatsapp=place.channel == WHATSAPP)
         return locale
 
 
 def _same(before: NoticeTemplate, words: NoticeText) -> bool:
-    return (before.subject, before.text, before.html) == (words.subject, words.text, words.html)
+    kept = (before.subject, before.text, before.html, before.content_sid)
+    return kept == (words.subject, words.text, words.html, words.content_sid)
 
 
 def _locale_of(name: str) -> Locale:

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 
 from billing.domain.money import Money
 from billing.messages.notices import NoticeKind
-from billing.ports.messenger import SMS, Content
-from billing.services.notice_templates import NoticeText, fill, layout, originals
+from billing.ports.messenger import SMS, WHATSAPP, ApprovedTemplate, Content
+from billing.services.notice_templates import NoticeText, fill, layout, originals, placeholders_in_order
 from billing.services.notice_words import for_text_message, written_amount, written_date
 
 _LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
@@ -64,6 +64,8 @@ def render(words: NoticeText, facts: NoticeFacts, channel: str, locale: Locale) 
     values = values_of(facts, locale)
     if channel == SMS:
         return Content(for_text_message(_LINK.sub(r"\2", fill(words.text, values))))
+    if channel == WHATSAPP:
+        return Content(_LINK.sub(r"\2", fill(words.text, values)), template=_approved(words, values))
     subject = " ".join(fill(words.subject, values).split())
     text = fill(words.text, values)
     if words.html:
@@ -71,6 +73,14 @@ def render(words: NoticeText, facts: NoticeFacts, channel: str, locale: Locale) 
     else:
         html = _mail(facts.kind, subject, text, values, locale.language)
     return Content(_with_addresses_below(text), subject, html)
+
+
+def _approved(words: NoticeText, values: Mapping[str, str]) -> ApprovedTemplate | None:
+    """The approved template with its variables: 1 is the placeholder that is read first."""
+    if not words.content_sid:
+        return None
+    named = placeholders_in_order(words.text)
+    return ApprovedTemplate(words.content_sid, {str(place): values[name] for place, name in enumerate(named, start=1)})
 
 
 def _with_addresses_below(text: str) -> str:

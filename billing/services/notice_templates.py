@@ -5,6 +5,7 @@ A template is plain text with ``{{ placeholder }}``, ``{% if placeholder %}`` an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from billing.messages.notices import NoticeKind
 
 PLACEHOLDERS = ("amount", "date", "account_url", "paylink", "brand")
 LONGEST_TEMPLATE = 5_000
+_CONTENT_SID = re.compile("HX[0-9a-f]{32}")
 
 # What a text must say so that it still is this notice: the law and the collect step count on it.
 MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
@@ -52,12 +54,16 @@ class _Missing(Undefined):
 
 @dataclass(frozen=True)
 class NoticeText:
-    """The words of one notice. ``html`` is empty unless an operator wrote the whole mail; version 0 is the original."""
+    """The words of one notice. ``html`` is empty unless an operator wrote the whole mail; version 0 is the original.
+
+    ``content_sid`` names the approved template that says these words on WhatsApp.
+    """
 
     subject: str
     text: str
     html: str = ""
     version: int = 0
+    content_sid: str = ""
 
 
 _TEXT = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False)
@@ -118,6 +124,39 @@ def check_template(kind: NoticeKind, text: NoticeText, *, is_email: bool) -> Non
                 value=", ".join(sorted(named)),
                 remedy=f"Add {{{{ {needed} }}}} outside of any condition.",
             )
+
+
+def placeholders_in_order(source: str) -> tuple[str, ...]:
+    """The placeholders of a text, each once, in the order in which they are read."""
+    names = (node.name for node in _all_nodes(_TEXT.parse(source)) if isinstance(node, nodes.Name))
+    return tuple(dict.fromkeys(names))
+
+
+def check_approved(text: NoticeText, *, is_whatsapp: bool) -> None:
+    """An approved template is of WhatsApp and says the same words every time. Raises UnusableTemplate."""
+    if not text.content_sid:
+        return
+    if not is_whatsapp:
+        raise UnusableTemplate(
+            "Only WhatsApp has approved templates.",
+            field="content_sid",
+            value=text.content_sid,
+            remedy="Leave it out, or save the text for the channel whatsapp.",
+        )
+    if not _CONTENT_SID.fullmatch(text.content_sid):
+        raise UnusableTemplate(
+            "This is not the name of a content template.",
+            field="content_sid",
+            value=text.content_sid,
+            remedy="Take it from the vendor's list of templates: HX and 32 hexadecimal digits.",
+        )
+    if any(isinstance(node, nodes.If) for node in _all_nodes(_TEXT.parse(text.text))):
+        raise UnusableTemplate(
+            "An approved template has no conditions.",
+            field="text",
+            value=text.text,
+            remedy="Write the words as they were approved, with {{ placeholder }} where the variables stand.",
+        )
 
 
 def _names(field: str, source: str) -> set[str]:

@@ -80,7 +80,7 @@ class NoticeService:
         async with self._make_work() as work:
             customer = await read_customer(work, failed.account_id)
             tried = {notice.channel for notice in await _of(work, request)}
-        for channel in other_channels(customer.account, tried)[:1]:
+        for channel in other_channels(failed.kind, customer.account, customer.brand, tried)[:1]:
             return await self._send_or_wait(request, customer, channel, failed.notice_id)
         return None
 

@@ -56,6 +56,7 @@ def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str,
             "ACCOUNT_SID": SIMULATED_TWILIO_ACCOUNT,
             "AUTH_TOKEN": directory.secret("twilio_auth_token"),
             "FROM_NUMBER": "+4915735983800",
+            "WHATSAPP_FROM": "+4915735983801",
         },
         "SENDGRID": {
             "API_BASE": f"{simulator_url}/sendgrid",

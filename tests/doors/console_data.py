@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,10 +14,12 @@ from billing.domain.cycle_dates import MethodKind
 from billing.domain.cycle_plan import preview_cycles
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.ledger import LedgerAccount
+from billing.domain.restrictions import Restrictions
 from billing.messages.account import AccountState
 from billing.persistence.tables import dunning, invoicing, notices, payments, usage
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Brand, TimelineEntry
+from billing.ports.barring import Held
 from tests.builders import a_brand, a_plan, a_service, an_account
 from tests.builders_usage import a_cycle
 from tests.doors.doors_world import NOW
@@ -59,7 +62,12 @@ async def _add_account(work: SqlUnitOfWork, place: int) -> None:
         an_account(number=f"A{100001 + place}", customer_name=NAMES[place % 5], cycle_day=1 + place * place % 31)
     )
     await work.accounts.add_service(a_service(account.account_id, identifier=f"+316123{45678 + place}"))
-    await work.accounts.change_service(account.account_id, f"svc_{1001 + place}", {"barring_level": _level(place)})
+    service_id = f"svc_{1001 + place}"
+    await work.accounts.change_service(account.account_id, service_id, {"barring_level": _level(place)})
+    if _level(place) != "none":
+        held = Held(account.account_id, service_id, "", "dunning", "dunning", "not paid", "case_1001-1", NOW)
+        kinds = Restrictions.parse(_level(place)).kinds
+        await work.barring.hold([replace(held, kind=kind.value) for kind in sorted(kinds)])
 
 
 def _level(place: int) -> str:

@@ -17,6 +17,7 @@ from api.container import Container
 from api.schemas.brands import A_BRAND
 from api.schemas.plans import A_PLAN
 from billing.adapters.pdf import StatementPdf
+from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
@@ -38,11 +39,14 @@ from billing.services.credit_refunds import CreditRefunds
 from billing.services.invariant_checks import InvariantChecks
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.service_restrictions import RestrictionDesk
 from billing.services.staff_cases import StaffCases
 from billing.services.usage import UsageService
+from billing.services.whatsapp import WhatsAppDesk
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
 ADMIN_KEY = "evk_the-installation's-own"
+DOOR = "http://door.test"
 
 
 class StandingClock:
@@ -138,11 +142,13 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "accounts": AccountService(make_work, clock, process),
             "service_changes": ServiceChanges(make_work, clock),
             "plan_changes": PlanChanges(make_work, clock),
+            "restrictions": RestrictionDesk(make_work, clock),
             "catalogue": CatalogueService(make_work, clock),
             "catalogue_files": CatalogueFiles(make_work, clock),
             "access": access,
             "queries": SqlQueries(engine),
             "usage": UsageService(make_work, clock, process, {}, Path("unused")),
+            "whatsapp": WhatsAppDesk(make_work, clock, TwilioWhatsApp("AC1", "token", {}, f"{DOOR}/webhooks/twilio")),
             "session_key": "a key for tests",
             "staff_cases": StaffCases(make_work, clock),
             "invariants": InvariantChecks(make_work, clock, SqlBookChecks(engine)),

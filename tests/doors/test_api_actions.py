@@ -12,6 +12,7 @@ from api.schemas.accounts import AN_ACCOUNT
 from billing.messages import account as messages
 from billing.messages import limits
 from billing.messages.account import Command, CommandResult
+from billing.messages.restricting import BarService, UnbarService
 from tests.doors.doors_world import DoorsWorld, a_doors_world
 
 WHY = {"reason": "Customer called"}
@@ -34,8 +35,18 @@ ACTIONS: list[tuple[str, dict[str, Any], Command]] = [
         messages.AdjustBalance(amount_minor=-500, description="Sorry"),
     ),
     ("refund-payment", {"attempt_id": "inv_1001-1"}, messages.RefundPayment(attempt_id="inv_1001-1")),
-    ("bar-service", {"level": "full"}, messages.BarService(level="full")),
-    ("unbar-service", {"service_id": "svc_1001"}, messages.UnbarService(service_id="svc_1001")),
+    ("bar-service", {"level": "full"}, BarService(level="full", cause="operator")),
+    (
+        "bar-service",
+        {"service_id": "svc_1001", "kinds": ["premium", "data_throttled"], "data_kbps": 512, "cause": "customer"},
+        BarService(service_id="svc_1001", kinds=("premium", "data_throttled"), data_kbps=512, cause="customer"),
+    ),
+    ("unbar-service", {"service_id": "svc_1001"}, UnbarService(service_id="svc_1001")),
+    (
+        "unbar-service",
+        {"kinds": ["roaming"], "causes": ["court", "dunning"]},
+        UnbarService(kinds=("roaming",), causes=("court", "dunning")),
+    ),
     (
         "change-dunning-policy",
         {"policy_code": "gentle", "policy_version": 2},

@@ -91,6 +91,10 @@ FURTHER = {
         "Hello! 42.10 Euro is still open, so we had to restrict your services. Emergency calls always work. "
         f"Pay now via paylink, by {PAYLINK}, and we restore them at once. Thank you!"
     ),
+    NoticeKind.RESTRICTED: (
+        "Hello! As you asked, we have restricted your services. Emergency calls always work. "
+        f"See what is restricted at {ACCOUNT}. Thank you!"
+    ),
     NoticeKind.RESTORED: (
         "Hello! Your payment of 42.10 Euro is received. Your services are restored. Thank you! Have a wonderful day 🙂"
     ),

@@ -145,10 +145,11 @@ async def test_restoring_after_a_payment_says_how_long_it_took(world: DebtWorld)
 
 
 async def test_dunning_never_loosens_what_a_person_restricted(world: DebtWorld) -> None:
-    await world.bar("ord-1", "full")
+    await world.bar("hand-1", "full", author="Robin")
+    world.clock.pass_days(1)
     placed = await world.barring.place_order(world.order("outgoing", "case_1-2"))
-    assert placed.pending_service_ids == placed.confirmed_service_ids == ()
-    assert await world.level() == "full"
+    assert placed.pending_service_ids == ()
+    assert ([level for _, level, _ in world.network.orders], await world.level()) == (["full"], "full")
 
 
 # What caps stop ------------------------------------------------------------------------------------------------------

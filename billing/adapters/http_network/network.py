@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from billing.domain.barring import BarringLevel, is_stop, restrictions, stopped_parts
+from billing.domain.barring import data_kbps, is_stop, restrictions, stopped_parts
 from billing.ports.barring import NetworkRefused, NetworkState
 
 TIMEOUT_SECONDS = 10.0
@@ -35,7 +35,7 @@ class HttpNetwork:
 
     async def apply(self, identifier: str, level: str, reason: str, correlation_id: str) -> None:
         """Order a level. Raises NetworkRefused, or httpx.HTTPError when there is no usable answer."""
-        order = {"level": level, "reason": reason, "correlation_id": correlation_id, **_meaning(level)}
+        order = order_body(level, reason, correlation_id)
         await self._call("PUT", _path(identifier, level), {"X-Correlation-Id": correlation_id}, order)
 
     async def get_state(self, identifier: str, level: str = "none") -> NetworkState:
@@ -58,8 +58,14 @@ def _path(identifier: str, level: str) -> str:
     return f"/services/{quote(identifier, safe='')}/{'usage-stop' if is_stop(level) else 'restriction'}"
 
 
+def order_body(level: str, reason: str, correlation_id: str) -> dict[str, Any]:
+    """What an order says. A network reads the level, or what it means for each part; they say the same."""
+    return {"level": level, "reason": reason, "correlation_id": correlation_id, **_meaning(level)}
+
+
 def _meaning(level: str) -> dict[str, Any]:
     """What an order says to a network that does not read levels."""
     if is_stop(level):
         return {"stopped": list(stopped_parts(level))}
-    return {"restrictions": restrictions(BarringLevel(level))}
+    rate = data_kbps(level)
+    return {"restrictions": restrictions(level)} | ({"data_rate_kbps": rate} if rate is not None else {})

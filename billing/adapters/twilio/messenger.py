@@ -16,6 +16,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
+from twilio.rest.api.v2010.account.message import MessageInstance
 
 from billing.ports.messenger import (
     Accepted,
@@ -84,34 +85,49 @@ class TwilioMessenger:
     def _send(self, message: Message) -> SendOutcome:
         about = urlencode({"account_id": message.account_id, "notice_id": message.notice_id})
         try:
-            sent = self._client.messages.create(
-                to=message.to,
-                from_=message.sender or self._default_sender,
-                body=message.content.text,
-                status_callback=f"{self._callback_url}?{about}",
-            )
+            sent = self._create(message, f"{self._callback_url}?{about}")
         except TwilioRestException as error:
             return _outcome_of(error)
         except (OSError, TwilioException, ValueError) as error:
             return _no_answer(error)
         return Accepted(sent.sid or "", _segments(sent.num_segments))
 
+    def _create(self, message: Message, callback: str) -> MessageInstance:
+        return self._client.messages.create(
+            to=message.to,
+            from_=message.sender or self._default_sender,
+            body=message.content.text,
+            status_callback=callback,
+        )
+
     async def find(self, message: Message, since: datetime) -> Accepted | None:
         """The newest message to this number with these words in Twilio's log since then. Raises what the SDK raises."""
         return await asyncio.to_thread(self._find, message, since - _CLOCKS_APART)
 
     def _find(self, message: Message, since: datetime) -> Accepted | None:
-        for logged in self._client.messages.list(to=message.to, limit=50):
+        for logged in self._client.messages.list(to=self._address(message), limit=50):
             is_recent = logged.date_created is None or logged.date_created >= since
             if is_recent and logged.body == message.content.text:
                 return Accepted(logged.sid or "", _segments(logged.num_segments))
         return None
 
+    def _address(self, message: Message) -> str:
+        """The customer's address as Twilio writes it."""
+        return message.to
+
     def parse_callback(self, callback: Callback) -> Sequence[DeliveryEvent]:
         """The status in a callback; none when it names no notice. Raises CallbackRefused without a valid signature."""
+        form = self._verified(callback, self._callback_url)
+        about = {name: values[0] for name, values in parse_qs(callback.query).items()}
+        if not about.get("account_id") or not about.get("notice_id"):
+            return []
+        return [_event(about["account_id"], about["notice_id"], form)]
+
+    def _verified(self, callback: Callback, url: str) -> dict[str, str]:
+        """The form of a callback to one of our addresses. Raises CallbackRefused without a valid signature."""
         form = _form(callback.body)
         headers = {name.lower(): value for name, value in callback.headers.items()}
-        address = f"{self._callback_url}?{callback.query}" if callback.query else self._callback_url
+        address = f"{url}?{callback.query}" if callback.query else url
         signature = headers.get("x-twilio-signature", "")
         if not any(validator.validate(address, form, signature) for validator in self._validators):
             raise CallbackRefused(
@@ -119,10 +135,7 @@ class TwilioMessenger:
                 field="X-Twilio-Signature",
                 remedy="Check the auth token, and that the public address is the one Twilio calls.",
             )
-        about = {name: values[0] for name, values in parse_qs(callback.query).items()}
-        if not about.get("account_id") or not about.get("notice_id"):
-            return []
-        return [_event(about["account_id"], about["notice_id"], form)]
+        return form
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -40,6 +40,7 @@ brands = Table(
     document("notice_channels"),
     Column("dunning_policy_code", Text, nullable=False),
     Column("limit_policy", JSONB, nullable=False, server_default="{}"),
+    Column("barring_policy", JSONB, nullable=False, server_default="{}"),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 
@@ -94,9 +95,13 @@ accounts = Table(
     Column("hold_until", Instant),
     Column("activated_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("whatsapp_opted_in_at", Instant),
+    Column("whatsapp_opted_out_at", Instant),
+    Column("whatsapp_heard_at", Instant),  # real time: the customer's last message to us
     UniqueConstraint("brand", "number"),
     CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
 )
+Index("ix_accounts_whatsapp", accounts.c.mobile, postgresql_where=accounts.c.whatsapp_opted_in_at.is_not(None))
 
 services = Table(
     "services",

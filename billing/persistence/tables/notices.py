@@ -27,7 +27,7 @@ notices = Table(
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("occasion", Text, nullable=False),
-    Column("channel", Text, nullable=False),  # email | sms
+    Column("channel", Text, nullable=False),  # email | sms | whatsapp
     Column("status", Text, nullable=False),  # waiting | sending | unknown | accepted | delivered | failed
     Column("recipient", Text, nullable=False),  # personal data: erased with the account's
     Column("locale", Text, nullable=False),
@@ -53,7 +53,7 @@ notices = Table(
     Column("failed_at", Instant),
     Column("failure", Text, nullable=False, server_default=""),
     UniqueConstraint("account_id", "subject", "kind", "occasion", "channel", name="uq_notices_once"),
-    CheckConstraint("channel IN ('email', 'sms')", name="channel"),
+    CheckConstraint("channel IN ('email', 'sms', 'whatsapp')", name="channel"),
     CheckConstraint(
         "status IN ('waiting', 'sending', 'unknown', 'accepted', 'delivered', 'failed')",
         name="status",
@@ -94,4 +94,5 @@ notice_templates = Table(
     Column("html", Text, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("author", Text, nullable=False),
+    Column("content_sid", Text, nullable=False, server_default=""),  # of an approved WhatsApp template
 )
