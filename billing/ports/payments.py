@@ -67,7 +67,14 @@ class PaymentMethod:
     def usable_on(self, day: date) -> bool:
         """True when a debit dated ``day`` may be tried."""
         alive = self.status == MethodStatus.USABLE and (self.expires_on is None or day <= self.expires_on)
-        return alive and (self.kind != MethodKind.SEPA_DEBIT or self.mandate_status == MandateStatus.ACTIVE)
+        return alive and self._mandate_allows
+
+    @property
+    def _mandate_allows(self) -> bool:
+        """A Bacs debit may follow an instruction that the bank has not answered yet: it waits for the answer."""
+        if self.kind == MethodKind.BACS_DEBIT:
+            return self.mandate_status in (MandateStatus.ACTIVE, MandateStatus.PENDING)
+        return self.kind != MethodKind.SEPA_DEBIT or self.mandate_status == MandateStatus.ACTIVE
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from billing.domain import bacs
 from billing.domain.cycle_calendar import local_date
 from billing.domain.dunning_policy import (
     Bar,
@@ -26,8 +27,8 @@ from billing.messages.notices import NoticeKind
 from billing.ports.dunning import Case
 from billing.services.dunning_facts import CaseView
 
-# The bank reports the customer's death by this reason code (SEPA rulebook): nothing is pressed for by itself any more.
-_DECEASED = "MD07"
+# Banks report the customer's death by these codes (SEPA rulebook, Bacs reports): nothing is pressed for by itself any more.
+_DECEASED = frozenset({"MD07"}) | bacs.DECEASED
 
 
 def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) -> NextStep:
@@ -59,7 +60,7 @@ def _why_nothing_is_pressed_for(view: CaseView) -> str:
     if view.facts.last_failure_category is FailureCategory.MERCHANT_ERROR:
         return "the failure is our own: staff mend it, and the customer hears nothing"
     # Read from the case's failures: the method it ended is not in use any more, so the facts do not show its code.
-    if _DECEASED in view.failure_codes:
+    if _DECEASED & view.failure_codes:
         return "the bank reports that the customer has died: a person decides"
     return ""
 

@@ -83,7 +83,7 @@ def _setup_params(provider_customer: str, method: dict[str, Any], accepted_from:
         "confirm": True,
         "expand": ["payment_method", "mandate"],
     }
-    if method["type"] == MethodKind.SEPA_DEBIT:
+    if method["type"] in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT):
         online = {"ip_address": accepted_from, "user_agent": "self-service"}
         acceptance: dict[str, Any] = {"type": "online", "online": online} if accepted_from else {"type": "offline"}
         params["mandate_data"] = {"customer_acceptance": acceptance}
