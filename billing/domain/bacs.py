@@ -47,12 +47,6 @@ REPORTS: dict[str, BankReport] = {
     "ADDACS-R": BankReport("instruction reinstated", FailureCategory.TECHNICAL),
 }
 
-# After these the same debit is never presented again: the instruction or the account is gone, or the payer disputes it.
-NEVER_AGAIN = frozenset(
-    code
-    for code, report in REPORTS.items()
-    if code.startswith(ARUDD) and report.category not in (FailureCategory.FUNDS, FailureCategory.TECHNICAL)
-)
 # The payer died: nothing is pressed for by itself any more.
 DECEASED = frozenset({"ARUDD-2", "ADDACS-2"})
 

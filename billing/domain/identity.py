@@ -20,6 +20,7 @@ ADJUSTMENT = "adj"
 MOVE = "mov"
 GRANT = "grt"
 CORRECTION = "cor"
+ACCEPTANCE = "man"
 
 
 def show(prefix: str, number: int) -> str:

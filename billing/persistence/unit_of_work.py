@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
+from billing.persistence.evidence_repository import SqlEvidenceRepository
 from billing.persistence.grant_repository import SqlGrantRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
 from billing.persistence.ledger_repository import SqlLedger
@@ -19,6 +20,7 @@ from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
+from billing.persistence.retry_repository import SqlRetryRepository
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -83,6 +85,14 @@ class SqlUnitOfWork:
     @cached_property
     def barring(self) -> SqlBarringRepository:
         return SqlBarringRepository(self.connection)
+
+    @cached_property
+    def retries(self) -> SqlRetryRepository:
+        return SqlRetryRepository(self.connection)
+
+    @cached_property
+    def evidence(self) -> SqlEvidenceRepository:
+        return SqlEvidenceRepository(self.connection)
 
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:

@@ -46,7 +46,11 @@ class InboxStatus(StrEnum):
 
 @dataclass(frozen=True)
 class PaymentMethod:
-    """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day."""
+    """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day.
+
+    ``fingerprint`` is the same for every method on one card or bank account; empty where the provider gives none.
+    ``expiry_noticed_on`` is the last day of which the customer was told ahead.
+    """
 
     account_id: str
     method_id: str
@@ -61,6 +65,8 @@ class PaymentMethod:
     created_at: datetime
     expires_on: date | None = None
     blocked_reason: str = ""
+    fingerprint: str = ""
+    expiry_noticed_on: date | None = None
     mandate_reference: str = ""
     mandate_status: MandateStatus | None = None
 
@@ -79,7 +85,11 @@ class PaymentMethod:
 
 @dataclass(frozen=True)
 class Mandate:
-    """The customer's permission to debit a bank account; ``provider_mandate`` is the provider's object."""
+    """The customer's permission to debit a bank account; ``provider_mandate`` is the provider's object.
+
+    ``creditor_id`` is who collects, as the scheme knows them; ``ended_by`` the bank's reason. ``confirmed_at`` is when
+    the customer was told reference, creditor and notice period.
+    """
 
     account_id: str
     method_id: str
@@ -88,6 +98,9 @@ class Mandate:
     reference: str
     status: MandateStatus
     accepted_at: datetime
+    creditor_id: str = ""
+    ended_by: str = ""
+    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +209,15 @@ class MethodRepository(Protocol):
     async def mandate(self, account_id: str, method_id: str) -> Mandate | None: ...
     async def method_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
         """Account and method behind one of a provider's methods or mandates."""
+        ...
+
+    async def change_mandate(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None: ...
+    async def expiring(self, until: date, limit: int = 200) -> Sequence[PaymentMethod]:
+        """Of any account: cards in use that end by ``until`` and whose customers were not told of it; for upkeep."""
+        ...
+
+    async def unconfirmed(self, limit: int = 200) -> Sequence[Mandate]:
+        """Of any account: mandates of methods in use that were not confirmed to the customer yet; for upkeep."""
         ...
 
     async def customer(self, account_id: str, provider: str) -> str | None: ...

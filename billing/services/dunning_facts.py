@@ -19,7 +19,7 @@ from billing.ports.messenger import EMAIL
 from billing.ports.notices import NoticeStatus
 from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
-from billing.services.payment_retries import scheme_of
+from billing.services.payment_instruments import scheme_of
 
 BY_DUNNING = "dunning"
 # A mail taken over and not bounced within a day has arrived; some mail systems never say so. A text message has not.
@@ -47,7 +47,7 @@ class CaseView:
 
 @dataclass(frozen=True)
 class _Instrument:
-    """The method in use, and how it did: ``last_failure`` is None for one that has not failed."""
+    """The method in use, with its tries since it last paid: ``last_failure`` is None for one that has not failed."""
 
     method: PaymentMethod | None
     tried: Sequence[Attempt]
@@ -115,7 +115,8 @@ async def _instrument(work: UnitOfWork, account_id: str, now: datetime) -> _Inst
     tried = [one for one in attempts if method is not None and one.method_id == method.method_id]
     ended = next((one for one in tried if one.status in (*_FAILURES, PaymentStatus.SUCCEEDED)), None)
     failed = ended is not None and ended.status in _FAILURES
-    return _Instrument(method, tried, ended if failed else None)
+    paid = [place for place, one in enumerate(tried) if one.status == PaymentStatus.SUCCEEDED]
+    return _Instrument(method, tried[: min(paid, default=len(tried))], ended if failed else None)
 
 
 async def _is_money_under_way(work: UnitOfWork, account_id: str) -> bool:

@@ -27,7 +27,7 @@ from billing.messages.notices import NoticeKind
 from billing.ports.dunning import Case
 from billing.services.dunning_facts import CaseView
 
-# Banks report the customer's death by these codes (SEPA rulebook, Bacs reports): nothing is pressed for by itself any more.
+# Banks report the customer's death by these codes (SEPA rulebook, Bacs): nothing is pressed for by itself any more.
 _DECEASED = frozenset({"MD07"}) | bacs.DECEASED
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from billing.domain.errors import NotFound
 from billing.domain.money import Money
 from billing.messages.notices import NoticeKind, NoticeRequest
+from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, Brand
 from billing.ports.messenger import EMAIL, Attachment, Content
 from billing.ports.notices import InvoiceDocuments
@@ -24,10 +25,11 @@ _WITH_DOCUMENT = frozenset({NoticeKind.READY, NoticeKind.READY_TO_PAY, NoticeKin
 
 @dataclass(frozen=True)
 class Customer:
-    """Whom a notice is for, in whose name."""
+    """Whom a notice is for, in whose name, and how they would be debited now."""
 
     account: Account
     brand: Brand
+    pays_by: MethodKind = MethodKind.NONE
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.payment_answers import collectable
 from billing.services.payment_providers import PaymentProviders
 
+_DEBITS = (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT)
+
 
 class UnableToUseMethod(UnableTo):
     """A stored method that may not be debited was asked for."""
@@ -129,6 +131,7 @@ class MethodService:
                     "blocked_reason": "",
                     "is_default": False,
                     "created_at": now,
+                    "fingerprint": facts.fingerprint,
                 }
             )
             await self._keep_mandate(work, method, facts)
@@ -230,7 +233,7 @@ class MethodService:
         return MethodInUse(
             kind=kind,
             explanation=_explained(method),
-            submission_lead_days=policy.submission_lead_days if kind == MethodKind.SEPA_DEBIT else 0,
+            submission_lead_days=policy.submission_lead_days if kind in _DEBITS else 0,
             open_minor=sum(collectable(one) for one in due),
             open_invoice_ids=tuple(one.invoice_id for one in due),
         )

@@ -115,10 +115,13 @@ def test_the_dates_of_every_cycle_keep_their_order(
     plan = plan_cycle(cycle_at(cycle_day, zone, noon), policy, zone, method_kind)
     assert plan.opens_at < plan.closes_at < plan.issue_at <= plan.ready_notice_at < plan.reminder_at
     assert plan.reminder_at < plan.submit_at <= plan.debit_at < plan.next_closes_at
-    assert is_banking_day(plan.debit_on, policy.scheme_calendar)
+    assert is_banking_day(plan.debit_on, policy.calendar_of(method_kind))
     assert local_date(plan.debit_at, zone) == plan.debit_on
     noticed_on, reminded_on = local_date(plan.ready_notice_at, zone), local_date(plan.reminder_at, zone)
-    assert plan.debit_on >= noticed_on + timedelta(days=policy.notice_days)
+    if method_kind is MethodKind.BACS_DEBIT:
+        assert plan.debit_on == add_banking_days(noticed_on, 10, "GB")
+    else:
+        assert plan.debit_on >= noticed_on + timedelta(days=policy.notice_days)
     assert plan.debit_on - reminded_on >= timedelta(days=policy.reminder_days)
     assert reminded_on.weekday() != 6
     assert noticed_on.weekday() != 6
@@ -127,6 +130,30 @@ def test_the_dates_of_every_cycle_keep_their_order(
 @pytest.mark.parametrize(("policy", "zone"), BRANDS)
 def test_the_default_policies_can_be_kept_all_year(policy: CyclePolicy, zone: str) -> None:
     validate_policy(policy, zone)
+
+
+def test_a_policy_for_bacs_is_checked_with_its_own_notice_period() -> None:
+    late = CyclePolicy(country="GB", scheme_calendar="GB", billing_delay_days=12, notice_days=10)
+    kinds = (MethodKind.CARD, MethodKind.NONE)
+    validate_policy(late, "Europe/London", kinds)
+    with pytest.raises(UnableToPlanCycle):
+        validate_policy(late, "Europe/London", (*kinds, MethodKind.BACS_DEBIT))
+
+
+@pytest.mark.parametrize("wrong", [0, 11])
+def test_the_notice_of_bacs_is_ten_working_days_or_by_agreement_fewer(wrong: int) -> None:
+    assert CyclePolicy.from_dict({}).bacs_notice_banking_days == 10
+    with pytest.raises(InvalidValue, match="bacs_notice_banking_days"):
+        CyclePolicy.from_dict({"bacs_notice_banking_days": wrong})
+
+
+def test_a_bacs_debit_presented_again_is_announced_five_working_days_ahead_and_a_first_one_ten() -> None:
+    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    again = plan_retry(noon, BRITISH, "Europe/London", MethodKind.BACS_DEBIT)
+    first = plan_retry(noon, BRITISH, "Europe/London", MethodKind.BACS_DEBIT, full_notice=True)
+    assert (again.debit_on, first.debit_on) == (date(2026, 6, 8), date(2026, 6, 15))
+    agreed = replace(BRITISH, bacs_notice_banking_days=3)
+    assert plan_retry(noon, agreed, "Europe/London", MethodKind.BACS_DEBIT).debit_on == date(2026, 6, 5)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ _WORDS = {
     "online_or_offline_pin_required offline_pin_required",
     FailureCategory.METHOD_DEAD: "expired_card incorrect_number invalid_number invalid_account new_account_information_"
     "available card_not_supported currency_not_supported invalid_expiry_month invalid_expiry_year account_closed "
-    "no_account bank_account_restricted invalid_account_number incorrect_account_details bank_ownership_changed not_permitted "
-    "service_not_allowed transaction_not_allowed",
+    "no_account bank_account_restricted invalid_account_number incorrect_account_details bank_ownership_changed "
+    "not_permitted service_not_allowed transaction_not_allowed",
     FailureCategory.MANDATE_DEAD: "debit_not_authorized payment_intent_mandate_invalid mandate_invalid",
     FailureCategory.CUSTOMER_REFUSED: "refer_to_customer stop_payment_order revocation_of_authorization "
     "revocation_of_all_authorizations",

@@ -32,8 +32,8 @@ from billing.ports.payment_provider import (
     Unknown,
 )
 
-# Stripe: a target_date lies 3 to 15 calendar days ahead; a failure of a SEPA debit may be reported up to 14 banking days
-# later, one of a Bacs debit after 4, or after 7 where its mandate is new.
+# Stripe: a target_date lies 3 to 15 calendar days ahead; a failure of a SEPA debit may be reported up to 14 banking
+# days later, one of a Bacs debit after 4, or after 7 where its mandate is new.
 _CAPABILITIES = {
     MethodKind.CARD: Capabilities(MethodKind.CARD, 0, 0, 0),
     MethodKind.SEPA_DEBIT: Capabilities(MethodKind.SEPA_DEBIT, 3, 15, 10),

@@ -75,7 +75,7 @@ def refund_fact(refund: Json) -> RefundFact:
 
 
 def dispute_fact(dispute: Json, charge_kind: str) -> DisputeFact:
-    """A chargeback; on a bank debit some reasons are plain returns. A Bacs claim is final: its payer is guaranteed it."""
+    """A chargeback; on a bank debit some reasons are plain returns. A Bacs claim is final: its payer is guaranteed."""
     standing = {"won": "won", "lost": "lost"}.get(dispute["status"], "open")
     is_debit = charge_kind in ("sepa_debit", "bacs_debit")
     category = RETURN_CATEGORIES.get(dispute["reason"]) if is_debit else None
