@@ -28,9 +28,9 @@ class SqlEvidenceRepository:
         one = (kept.account_id == account_id, kept.acceptance_id == acceptance_id)
         await self._connection.execute(update(mandate_acceptances).where(*one).values(setup_reference=setup_reference))
 
-    async def fulfilled(self, account_id: str, setup_reference: str, method_id: str, mandate_reference: str) -> None:
+    async def fulfilled(self, account_id: str, acceptance_id: str, method_id: str, mandate_reference: str) -> None:
         kept = mandate_acceptances.c
-        waiting = (kept.account_id == account_id, kept.setup_reference == setup_reference, kept.method_id.is_(None))
+        waiting = (kept.account_id == account_id, kept.acceptance_id == acceptance_id, kept.method_id.is_(None))
         values = {"method_id": method_id, "mandate_reference": mandate_reference}
         await self._connection.execute(update(mandate_acceptances).where(*waiting).values(**values))
 

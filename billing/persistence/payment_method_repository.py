@@ -110,17 +110,28 @@ class SqlMethodRepository:
         query = select(t.payment_mandates).where(mandates.account_id == account_id, mandates.method_id == method_id)
         return await fetch_one(self._connection, Mandate, query)
 
+    async def mandates(self, account_id: str) -> Sequence[Mandate]:
+        """All mandates of an account, newest first."""
+        mandates = t.payment_mandates.c
+        query = select(t.payment_mandates).where(mandates.account_id == account_id)
+        return await fetch_all(self._connection, Mandate, query.order_by(mandates.method_id.desc()))
+
     async def change_mandate(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None:
         mandates = t.payment_mandates.c
         of_method = (mandates.account_id == account_id, mandates.method_id == method_id)
         await self._connection.execute(update(t.payment_mandates).where(*of_method).values(**values))
 
-    async def expiring(self, until: date, limit: int = 200) -> Sequence[PaymentMethod]:
+    async def expiring(self, since: date, until: date, limit: int = 200) -> Sequence[PaymentMethod]:
         """Cards in use whose last day is near, and whose customers were not told of that day yet."""
         methods = t.payment_methods.c
         untold = or_(methods.expiry_noticed_on.is_(None), methods.expiry_noticed_on != methods.expires_on)
-        in_use = (methods.is_default, methods.status == MethodStatus.USABLE, methods.expires_on <= until)
-        query = _with_mandate().where(*in_use, untold).order_by(methods.expires_on, methods.account_id).limit(limit)
+        in_use = (methods.is_default, methods.status == MethodStatus.USABLE)
+        query = (
+            _with_mandate()
+            .where(*in_use, methods.expires_on.between(since, until), untold)
+            .order_by(methods.expires_on, methods.account_id)
+            .limit(limit)
+        )
         return [_typed(row) for row in await fetch_all(self._connection, _Row, query)]
 
     async def unconfirmed(self, limit: int = 200) -> Sequence[Mandate]:

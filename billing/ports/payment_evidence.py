@@ -55,8 +55,8 @@ class EvidenceRepository(Protocol):
         """The provider's page that the customer was sent to."""
         ...
 
-    async def fulfilled(self, account_id: str, setup_reference: str, method_id: str, mandate_reference: str) -> None:
-        """What was stored on that page; the first that is heard of it counts."""
+    async def fulfilled(self, account_id: str, acceptance_id: str, method_id: str, mandate_reference: str) -> None:
+        """What was stored by it; the first that is heard of it counts."""
         ...
 
     async def all(self, account_id: str) -> Sequence[Acceptance]:

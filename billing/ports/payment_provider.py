@@ -203,6 +203,7 @@ class MethodFacts:
     mandate_ended_by: str = ""
     creditor_id: str = ""
     fingerprint: str = ""
+    acceptance_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -253,10 +254,12 @@ class PaymentProvider(Protocol):
         cancel_url: str,
         kinds: tuple[MethodKind, ...] = (),
         locale: str = "",
+        acceptance_id: str = "",
     ) -> HostedPage:
         """A page on which the customer leaves a method of one of the kinds; of any kind the currency allows when none.
 
-        ``{CHECKOUT_SESSION_ID}`` in ``return_url`` becomes the page's reference.
+        ``acceptance_id`` names what the customer agreed to and comes back with the method. ``{CHECKOUT_SESSION_ID}`` in
+        ``return_url`` becomes the page's reference.
         """
         ...
 

@@ -50,12 +50,6 @@ def _create_acceptances() -> None:
         sa.Column("mandate_reference", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("account_id", "acceptance_id", name=op.f("pk_mandate_acceptances")),
     )
-    op.create_index(
-        "ix_mandate_acceptances_setup",
-        "mandate_acceptances",
-        ["account_id", "setup_reference"],
-        postgresql_where=sa.text("setup_reference <> ''"),
-    )
 
 
 def _create_retries() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -36,6 +37,9 @@ class StripePages:
     _client: stripe.StripeClient
 
     async def get(self, reference: str) -> ProviderPayment:
+        raise NotImplementedError
+
+    def facts_of(self, method: dict[str, Any], mandate: dict[str, Any] | None) -> MethodFacts:
         raise NotImplementedError
 
     async def open_pay_session(self, command: PaySessionCommand) -> HostedPage:
@@ -87,8 +91,10 @@ class StripePages:
         cancel_url: str,
         kinds: tuple[MethodKind, ...] = (),
         locale: str = "",
+        acceptance_id: str = "",
     ) -> HostedPage:
         """A page on which the customer leaves a card or signs a mandate."""
+        metadata = {"account_id": account_id} | ({"acceptance_id": acceptance_id} if acceptance_id else {})
         params: Any = {
             "mode": "setup",
             "customer": provider_customer,
@@ -96,8 +102,8 @@ class StripePages:
             "payment_method_types": [kind.value for kind in kinds or self.kinds_for(currency)],
             "success_url": return_url,
             "cancel_url": cancel_url,
-            "metadata": {"account_id": account_id},
-            "setup_intent_data": {"metadata": {"account_id": account_id}},
+            "metadata": metadata,
+            "setup_intent_data": {"metadata": metadata},
         } | ({"locale": locale} if locale else {})
         with looking():
             session = await self._client.v1.checkout.sessions.create_async(params)
@@ -115,7 +121,8 @@ class StripePages:
         body = intent.to_dict()
         if body["status"] != "succeeded":
             return None
-        return reading.method_facts(body["payment_method"], body.get("mandate"))
+        facts = self.facts_of(body["payment_method"], body.get("mandate"))
+        return replace(facts, acceptance_id=(body.get("metadata") or {}).get("acceptance_id", ""))
 
 
 @contextmanager

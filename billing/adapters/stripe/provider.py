@@ -46,11 +46,17 @@ _EVENT_PAGE = 100
 class StripePayments(StripeMethods, StripePages):
     """All of the PaymentProvider port. ``webhook_secrets`` holds two while a secret is being rotated.
 
-    ``api_base`` is empty for Stripe itself, else the address of a server that speaks its protocol.
+    ``api_base`` is empty for Stripe itself, else the address of a server that speaks its protocol. ``creditor_id`` is
+    the SEPA creditor identifier that Stripe collects under for us.
     """
 
     def __init__(
-        self, api_key: str, webhook_secrets: Sequence[str], api_base: str = "", timeout_seconds: float = 20.0
+        self,
+        api_key: str,
+        webhook_secrets: Sequence[str],
+        api_base: str = "",
+        timeout_seconds: float = 20.0,
+        creditor_id: str = "",
     ) -> None:
         self._transport = FormClient(timeout=timeout_seconds)
         self._client = stripe.StripeClient(
@@ -60,6 +66,7 @@ class StripePayments(StripeMethods, StripePages):
             http_client=self._transport,
         )
         self._webhook_secrets = tuple(webhook_secrets)
+        self._creditor_id = creditor_id
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, Text, text
-from sqlalchemy.schema import Table
+from sqlalchemy import Column, Integer, Table, Text
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, generated_key, metadata, reference
@@ -25,10 +24,4 @@ mandate_acceptances = Table(
     Column("setup_reference", Text, nullable=False, server_default=""),  # the provider's page
     reference("method_id", identity.METHOD, nullable=True),  # once it was stored
     Column("mandate_reference", Text, nullable=False, server_default=""),
-)
-Index(
-    "ix_mandate_acceptances_setup",
-    mandate_acceptances.c.account_id,
-    mandate_acceptances.c.setup_reference,
-    postgresql_where=text("setup_reference <> ''"),
 )
