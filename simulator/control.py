@@ -167,6 +167,8 @@ def _fail_pending(tx: Transaction, revoked: list[Json]) -> None:
 
 def _update_card(world: World, tx: Transaction, given: Json) -> Json:
     method = payment_methods.find(tx, given.pop("id"))
+    if given.get("fingerprint"):
+        return payment_methods.set_fingerprint(tx, method, str(given["fingerprint"]))
     unknown = set(given) - {"exp_month", "exp_year", "last4", "outcome"}
     if unknown or method["type"] != "card":
         raise ValueError("Give exp_month, exp_year, last4 or outcome of a card.")

@@ -121,7 +121,7 @@ def _not_presented_again(attempts_so_far: Sequence[datetime], now: datetime) -> 
 
 
 def within_budgets(scheme: Scheme, attempts_so_far: Sequence[datetime], now: datetime) -> RetryVerdict:
-    """Whether one more try fits into the scheme's budgets; ``attempts_so_far`` by whichever account tried."""
+    """Whether one more try fits into the scheme's budgets; ``attempts_so_far`` by whichever account was declined."""
     for budget in BUDGETS[scheme]:
         recent = sorted(at for at in attempts_so_far if at > now - budget.window)
         if len(recent) >= budget.attempts:

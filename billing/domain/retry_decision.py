@@ -31,13 +31,14 @@ ONE_RETRY_CODES: dict[Scheme, frozenset[str]] = {Scheme.SEPA: frozenset({"MS03"}
 class Try:
     """One try to debit an instrument. ``is_own``: by the account that asks; ``debts`` are then its invoices.
 
-    ``category`` is None where it did not fail; ``has_paid`` where the money came.
+    ``category`` is None where it did not fail; ``has_paid`` where the money came; ``is_open`` while nobody knows.
     """
 
     at: datetime
     category: FailureCategory | None = None
     code: str = ""
     has_paid: bool = False
+    is_open: bool = False
     is_own: bool = True
     debts: frozenset[str] = frozenset()
 
@@ -66,11 +67,14 @@ def ended_by(scheme: Scheme, tries: Sequence[Try]) -> Try | None:
 
 
 def may_be_debited(scheme: Scheme, tries: Sequence[Try], at: datetime) -> RetryVerdict:
-    """What the scheme says about any debit of an instrument at an instant, a first one too."""
+    """What the scheme says about any debit of an instrument at an instant, a first one too.
+
+    Budgets count tries that were declined, or may yet be: a card that pays for many accounts is not held up by paying.
+    """
     end = ended_by(scheme, tries)
     if end is not None:
         return RetryVerdict(False, f"{scheme} forbids any further try after {end.category} {end.code}".rstrip())
-    return within_budgets(scheme, [one.at for one in tries], at)
+    return within_budgets(scheme, [one.at for one in tries if one.is_open or one.category is not None], at)
 
 
 def decide_retry(

@@ -25,7 +25,10 @@ class RetryPolicyVersion:
 
 @dataclass(frozen=True)
 class InstrumentTry:
-    """One debit of a card or bank account. ``category`` and ``code`` are empty while it did not fail."""
+    """One debit of a card or bank account. ``category`` and ``code`` are empty where it was not declined.
+
+    Not ``is_settled``: its outcome is not known, and it may yet be declined.
+    """
 
     provider: str
     fingerprint: str
@@ -34,7 +37,7 @@ class InstrumentTry:
     tried_at: datetime
     category: str = ""
     code: str = ""
-    has_paid: bool = False
+    is_settled: bool = False
 
 
 class RetryRepository(Protocol):

@@ -128,7 +128,7 @@ async def _book_receipt(work: UnitOfWork, attempt: Attempt, outcome: Succeeded, 
         "code": "",
     }
     changed = await _change(work, attempt, values)
-    await remember_outcome(work, attempt, "", "", has_paid=True)
+    await remember_outcome(work, attempt)
     surplus = outcome.received_minor - sum(shares.values())
     await _tell_received(work, attempt, outcome, shares, surplus, now)
     if surplus > 0 and await _paid_elsewhere(work, attempt):
@@ -229,7 +229,7 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
     reason = {"attempt_id": attempt.attempt_id, "category": outcome.category, "code": outcome.code}
     summary = f"The payment of {Money(attempt.expected_minor, attempt.currency)} failed: {outcome.code}."
     await tell(work, attempt, "payment_failed", summary, reason | {"scheme_code": outcome.detail}, now)
-    await remember_outcome(work, attempt, outcome.category, outcome.detail or outcome.code, has_paid=False)
+    await remember_outcome(work, attempt, outcome.category, outcome.detail or outcome.code)
     values = {
         "status": PaymentStatus.FAILED,
         "category": outcome.category,
@@ -265,7 +265,7 @@ async def _note_rest(
         times = await _times_asked(work, attempt)
         summary = f"The bank asks the customer to confirm (time {times} with this method); they pay by paylink."
         reason |= {"rule": "authentication off session: paylink at once, no retry", "times": times}
-        await remember_outcome(work, attempt, category, code, has_paid=False)
+    await remember_outcome(work, attempt, category, code)
     await tell(work, attempt, f"payment_{status}", summary, reason, now)
     return await _change(work, attempt, {"status": status, "category": category, "code": code, "settled_at": now})
 

@@ -55,13 +55,14 @@ async def _own_try(work: UnitOfWork, attempt: Attempt) -> Try:
         category=category,
         code=attempt.code if failed else "",
         has_paid=attempt.status == PaymentStatus.SUCCEEDED,
+        is_open=attempt.status in (PaymentStatus.UNKNOWN, PaymentStatus.PENDING),
         debts=frozenset(one.invoice_id for one in held),
     )
 
 
 def _others_try(one: InstrumentTry) -> Try:
     category = FailureCategory(one.category) if one.category else None
-    return Try(one.tried_at, category, one.code, one.has_paid, is_own=False)
+    return Try(one.tried_at, category, one.code, is_open=not one.is_settled, is_own=False)
 
 
 async def remember_try(work: UnitOfWork, method: PaymentMethod, attempt: Attempt) -> None:
@@ -73,13 +74,13 @@ async def remember_try(work: UnitOfWork, method: PaymentMethod, attempt: Attempt
         await work.retries.add_try(one)
 
 
-async def remember_outcome(work: UnitOfWork, attempt: Attempt, category: str, code: str, *, has_paid: bool) -> None:
-    """Write down how a try ended."""
+async def remember_outcome(work: UnitOfWork, attempt: Attempt, category: str = "", code: str = "") -> None:
+    """Write down how a try ended; without a category it was not declined."""
     if attempt.method_id is None:
         return
     method = await work.payments.method(attempt.account_id, attempt.method_id)
     if method.fingerprint:
-        values = {"category": category, "code": code, "has_paid": has_paid}
+        values = {"category": category, "code": code, "is_settled": True}
         await work.retries.change_try(method.provider, method.fingerprint, attempt.attempt_id, values)
 
 

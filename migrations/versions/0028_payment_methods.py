@@ -68,7 +68,7 @@ def _create_retries() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False),
         *(sa.Column(name, sa.Text(), server_default="", nullable=False) for name in ("category", "code")),
-        sa.Column("has_paid", sa.Boolean(), server_default="false", nullable=False),
+        sa.Column("is_settled", sa.Boolean(), server_default="false", nullable=False),
         sa.PrimaryKeyConstraint("provider", "fingerprint", "attempt_id", name=op.f("pk_instrument_tries")),
     )
 

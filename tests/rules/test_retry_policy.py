@@ -107,6 +107,14 @@ def test_the_tries_of_other_accounts_use_up_the_cards_budget() -> None:
     assert decided(Scheme.VISA, a_try(0), *others[1:]).allowed
 
 
+def test_a_try_whose_outcome_nobody_knows_counts_and_one_that_paid_does_not() -> None:
+    others = [Try(NOW - timedelta(days=days), FUNDS, "51", is_own=False) for days in range(1, 19)]
+    last = Try(NOW, is_open=True, is_own=False)
+    assert not decided(Scheme.VISA, a_try(0), *others, last).allowed
+    paid = [Try(NOW, has_paid=True, is_own=False)] * 40
+    assert decided(Scheme.VISA, a_try(0), *others, *paid).allowed
+
+
 def test_without_a_rule_nothing_is_retried_and_the_first_rule_that_covers_it_holds() -> None:
     assert decided(Scheme.VISA, a_try(1), policy=RetryPolicy(())).reason == "no rule retries funds"
     narrow = a_rule(instruments=["visa"], codes=["51"], most_retries=1)

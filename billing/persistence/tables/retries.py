@@ -30,5 +30,5 @@ instrument_tries = Table(
     Column("tried_at", Instant, nullable=False),
     Column("category", Text, nullable=False, server_default=""),
     Column("code", Text, nullable=False, server_default=""),
-    Column("has_paid", Boolean, nullable=False, server_default="false"),
+    Column("is_settled", Boolean, nullable=False, server_default="false"),
 )
