@@ -70,7 +70,8 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
     """Everything of one account."""
     shown = await container.accounts.get(account_id)
     process, is_reached = await _process(container, shown)
-    _, acceptances = await container.payment_methods.mandates(account_id)
+    async with container.make_work() as work:
+        methods, acceptances = await work.payments.methods(account_id), await work.evidence.all(account_id)
     return page(
         "account.html",
         title=f"{shown.number} {shown.customer_name}",
@@ -78,7 +79,7 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
         account=shown,
         services=await container.accounts.services_of(account_id),
         picture=await container.queries.picture(account_id),
-        methods=await container.payment_methods.methods(account_id),
+        methods=methods,
         acceptances=acceptances,
         timeline=list(reversed(await container.accounts.timeline(account_id, 2000))),
         balance=await _balance(container, account_id),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +21,8 @@ from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 
 LONGEST_USER_AGENT = 500
+# The provider's page, as it comes back in our own address.
+_REFERENCE = re.compile(r"cs_[A-Za-z0-9_]{1,180}")
 BY_CUSTOMER = "customer"
 
 
@@ -139,10 +143,10 @@ class MethodDesk:
     async def returned(self, token: str, reference: str) -> tuple[MethodsNow, bool]:
         """The customer is back from the provider's page: the page, and whether a method was stored."""
         account_id = await self._links.account_of(token)
-        try:
-            stored = await self._methods.complete_setup(account_id, reference, BY_CUSTOMER)
-        except Refusal:
-            stored = None
+        stored = None
+        if _REFERENCE.fullmatch(reference):
+            with suppress(Refusal):
+                stored = await self._methods.complete_setup(account_id, reference, BY_CUSTOMER)
         return await self._page(account_id), stored is not None
 
     async def use(self, token: str, proof: str) -> MethodsNow:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
-from billing.domain.cycle_calendar import local_date
+from billing.domain.cycle_calendar import at_local_time, local_date
 from billing.domain.cycle_plan import plan_retry, retry_on
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import InvalidValue
@@ -22,6 +22,7 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
 EVERY_BRAND = ""
 _MOST_RETRIES = 100
+_EVENING = time(17)
 _DEBT = frozenset({"debt"})
 _KINDS = {Scheme.SEPA: MethodKind.SEPA_DEBIT, Scheme.BACS: MethodKind.BACS_DEBIT}
 
@@ -128,15 +129,17 @@ class _Walk:
         tries = [Try(failed_at, category, self.code, debts=_DEBT)]
         found: list[PreviewedRetry] = []
         while len(found) < _MOST_RETRIES:
-            step = self._next(tries, len(found) + 1)
+            # A failure is not known before the day of its debit.
+            begin = at_local_time(found[-1].debit_on, _EVENING, self.zone) if found else failed_at
+            step = self._next(tries, begin, len(found) + 1)
             if isinstance(step, str):
                 return RetryPreview(found, step)
             found.append(step)
             tries.append(Try(step.submit_at, category, self.code, debts=_DEBT))
         return RetryPreview(found, f"only {_MOST_RETRIES} are shown")
 
-    def _next(self, tries: list[Try], number: int) -> PreviewedRetry | str:
-        kind, begin = _KINDS.get(self.scheme, MethodKind.CARD), tries[-1].at
+    def _next(self, tries: list[Try], begin: datetime, number: int) -> PreviewedRetry | str:
+        kind = _KINDS.get(self.scheme, MethodKind.CARD)
         decision = decide_retry(self.policy, self.scheme, tries, _DEBT, begin)
         if not decision.allowed and decision.not_before is None:
             return decision.reason

@@ -220,7 +220,7 @@ async def test_a_preview_shows_every_retry_of_a_debt_that_fails_alike(world: Col
     failed_at = datetime(2027, 6, 1, 6, tzinfo=UTC)
     service = policies(world)
     preview = await service.preview("vonk", STANDARD.to_dict(), "sepa", "funds", "AM04", failed_at)
-    assert [one.debit_on for one in preview.retries] == [date(2027, 6, 8), date(2027, 6, 15)]
+    assert [one.debit_on for one in preview.retries] == [date(2027, 6, 8), date(2027, 6, 14)]
     assert preview.ends_because == "2 retries of this debt were made"
     never = await service.preview("vonk", None, "visa", "hard_stop", "41", failed_at)
     assert (never.retries, "forbids any further try" in never.ends_because) == ([], True)
