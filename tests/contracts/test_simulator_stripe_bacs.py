@@ -1,4 +1,4 @@
-"""Bacs direct debits through the real Stripe client: instructions that banks answer later, and what becomes of debits."""
+"""Bacs direct debits through the real Stripe client: instructions banks answer later, and what becomes of debits."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_claim_under_the_guarantee_is_lost_at_once(simulator: Simulator, liste
     (dispute,) = client.v1.disputes.list({"payment_intent": payment.id}).data
     assert dispute.status == "lost"
     listener.wait_for_event("charge.dispute.closed", payment.id)
-    simulator.control("POST", f"/disputes/{dispute.id}/close", {"outcome": "won"}, status=422)
+    simulator.control("POST", f"/disputes/{dispute.id}/close", {"outcome": "won"}, status=400)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,10 @@ def test_a_setup_page_takes_sort_code_and_account_number(simulator: Simulator) -
 
 @pytest.mark.parametrize("year", range(2019, 2041))
 def test_bank_holidays_are_those_of_england_but_for_single_ones(year: int) -> None:
-    published = frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
-    proclaimed = {2020: {date(2020, 5, 8), date(2020, 5, 4)}, 2022: {date(2022, 6, 2), date(2022, 6, 3)}}
-    proclaimed |= {2022: proclaimed[2022] | {date(2022, 5, 30), date(2022, 9, 19)}, 2023: {date(2023, 5, 8)}}
-    assert _bank_holidays(year) ^ published <= frozenset(proclaimed.get(year, set()))
+    published = {day for day in holidays.country_holidays("GB", subdiv="ENG", years=year) if day.weekday() < 5}
+    proclaimed = {
+        2020: {date(2020, 5, 4), date(2020, 5, 8)},
+        2022: {date(2022, 5, 30), date(2022, 6, 2), date(2022, 6, 3), date(2022, 9, 19)},
+        2023: {date(2023, 5, 8)},
+    }
+    assert _bank_holidays(year) ^ published == proclaimed.get(year, set())
