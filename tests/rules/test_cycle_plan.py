@@ -94,12 +94,6 @@ def test_the_hours_stay_civil_when_the_clocks_change() -> None:
     assert (plan.issue_at.hour, plan.debit_at.hour) == (8, 6)
 
 
-def test_bacs_counts_its_notice_in_working_days() -> None:
-    plan = a_plan(date(2026, 3, 26), BRITISH, MethodKind.BACS_DEBIT, "Europe/London")
-    assert local_date(plan.ready_notice_at, "Europe/London") == date(2026, 3, 27)
-    assert plan.debit_on == add_banking_days(date(2026, 3, 27), 10, "GB") == date(2026, 4, 14)
-
-
 def test_without_a_method_there_is_a_due_date_and_no_debit() -> None:
     plan = a_plan(date(2026, 6, 15), method_kind=MethodKind.NONE)
     assert plan.debit_on == date(2026, 6, 30)
@@ -130,30 +124,6 @@ def test_the_dates_of_every_cycle_keep_their_order(
 @pytest.mark.parametrize(("policy", "zone"), BRANDS)
 def test_the_default_policies_can_be_kept_all_year(policy: CyclePolicy, zone: str) -> None:
     validate_policy(policy, zone)
-
-
-def test_a_policy_for_bacs_is_checked_with_its_own_notice_period() -> None:
-    late = CyclePolicy(country="GB", scheme_calendar="GB", billing_delay_days=12, notice_days=10)
-    kinds = (MethodKind.CARD, MethodKind.NONE)
-    validate_policy(late, "Europe/London", kinds)
-    with pytest.raises(UnableToPlanCycle):
-        validate_policy(late, "Europe/London", (*kinds, MethodKind.BACS_DEBIT))
-
-
-@pytest.mark.parametrize("wrong", [0, 11])
-def test_the_notice_of_bacs_is_ten_working_days_or_by_agreement_fewer(wrong: int) -> None:
-    assert CyclePolicy.from_dict({}).bacs_notice_banking_days == 10
-    with pytest.raises(InvalidValue, match="bacs_notice_banking_days"):
-        CyclePolicy.from_dict({"bacs_notice_banking_days": wrong})
-
-
-def test_a_bacs_debit_presented_again_is_announced_five_working_days_ahead_and_a_first_one_ten() -> None:
-    noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
-    again = plan_retry(noon, BRITISH, "Europe/London", MethodKind.BACS_DEBIT)
-    first = plan_retry(noon, BRITISH, "Europe/London", MethodKind.BACS_DEBIT, full_notice=True)
-    assert (again.debit_on, first.debit_on) == (date(2026, 6, 8), date(2026, 6, 15))
-    agreed = replace(BRITISH, bacs_notice_banking_days=3)
-    assert plan_retry(noon, agreed, "Europe/London", MethodKind.BACS_DEBIT).debit_on == date(2026, 6, 5)
 
 
 @pytest.mark.parametrize(
