@@ -57,7 +57,7 @@ async def test_nobody_else_publishes(client: httpx.AsyncClient, role: str) -> No
     ("changes", "status", "field"),
     [
         ({"brand": "nobody"}, 404, "brand"),
-        ({"reason": ""}, 422, "reason"),
+        ({"reason": ""}, 422, "body.reason"),
         ({"definition": {"rules": [{"instruments": ["visa"], "categories": ["funds"], "most_retries": 20}]}}, 422,
          "rules[0].most_retries"),
         ({"definition": {"rules": [], "paydays": {"days_of_month": [32]}}}, 422, "paydays.days_of_month[0]"),
@@ -78,7 +78,9 @@ async def test_what_would_be_decided_now_is_shown_with_rule_and_inputs(
     address = f"/v1/accounts/{till.account_id}/next-retry"
     nothing = (await client.get(address)).json()
     assert (nothing["possible"], nothing["explanation"]) == (False, "Nothing is open any more.")
-    await till.a_card("pm_card_visa_chargeDeclinedInsufficientFunds")
+    card = await till.a_card()
+    script = {"subject": f"payment_method:{card.provider_method}", "outcomes": ["insufficient_funds"]}
+    await till.control("POST", "/scripts", script)
     invoice = await till.an_announced_invoice(4210)
     await till.service.collect(till.a_request(invoice))
     shown = (await client.get(address)).json()
