@@ -30,6 +30,8 @@ from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invariant_checks import InvariantChecks
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
+from billing.services.method_desk import MethodDesk
+from billing.services.method_links import MethodLinks
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
@@ -39,6 +41,7 @@ from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
+from billing.services.retry_policies import RetryPolicyService
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.staff_cases import StaffCases
@@ -90,6 +93,9 @@ class Container:
     letterheads: Letterheads = field(default_factory=_not_built)
     payments: PaymentService = field(default_factory=_not_built)
     payment_methods: MethodService = field(default_factory=_not_built)
+    method_links: MethodLinks = field(default_factory=_not_built)
+    method_desk: MethodDesk = field(default_factory=_not_built)
+    retry_policies: RetryPolicyService = field(default_factory=_not_built)
     pay_sessions: PaySessionService = field(default_factory=_not_built)
     pay_desk: PayDesk = field(default_factory=_not_built)
     notices: NoticeService = field(default_factory=_not_built)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pydantic import SecretStr
@@ -45,6 +45,9 @@ from billing.services.dunning import DunningService
 from billing.services.dunning_policies import DunningPolicyService
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
+from billing.services.method_desk import MethodDesk
+from billing.services.method_links import MethodLinks
+from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
@@ -59,6 +62,7 @@ from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
+from billing.services.retry_policies import RetryPolicyService
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.upkeep import Repairs, UpkeepService
@@ -91,6 +95,8 @@ class Parts:
     engine: AsyncEngine
     messengers: Mapping[str, Messenger]
     methods: MethodService
+    method_links: MethodLinks
+    method_desk: MethodDesk
     pay_sessions: PaySessionService
     clock: SegmentClock
     process: TemporalProcess
@@ -161,21 +167,26 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     sources = UsageSources(settings, usage, clock)
     renderer = PdfRenderer()
     invoicing = InvoicingService(make_work, clock, renderer)
-    composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing))
+    method_links = MethodLinks(make_work, keys, settings.public.api_base.rstrip("/"))
+    method_words = MethodWords(make_work, method_links.paylink_for)
+    composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing), method_words=method_words)
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     barring = BarringService(make_work, clock, _network(settings))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
+    method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
     repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank, bank_in)
-    repairs = people.joining(repairs, barring, reconciler)
+    repairs = replace(people.joining(repairs, barring, reconciler), tell_of_methods=method_notices.send_due)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
         engine=engine,
         messengers=messengers,
         methods=methods,
+        method_links=method_links,
+        method_desk=MethodDesk(make_work, clock, method_links, methods, providers, settings.stripe.creditor_id),
         pay_sessions=PaySessionService(make_work, clock, providers, paylinks, calls),
         clock=clock,
         process=process,
@@ -277,6 +288,9 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         letterheads=parts.letterheads,
         payments=parts.payments,
         payment_methods=parts.methods,
+        method_links=parts.method_links,
+        method_desk=parts.method_desk,
+        retry_policies=RetryPolicyService(make_work, clock),
         pay_sessions=parts.pay_sessions,
         pay_desk=PayDesk(make_work, clock, process, parts.paylinks, parts.pay_sessions),
         notices=parts.notices,
@@ -332,7 +346,9 @@ async def _connect(settings: Settings, metrics_address: str) -> Client:
 
 def _stripe(settings: Settings) -> StripePayments:
     stripe = settings.stripe
-    return StripePayments(stripe.secret_key.get_secret_value(), _several(stripe.webhook_secret), stripe.api_base)
+    secrets = _several(stripe.webhook_secret)
+    key = stripe.secret_key.get_secret_value()
+    return StripePayments(key, secrets, stripe.api_base, creditor_id=stripe.creditor_id)
 
 
 def _several(keys: SecretStr | str) -> tuple[str, ...]:

@@ -74,11 +74,15 @@ class TemporalSettings(BaseModel):
 
 
 class StripeSettings(BaseModel):
-    """Cards and SEPA debits. ``webhook_secret`` verifies what Stripe sends us."""
+    """Cards, SEPA and Bacs debits. ``webhook_secret`` verifies what Stripe sends us.
+
+    ``creditor_id`` is the SEPA creditor identifier that our debits are collected under, as customers are told it.
+    """
 
     secret_key: SecretStr = NOTHING
     webhook_secret: SecretStr = NOTHING
     api_base: str = ""
+    creditor_id: str = Field(default="", pattern=r"^([A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28})?$")
 
     @property
     def is_live(self) -> bool:
@@ -156,9 +160,12 @@ class BillingSettings(BaseModel):
     the installation makes (`make bench` measures it), and end before quiet hours: a bill made in them is announced, and
     so debited, a day later. Each account has a fixed place in the window, by a hash of its number. It is given when its
     workflow starts and kept, so a change is for accounts opened from then on.
+
+    ``card_expiry_notice_days`` is how long before the last day of the card in use its customer is asked for a new one.
     """
 
     spread_seconds: int = Field(default=0, ge=0, le=43_200)
+    card_expiry_notice_days: int = Field(default=28, ge=1, le=180)
 
 
 class PaymentsSettings(BaseModel):

@@ -22,7 +22,7 @@ from simulator.faults import Faults
 from simulator.scheduler import JobWork, Scheduler
 from simulator.signatures import Signer, new_signing_key
 from simulator.store import Json, Store, Transaction
-from simulator.stripe import checkout, pay_page, refunds
+from simulator.stripe import bacs, checkout, pay_page, refunds
 from simulator.stripe.api import StripeDoor
 from simulator.world import World
 
@@ -71,6 +71,7 @@ def _resume_clock(store: Store) -> None:
 def _job_work(world: World) -> dict[str, JobWork]:
     work = {
         "settle_debit": checkout.settle_debit,
+        "decide_mandate": bacs.decide_mandate,
         "settle_refund": refunds.settle,
         "expire_session": checkout.expire_in_time,
         "sms_state": twilio.advance,

@@ -60,12 +60,42 @@ def segment_from_json(body: dict[str, Any]) -> ClockSegment:
     return ClockSegment(instants["real_start"], instants["business_start"], float(body.get("rate", 1.0)))
 
 
+TARGET, UNITED_KINGDOM = "TARGET", "GB"
+
+
 @lru_cache(maxsize=16)
 def _closing_days(year: int) -> frozenset[date]:
     """TARGET's closing days; computed here because loading a calendar library took over a second of the first debit."""
     easter = easter_sunday(year)
     fixed = {date(year, month, day) for month, day in ((1, 1), (5, 1), (12, 25), (12, 26))}
     return frozenset(fixed | {easter - timedelta(days=2), easter + timedelta(days=1)})
+
+
+@lru_cache(maxsize=16)
+def _bank_holidays(year: int) -> frozenset[date]:
+    """England's bank holidays by their rules; single holidays that are proclaimed for one year are not known here."""
+    easter = easter_sunday(year)
+    moving = {easter - timedelta(days=2), easter + timedelta(days=1)}
+    moving |= {_monday(date(year, 5, 1)), _monday(date(year, 5, 25)), _monday(date(year, 8, 25))}
+    return frozenset(moving | {_substituted(date(year, 1, 1))} | _christmas(year))
+
+
+def _monday(day: date) -> date:
+    return day + timedelta(days=-day.weekday() % 7)
+
+
+def _substituted(day: date) -> date:
+    return _monday(day) if day.weekday() >= 5 else day
+
+
+def _christmas(year: int) -> set[date]:
+    """Christmas and Boxing Day, each moved to the next weekday that is free."""
+    first = date(year, 12, 25)
+    days = {first, first + timedelta(days=1)}
+    weekend = sum(day.weekday() >= 5 for day in days)
+    following = (date(year, 12, 27) + timedelta(days=ahead) for ahead in range(4))
+    moved = [day for day in following if day.weekday() < 5][:weekend]
+    return {day for day in days if day.weekday() < 5} | set(moved)
 
 
 def easter_sunday(year: int) -> date:
@@ -80,17 +110,18 @@ def easter_sunday(year: int) -> date:
     return date(year, month, day + 1)
 
 
-def is_banking_day(day: date) -> bool:
-    """True when the euro settlement system (TARGET) is open."""
-    return day.weekday() < 5 and day not in _closing_days(day.year)
+def is_banking_day(day: date, calendar: str = TARGET) -> bool:
+    """True when the euro settlement system (TARGET), or with ``GB`` the banks of England, are open."""
+    closed = _bank_holidays(day.year) if calendar == UNITED_KINGDOM else _closing_days(day.year)
+    return day.weekday() < 5 and day not in closed
 
 
-def add_banking_days(start: datetime, days: int) -> datetime:
+def add_banking_days(start: datetime, days: int, calendar: str = TARGET) -> datetime:
     """The instant ``days`` banking days later, at the same time of day (UTC)."""
     day, remaining = start.date(), days
-    while remaining > 0 or not is_banking_day(day):
+    while remaining > 0 or not is_banking_day(day, calendar):
         day += timedelta(days=1)
-        if is_banking_day(day):
+        if is_banking_day(day, calendar):
             remaining -= 1
     return start if day == start.date() else datetime.combine(day, start.timetz())
 

@@ -18,7 +18,7 @@ from simulator.bank import life, outcomes
 from simulator.business_time import segment_as_json, segment_from_json
 from simulator.doors import answer_json
 from simulator.store import Json, Transaction
-from simulator.stripe import charges, checkout, customers, disputes, mandates, payment_methods, refunds
+from simulator.stripe import bacs, charges, checkout, customers, disputes, mandates, payment_methods, refunds
 from simulator.stripe.outcomes import write_script
 from simulator.stripe.wire import Call, StripeError, public
 from simulator.totals import totals
@@ -157,12 +157,14 @@ def _revoke(world: World, tx: Transaction, given: Json) -> Json:
         raise NotThere(f"No mandate {given.get('mandate') or 'of ' + given['payment_method']}.")
     if given.get("fail_pending"):
         _fail_pending(tx, found)
-    return {"mandates": [mandates.revoke(world, tx, mandate) for mandate in found]}
+    reason = str(given.get("reason", "debit_not_authorized"))
+    return {"mandates": [mandates.revoke(world, tx, mandate, reason) for mandate in found]}
 
 
 def _fail_pending(tx: Transaction, revoked: list[Json]) -> None:
     for mandate in revoked:
-        where = {"payment_method_details.sepa_debit.mandate": mandate["id"], "status": "pending"}
+        kind = mandate["payment_method_details"]["type"]
+        where = {f"payment_method_details.{kind}.mandate": mandate["id"], "status": "pending"}
         for charge in tx.find("charge", where):
             charge["_sim"]["outcome"]["outcome"] = "debit_not_authorized"
             tx.save("charge", charge)
@@ -170,6 +172,8 @@ def _fail_pending(tx: Transaction, revoked: list[Json]) -> None:
 
 def _update_card(world: World, tx: Transaction, given: Json) -> Json:
     method = payment_methods.find(tx, given.pop("id"))
+    if given.get("fingerprint"):
+        return payment_methods.set_fingerprint(tx, method, str(given["fingerprint"]))
     unknown = set(given) - {"exp_month", "exp_year", "last4", "outcome"}
     if unknown or method["type"] != "card":
         raise ValueError("Give exp_month, exp_year, last4 or outcome of a card.")
@@ -286,6 +290,7 @@ _ENDPOINTS: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/disputes/{id}/close", _close_dispute),
     ("POST", "/refunds", _refund),
     ("POST", "/mandates/revoke", _revoke),
+    ("POST", "/mandates/decide", bacs.answer_mandates),
     ("POST", "/payment-methods/{id}/update", _update_card),
     ("POST", "/settle", _settle),
     ("GET", "/charges/{id}", _charges_of),

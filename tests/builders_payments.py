@@ -18,7 +18,7 @@ from billing.messages.account import CommandResult
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import AttemptQuery, CollectRequest, PaymentResult
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
-from billing.ports.accounts import Account
+from billing.ports.accounts import Account, Brand
 from billing.ports.invoicing import Invoice
 from billing.ports.notices import NewNotice, NoticeKey, NoticeStatus
 from billing.ports.payments import PaymentMethod
@@ -77,6 +77,7 @@ class TillWorld:
     provider: StripePayments
     account: Account
     attempts: int = 0
+    currency: str = "EUR"
 
     def __post_init__(self) -> None:
         providers = PaymentProviders(self.provider)
@@ -105,8 +106,9 @@ class TillWorld:
         """Store a test bank account with its mandate."""
         return await self.methods.add_method(self.account_id, test_id, "test")
 
-    async def an_invoice(self, total_minor: int = 4210, currency: str = "EUR") -> str:
+    async def an_invoice(self, total_minor: int = 4210, currency: str = "") -> str:
         """An issued invoice that owes its total."""
+        currency = currency or self.currency
         async with self.work() as work:
             invoice_id = await work.invoices.next_invoice_id()
             invoice = Invoice(
@@ -132,7 +134,14 @@ class TillWorld:
             await work.commit()
         return invoice_id
 
-    async def announce(self, amount_minor: int, debit_on: date, *invoice_ids: str, in_time: bool = True) -> None:
+    async def announce(
+        self,
+        amount_minor: int,
+        debit_on: date,
+        *invoice_ids: str,
+        in_time: bool = True,
+        sent_on: date | None = None,
+    ) -> None:
         """A ready notice that went out and named amount and date."""
         async with self.work() as work:
             key = NoticeKey(self.account_id, invoice_ids[0], NoticeKind.READY, str(debit_on), "email")
@@ -144,13 +153,13 @@ class TillWorld:
                     "en",
                     self.clock.now(),
                     amount_minor,
-                    "EUR",
+                    self.currency,
                     debit_on,
                     invoice_ids,
                 )
             )
             assert notice is not None
-            await work.notices.change(self.account_id, notice.notice_id, {"in_time": in_time})
+            await work.notices.change(self.account_id, notice.notice_id, {"in_time": in_time, "sent_on": sent_on})
             await work.commit()
 
     async def thank(self, attempt_id: str) -> None:
@@ -171,7 +180,7 @@ class TillWorld:
         self.attempts += 1
         attempt_id = f"{invoice_ids[0]}-{self.attempts}-{self.simulator.port}-{id(self)}"
         debit_on = self.today + timedelta(days=lead_days)
-        return CollectRequest(self.account_id, attempt_id, invoice_ids, amount_minor, "EUR", debit_on)
+        return CollectRequest(self.account_id, attempt_id, invoice_ids, amount_minor, self.currency, debit_on)
 
     async def settle(self, attempt_id: str) -> PaymentResult:
         return await self.service.settle(AttemptQuery(self.account_id, attempt_id))
@@ -214,16 +223,19 @@ def a_provider(simulator: Simulator, *, timeout_seconds: float = 20.0) -> Stripe
 
 
 @asynccontextmanager
-async def a_till(database_url: str, simulator: Simulator, **options: Any) -> AsyncIterator[TillWorld]:
-    """An account of the Dutch brand, nothing owed, no method stored."""
+async def a_till(
+    database_url: str, simulator: Simulator, brand: Brand | None = None, **options: Any
+) -> AsyncIterator[TillWorld]:
+    """An account of the brand (the Dutch one), nothing owed, no method stored."""
+    brand = brand or a_brand()
     engine = make_engine(database_url, pool_size=5)
     async with SqlUnitOfWork(engine) as work:
-        await work.accounts.add_brand(a_brand())
-        account = await work.accounts.add(an_account())
+        await work.accounts.add_brand(brand)
+        account = await work.accounts.add(an_account(brand=brand.brand, zone=brand.zone, locale=brand.locale))
         await work.commit()
     provider = a_provider(simulator, **options)
     try:
-        yield TillWorld(engine, MovableClock(), simulator, provider, account)
+        yield TillWorld(engine, MovableClock(), simulator, provider, account, currency=brand.currency)
     finally:
         await provider.close()
         await engine.dispose()

@@ -73,6 +73,8 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
     """Everything of one account."""
     shown = await container.accounts.get(account_id)
     process, is_reached = await _process(container, shown)
+    async with container.make_work() as work:
+        methods, acceptances = await work.payments.methods(account_id), await work.evidence.all(account_id)
     return page(
         "account.html",
         title=f"{shown.number} {shown.customer_name}",
@@ -81,6 +83,8 @@ async def account(account_id: str, container: ContainerDep, caller: ConsoleCalle
         services=await container.accounts.services_of(account_id),
         restrictions={one.service_id: one for one in await container.restrictions.of_account(account_id)},
         picture=await container.queries.picture(account_id),
+        methods=methods,
+        acceptances=acceptances,
         timeline=list(reversed(await container.accounts.timeline(account_id, 2000))),
         balance=await _balance(container, account_id),
         process=process,

@@ -69,11 +69,12 @@ def preview(asked: Annotated[PreviewQuery, Query()], container: ContainerDep, _:
     The policy is first checked against every cycle day of 28 years; one that cannot be kept is refused with the dates
     that collide.
     """
-    _check(asked.policy(), asked.zone)
+    _check(asked.policy(), asked.zone, _method(asked))
     return _planned(asked, container.clock.now() if asked.start is None else _noon(asked.start, asked.zone))
 
 
 @lru_cache(maxsize=256)
-def _check(policy: CyclePolicy, zone: str) -> None:
+def _check(policy: CyclePolicy, zone: str, kind: MethodKind) -> None:
     """Half a second of planning, so that a policy asked for again is answered from memory."""
-    validate_policy(policy, zone)
+    debit = kind if kind is MethodKind.BACS_DEBIT else MethodKind.SEPA_DEBIT
+    validate_policy(policy, zone, (MethodKind.CARD, debit, MethodKind.NONE))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from api.dependencies import Agent, ContainerDep, Viewer
 from api.parameters import AccountId, MethodId
@@ -49,9 +51,15 @@ async def add_method(
 
 
 @router.delete("/payment-methods/{method_id}", status_code=204, summary="Never use a method again")
-async def remove_method(account_id: AccountId, method_id: MethodId, container: ContainerDep, caller: Agent) -> Response:
-    """Not here and not at the provider. Removing it twice is no error."""
-    await container.payment_methods.remove(account_id, method_id, caller.name)
+async def remove_method(
+    account_id: AccountId,
+    method_id: MethodId,
+    container: ContainerDep,
+    caller: Agent,
+    reason: Annotated[str, Query(max_length=500, description="Why.", examples=["asked for by phone"])] = "",
+) -> Response:
+    """Not here and not at the provider; what is with the bank already is still taken. Twice is no error."""
+    await container.payment_methods.remove(account_id, method_id, caller.name, reason)
     return Response(status_code=204)
 
 

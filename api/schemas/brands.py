@@ -31,6 +31,7 @@ A_BRAND: dict[str, Any] = {
         "scheme_calendar": "TARGET",
         "submission_lead_days": 3,
         "retry_notice_banking_days": 2,
+        "bacs_notice_banking_days": 10,
         "country": "NL",
         "quiet_hours": {
             "starts_hour": 20,

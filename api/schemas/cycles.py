@@ -35,6 +35,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "notice_days": 10,
         "notice_in_banking_days": "true",
         "submission_lead_days": 2,
+        "bacs_notice_banking_days": 10,
         "scheme_calendar": "GB",
         "country": "GB",
     },
@@ -76,7 +77,7 @@ class PolicyFields(Request):
         default=14, description="Days between the ready notice and the debit (SEPA: 14).", examples=[14]
     )
     notice_in_banking_days: bool = Field(
-        default=False, description="Count notice_days in banking days, as Bacs needs.", examples=[False]
+        default=False, description="Count notice_days in banking days.", examples=[False]
     )
     reminder_days: int = Field(default=3, description="Days between the reminder and the debit.", examples=[3])
     debit_hour_local: int = Field(default=8, description="Local hour of submission and debit.", examples=[8])
@@ -89,6 +90,11 @@ class PolicyFields(Request):
     )
     retry_notice_banking_days: int = Field(
         default=2, description="Banking days between the notice of a retry and its debit.", examples=[2]
+    )
+    bacs_notice_banking_days: int = Field(
+        default=10,
+        description="UK banking days between notice and a Bacs debit; fewer than ten only by the service user's terms.",
+        examples=[10],
     )
     country: str | None = Field(
         default=None, description="Whose public holidays are quiet; empty: none.", examples=["NL"]

@@ -11,7 +11,7 @@ from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from billing.domain.banking_days import add_banking_days, next_banking_day, subtract_banking_days
+from billing.domain.banking_days import next_banking_day, subtract_banking_days
 from billing.domain.cycle_calendar import Cycle, CycleDay, at_local_time, cycle_at, local_date, next_cycle, zone_info
 from billing.domain.cycle_dates import CyclePlan, MethodKind, RetryDates, UnableToPlanCycle
 from billing.domain.cycle_policy import CyclePolicy
@@ -27,6 +27,7 @@ __all__ = [
     "plan_retry",
     "preview_cycles",
     "replan_debit",
+    "retry_on",
     "validate_policy",
 ]
 
@@ -77,7 +78,7 @@ def plan_cycle(cycle: Cycle, policy: CyclePolicy, zone: str, method_kind: Method
 
 def notice_is_in_time(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy) -> bool:
     """True when a notice sent then still leaves the notice period before the planned debit, in local calendar days."""
-    return _earliest_debit(local_date(notice_sent_at, plan.zone), policy) <= plan.debit_on
+    return policy.earliest_debit(local_date(notice_sent_at, plan.zone), plan.method_kind) <= plan.debit_on
 
 
 def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy) -> CyclePlan:
@@ -99,17 +100,37 @@ def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy)
     )
 
 
-def plan_retry(notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> RetryDates:
+def plan_retry(
+    notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind, *, full_notice: bool = False
+) -> RetryDates:
     """When a failed debit is tried again: its own notice first, the debit banking days after that notice.
 
-    The submission lead of direct debits is kept too, counted from the day after the notice.
+    The submission lead of direct debits is kept too, counted from the day after the notice. ``full_notice``: the debt
+    was never asked of this method, so that a Bacs debit needs its whole advance notice.
     """
     notice_at = next_allowed(notice_at, zone, policy.country, policy.quiet_hours)
     noticed_on = local_date(notice_at, zone)
-    in_time = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
-    debit_on = next_banking_day(in_time, policy.scheme_calendar)
+    in_time = policy.earliest_retry(noticed_on, method_kind)
+    if full_notice and method_kind is MethodKind.BACS_DEBIT:
+        in_time = policy.earliest_debit(noticed_on, method_kind)
+    calendar = policy.calendar_of(method_kind)
+    debit_on = next_banking_day(in_time, calendar)
     while (submit_on := _submit_on(debit_on, policy, method_kind)) < debit_on and submit_on <= noticed_on:
-        debit_on = next_banking_day(debit_on + timedelta(days=1), policy.scheme_calendar)
+        debit_on = next_banking_day(debit_on + timedelta(days=1), calendar)
+    return _retry_dates(notice_at, debit_on, policy, zone, method_kind)
+
+
+def retry_on(
+    debit_on: date, planned: RetryDates, policy: CyclePolicy, zone: str, method_kind: MethodKind
+) -> RetryDates:
+    """The same retry on a later banking day; its notice leaves when it would have."""
+    return _retry_dates(planned.notice_at, debit_on, policy, zone, method_kind)
+
+
+def _retry_dates(
+    notice_at: datetime, debit_on: date, policy: CyclePolicy, zone: str, method_kind: MethodKind
+) -> RetryDates:
+    submit_on = _submit_on(debit_on, policy, method_kind)
     return RetryDates(
         notice_at=notice_at,
         submit_at=at_local_time(submit_on, time(policy.debit_hour_local), zone),
@@ -138,26 +159,30 @@ _CHECKED_YEARS = range(2025, 2053)
 _CHECKED_MONTHS = (2, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 
 
-def validate_policy(policy: CyclePolicy, zone: str, method_kinds: tuple[MethodKind, ...] = tuple(MethodKind)) -> None:
+_NOT_BACS = tuple(kind for kind in MethodKind if kind is not MethodKind.BACS_DEBIT)
+
+
+def validate_policy(policy: CyclePolicy, zone: str, method_kinds: tuple[MethodKind, ...] = _NOT_BACS) -> None:
     """Plan every close of 28 years, so that no account under this policy can meet an impossible plan.
 
-    Takes about half a second for a policy that can be kept. Raises InvalidValue naming a field, or UnableToPlanCycle
+    Bacs has a notice period and a calendar of its own, and is looked at where it is named. Takes about half a second
+    for a policy that can be kept, as much again with Bacs. Raises InvalidValue naming a field, or UnableToPlanCycle
     with the first dates that collide.
     """
     policy.validate()
-    hardest = max(method_kinds, key=lambda method_kind: _needs_lead(method_kind))
+    others = [kind for kind in method_kinds if kind is not MethodKind.BACS_DEBIT]
+    hardest = max(others, key=_needs_lead, default=MethodKind.BACS_DEBIT)
+    _plan_every_close(policy, zone, hardest)
+    if MethodKind.BACS_DEBIT in method_kinds and others:
+        _plan_every_close(policy, zone, MethodKind.BACS_DEBIT)
+
+
+def _plan_every_close(policy: CyclePolicy, zone: str, hardest: MethodKind) -> None:
     for month in _CHECKED_MONTHS:
         for year in _CHECKED_YEARS:
             for day in range(1, monthrange(year, month)[1] + 1):
                 noon_before = at_local_time(date(year, month, day) - timedelta(days=1), time(12), zone)
                 plan_cycle(cycle_at(CycleDay(day), zone, noon_before), policy, zone, hardest)
-
-
-def _earliest_debit(noticed_on: date, policy: CyclePolicy) -> date:
-    """The notice period after the notice's local date, moved forward to a banking day."""
-    if policy.notice_in_banking_days:
-        return add_banking_days(noticed_on, policy.notice_days, policy.scheme_calendar)
-    return next_banking_day(noticed_on + timedelta(days=policy.notice_days), policy.scheme_calendar)
 
 
 def _needs_lead(method_kind: MethodKind) -> bool:
@@ -178,7 +203,7 @@ def _submit_on(debit_on: date, policy: CyclePolicy, method_kind: MethodKind) -> 
 
 
 def _collection(noticed_on: date, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> _Collection:
-    debit_on = _earliest_debit(noticed_on, policy)
+    debit_on = policy.earliest_debit(noticed_on, method_kind)
     submit_on = _submit_on(debit_on, policy, method_kind)
     return _Collection(
         reminder_at=_reminder_at(debit_on, submit_on, policy, zone),

@@ -159,6 +159,20 @@ class Fields:
                 )
         return tuple(items)
 
+    def wholes(self, name: str, least: int, most: int) -> tuple[int, ...]:
+        """A list of whole numbers, each once; empty when absent."""
+        items = self._items(name, most - least + 1)
+        for place, item in enumerate(items):
+            is_whole = isinstance(item, int) and not isinstance(item, bool)
+            if not is_whole or not least <= item <= most or item in items[:place]:
+                raise InvalidValue(
+                    "This is no number that may stand here, or stands here twice.",
+                    field=f"{self.where(name)}[{place}]",
+                    value=item,
+                    remedy=f"Write whole numbers from {least} to {most}, each once.",
+                )
+        return tuple(items)
+
     def words(self, name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
         """A list of known words, each once; empty when absent."""
         items = self._items(name, len(choices))

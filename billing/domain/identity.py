@@ -26,6 +26,7 @@ BANK_ENTRY = "bke"
 SUSPENSE = "sus"
 STAFF_CASE = "stc"
 RESTRICTION = "rst"
+ACCEPTANCE = "man"
 
 
 def show(prefix: str, number: int) -> str:

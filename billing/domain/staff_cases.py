@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from billing.domain import bacs
 from billing.domain.errors import InvalidValue
 
 RUNBOOK = "docs/cases.md"
@@ -76,6 +77,7 @@ USAGE_SENT_AGAIN = "usage_sent_again"
 REPAIR_FAILING = "repair_failing"
 
 DECEASED = "MD07"  # the reason code of the SEPA rulebook
+DECEASED_CODES = frozenset({DECEASED, "recipient_deceased"}) | bacs.DECEASED
 
 _MINUTES = timedelta(minutes=1)
 _ALL = (
@@ -229,4 +231,4 @@ def paid_out_twice(received_minor: int, refunded_minor: int, charged_back_minor:
 
 def names_death(codes: Sequence[str]) -> bool:
     """Whether a provider's or bank's codes report the customer's death (SEPA rulebook: MD07)."""
-    return any(code in (DECEASED, "recipient_deceased") for code in codes)
+    return any(code in DECEASED_CODES for code in codes)

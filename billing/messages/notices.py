@@ -32,6 +32,8 @@ class NoticeKind(StrEnum):
     ROAMING_STOPPED = "roaming_stopped"  # until the customer agrees to go on
     ROAMING_REMINDER = "roaming_reminder"  # gone on beyond the cap, and far
     MANDATE_NEEDED = "mandate_needed"
+    MANDATE_CONFIRMED = "mandate_confirmed"  # reference, creditor and notice period
+    CARD_EXPIRING = "card_expiring"  # ahead, with the address to renew it
     CREDIT_NOTE = "credit_note"
     PAYMENT_REVERSED = "payment_reversed"  # neutral words after a chargeback
     CYCLE_DAY_CHANGED = "cycle_day_changed"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -103,7 +104,8 @@ class RetryPlanRequest:
 class RetryPlan:
     """When a further debit is announced (``notify_at``), submitted and dated; not ``possible``: no method may be tried.
 
-    ``invoice_ids`` and ``amount_minor`` are what is open now of the invoices asked for.
+    ``invoice_ids`` and ``amount_minor`` are what is open now of the invoices asked for; ``rule``, ``policy_version``
+    (0: the built-in policy) and ``inputs`` are why.
     """
 
     possible: bool
@@ -114,6 +116,9 @@ class RetryPlan:
     notify_at: datetime | None = None
     submit_at: datetime | None = None
     debit_on: date | None = None
+    rule: str = ""
+    policy_version: int = 0
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

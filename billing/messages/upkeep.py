@@ -43,5 +43,6 @@ class UpkeepReport:
     cases_opened: int = 0
     cases_closed: int = 0
     alerts_sent: int = 0
+    methods_told: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

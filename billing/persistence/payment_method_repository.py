@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, insert, select, union_all, update
+from sqlalchemy import Select, and_, insert, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -109,7 +109,8 @@ class SqlMethodRepository:
 
     async def put_mandate(self, mandate: Mandate) -> None:
         """Store a method's mandate, new or changed."""
-        changes = {"status": mandate.status, "reference": mandate.reference}
+        changed = ("status", "reference", "creditor_id", "ended_by", "confirmed_at")
+        changes = {name: getattr(mandate, name) for name in changed}
         await self._connection.execute(
             upsert(t.payment_mandates)
             .values(**asdict(mandate))
@@ -123,6 +124,46 @@ class SqlMethodRepository:
         mandates = t.payment_mandates.c
         query = select(t.payment_mandates).where(mandates.account_id == account_id, mandates.method_id == method_id)
         return await fetch_one(self._connection, Mandate, query)
+
+    async def mandates(self, account_id: str) -> Sequence[Mandate]:
+        """All mandates of an account, newest first."""
+        mandates = t.payment_mandates.c
+        query = select(t.payment_mandates).where(mandates.account_id == account_id)
+        return await fetch_all(self._connection, Mandate, query.order_by(mandates.method_id.desc()))
+
+    async def change_mandate(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None:
+        mandates = t.payment_mandates.c
+        of_method = (mandates.account_id == account_id, mandates.method_id == method_id)
+        await self._connection.execute(update(t.payment_mandates).where(*of_method).values(**values))
+
+    async def expiring(self, since: date, until: date, limit: int = 200) -> Sequence[PaymentMethod]:
+        """Cards in use whose last day is near, and whose customers were not told of that day yet."""
+        methods = t.payment_methods.c
+        untold = or_(methods.expiry_noticed_on.is_(None), methods.expiry_noticed_on != methods.expires_on)
+        in_use = (methods.is_default, methods.status == MethodStatus.USABLE)
+        query = (
+            _with_mandate()
+            .where(*in_use, methods.expires_on.between(since, until), untold)
+            .order_by(methods.expires_on, methods.account_id)
+            .limit(limit)
+        )
+        return [_typed(row) for row in await fetch_all(self._connection, _Row, query)]
+
+    async def unconfirmed(self, limit: int = 200) -> Sequence[Mandate]:
+        """Mandates of methods that may be debited, whose customers were not told of them yet."""
+        mandates, methods = t.payment_mandates.c, t.payment_methods.c
+        of_method = and_(methods.account_id == mandates.account_id, methods.method_id == mandates.method_id)
+        query = (
+            select(t.payment_mandates)
+            .join(t.payment_methods, of_method)
+            .where(
+                mandates.confirmed_at.is_(None),
+                mandates.status != MandateStatus.INACTIVE,
+                methods.status == MethodStatus.USABLE,
+            )
+        )
+        oldest = query.order_by(mandates.accepted_at, mandates.account_id).limit(limit)
+        return await fetch_all(self._connection, Mandate, oldest)
 
     async def method_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
         """Account and method behind one of a provider's methods or mandates."""

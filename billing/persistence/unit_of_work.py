@@ -16,6 +16,7 @@ from billing.persistence.bank_statement_repository import SqlBankStatementReposi
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.book_checks import SqlCheckRunStore
 from billing.persistence.dunning_repository import SqlDunningRepository
+from billing.persistence.evidence_repository import SqlEvidenceRepository
 from billing.persistence.grant_repository import SqlGrantRepository
 from billing.persistence.invoice_repository import SqlInvoiceRepository
 from billing.persistence.ledger_repository import SqlLedger
@@ -23,6 +24,7 @@ from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
+from billing.persistence.retry_repository import SqlRetryRepository
 from billing.persistence.staff_case_repository import SqlStaffCaseRepository
 from billing.persistence.suspense_repository import SqlSuspenseRepository
 from billing.persistence.totals_store import SqlTotalsStore
@@ -90,6 +92,14 @@ class SqlUnitOfWork:
     @cached_property
     def barring(self) -> SqlBarringRepository:
         return SqlBarringRepository(self.connection)
+
+    @cached_property
+    def retries(self) -> SqlRetryRepository:
+        return SqlRetryRepository(self.connection)
+
+    @cached_property
+    def evidence(self) -> SqlEvidenceRepository:
+        return SqlEvidenceRepository(self.connection)
 
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:

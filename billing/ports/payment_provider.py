@@ -105,7 +105,10 @@ class RefundFact:
 
 @dataclass(frozen=True)
 class DisputeFact:
-    """A chargeback as the provider has it now; ``standing`` is open, won or lost."""
+    """A chargeback as the provider has it now; ``standing`` is open, won or lost.
+
+    ``is_final``: the payer is guaranteed the refund (Direct Debit Guarantee), so that it cannot be contested.
+    """
 
     reference: str
     amount_minor: int
@@ -113,6 +116,7 @@ class DisputeFact:
     reason: str
     standing: str
     category: FailureCategory | None = None  # what a bank's return code really means, where it is no dispute
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,11 @@ class HostedPage:
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """A stored method as the provider has it; never a full number."""
+    """A stored method as the provider has it; never a full number.
+
+    ``fingerprint`` tells that two methods are one card or bank account. ``mandate_ended_by`` is the bank's reason, and
+    ``creditor_id`` who collects under the mandate as the scheme knows them; empty where the provider does not say.
+    """
 
     provider_method: str
     kind: MethodKind
@@ -193,6 +201,10 @@ class MethodFacts:
     provider_mandate: str = ""
     mandate_reference: str = ""
     mandate_status: str = ""  # pending | active | inactive
+    mandate_ended_by: str = ""
+    creditor_id: str = ""
+    fingerprint: str = ""
+    acceptance_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -277,8 +289,27 @@ class PaymentProvider(Protocol):
         ...
 
     async def start_method_setup(
-        self, account_id: str, provider_customer: str, currency: str, return_url: str, cancel_url: str
-    ) -> HostedPage: ...
+        self,
+        account_id: str,
+        provider_customer: str,
+        currency: str,
+        return_url: str,
+        cancel_url: str,
+        kinds: tuple[MethodKind, ...] = (),
+        locale: str = "",
+        acceptance_id: str = "",
+    ) -> HostedPage:
+        """A page on which the customer leaves a method of one of the kinds; of any kind the currency allows when none.
+
+        ``acceptance_id`` names what the customer agreed to and comes back with the method. ``{CHECKOUT_SESSION_ID}`` in
+        ``return_url`` becomes the page's reference.
+        """
+        ...
+
+    def kinds_for(self, currency: str) -> tuple[MethodKind, ...]:
+        """The kinds of methods that can be stored for debits in a currency."""
+        ...
+
     async def finished_setup(self, reference: str) -> MethodFacts | None:
         """The method a setup page stored; None while the customer has not finished."""
         ...

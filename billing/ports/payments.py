@@ -47,7 +47,11 @@ class InboxStatus(StrEnum):
 
 @dataclass(frozen=True)
 class PaymentMethod:
-    """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day."""
+    """A stored way to pay. Never more of an IBAN or card than ``last_four``; ``expires_on`` is a card's last day.
+
+    ``fingerprint`` is the same for every method on one card or bank account; empty where the provider gives none.
+    ``expiry_noticed_on`` is the last day of which the customer was told ahead.
+    """
 
     account_id: str
     method_id: str
@@ -62,18 +66,31 @@ class PaymentMethod:
     created_at: datetime
     expires_on: date | None = None
     blocked_reason: str = ""
+    fingerprint: str = ""
+    expiry_noticed_on: date | None = None
     mandate_reference: str = ""
     mandate_status: MandateStatus | None = None
 
     def usable_on(self, day: date) -> bool:
         """True when a debit dated ``day`` may be tried."""
         alive = self.status == MethodStatus.USABLE and (self.expires_on is None or day <= self.expires_on)
-        return alive and (self.kind != MethodKind.SEPA_DEBIT or self.mandate_status == MandateStatus.ACTIVE)
+        return alive and self._mandate_allows
+
+    @property
+    def _mandate_allows(self) -> bool:
+        """A Bacs debit may follow an instruction that the bank has not answered yet: it waits for the answer."""
+        if self.kind == MethodKind.BACS_DEBIT:
+            return self.mandate_status in (MandateStatus.ACTIVE, MandateStatus.PENDING)
+        return self.kind != MethodKind.SEPA_DEBIT or self.mandate_status == MandateStatus.ACTIVE
 
 
 @dataclass(frozen=True)
 class Mandate:
-    """The customer's permission to debit a bank account; ``provider_mandate`` is the provider's object."""
+    """The customer's permission to debit a bank account; ``provider_mandate`` is the provider's object.
+
+    ``creditor_id`` is who collects, as the scheme knows them; ``ended_by`` the bank's reason. ``confirmed_at`` is when
+    the customer was told reference, creditor and notice period.
+    """
 
     account_id: str
     method_id: str
@@ -82,6 +99,9 @@ class Mandate:
     reference: str
     status: MandateStatus
     accepted_at: datetime
+    creditor_id: str = ""
+    ended_by: str = ""
+    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -195,8 +215,21 @@ class MethodRepository(Protocol):
     async def make_default(self, account_id: str, method_id: str) -> None: ...
     async def put_mandate(self, mandate: Mandate) -> None: ...
     async def mandate(self, account_id: str, method_id: str) -> Mandate | None: ...
+    async def mandates(self, account_id: str) -> Sequence[Mandate]:
+        """All mandates of an account, newest first; also of methods that were removed."""
+        ...
+
     async def method_of(self, provider: str, references: Sequence[str]) -> tuple[str, str] | None:
         """Account and method behind one of a provider's methods or mandates."""
+        ...
+
+    async def change_mandate(self, account_id: str, method_id: str, values: Mapping[str, Any]) -> None: ...
+    async def expiring(self, since: date, until: date, limit: int = 200) -> Sequence[PaymentMethod]:
+        """Of any account: cards in use that end within these days and whose customers were not told; for upkeep."""
+        ...
+
+    async def unconfirmed(self, limit: int = 200) -> Sequence[Mandate]:
+        """Of any account: mandates of methods in use that were not confirmed to the customer yet; for upkeep."""
         ...
 
     async def customer(self, account_id: str, provider: str) -> str | None: ...

@@ -18,9 +18,11 @@ from billing.ports.invoicing import InvoiceRepository
 from billing.ports.ledger import Ledger
 from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
+from billing.ports.payment_evidence import EvidenceRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
 from billing.ports.provider_totals import TotalsStore
+from billing.ports.retries import RetryRepository
 from billing.ports.staff_cases import StaffCaseRepository
 from billing.ports.suspense import SuspenseRepository
 from billing.ports.usage import UsageRepository
@@ -51,6 +53,10 @@ class UnitOfWork(Protocol):
     def dunning(self) -> DunningRepository: ...
     @property
     def barring(self) -> BarringRepository: ...
+    @property
+    def retries(self) -> RetryRepository: ...
+    @property
+    def evidence(self) -> EvidenceRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
     @property

@@ -7,6 +7,7 @@ from datetime import datetime, time
 from billing.domain.cycle_calendar import at_local_time, local_date
 from billing.domain.cycle_plan import CyclePlan, replan_debit
 from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.money import Money
 from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
 from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 from billing.messages.payments import RetryPlan, RetryPlanRequest
@@ -14,7 +15,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.invoicing_cycles import store_plan
-from billing.services.notices import FAILED, NoticeService
+from billing.services.notices import FAILED, SENT, NoticeService
 from billing.services.payments import PaymentService
 from billing.services.planned_methods import planned_method
 
@@ -113,6 +114,8 @@ class AnnouncingService:
         notice = await self._tell_retry(request, plan)
         if notice.wait_until is not None or notice.status == FAILED:
             return Announced(False, notice.explanation, notice.wait_until)
+        if notice.status == SENT:
+            await self._explain_date(request, plan)
         return Announced(
             True,
             plan.explanation,
@@ -155,10 +158,27 @@ class AnnouncingService:
                     self._clock.now(),
                     "retry_not_possible",
                     f"No further debit: {plan.explanation}",
-                    {"rule": "retry by category and scheme", "invoices": list(request.invoice_ids)},
+                    _why(request, plan),
                 )
             )
             await work.commit()
+
+    async def _explain_date(self, request: AnnounceRetryRequest, plan: RetryPlan) -> None:
+        summary = f"Another debit of {Money(plan.amount_minor, plan.currency)} on {plan.debit_on}: {plan.explanation}"
+        entry = TimelineEntry(request.account_id, self._clock.now(), "retry_planned", summary, _why(request, plan))
+        async with self._make_work() as work:
+            await work.timeline.add(entry)
+            await work.commit()
+
+
+def _why(request: AnnounceRetryRequest, plan: RetryPlan) -> dict[str, object]:
+    """Rule, version and inputs of a decision about a retry."""
+    return {
+        "rule": plan.rule or "retry by category and scheme",
+        "policy_version": plan.policy_version,
+        "invoices": list(request.invoice_ids),
+        "inputs": dict(plan.inputs),
+    }
 
 
 def _ready_kind(request: AnnounceRequest) -> NoticeKind:

@@ -13,7 +13,7 @@ from babel.numbers import list_currencies
 from billing.domain.banking_days import public_holidays
 from billing.domain.barring_policy import BarringPolicy
 from billing.domain.cycle_calendar import zone_info
-from billing.domain.cycle_plan import validate_policy
+from billing.domain.cycle_plan import MethodKind, validate_policy
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import Conflict, InvalidValue
 from billing.domain.limit_policy import LimitPolicy
@@ -133,7 +133,13 @@ def _check_brand(brand: Brand) -> None:
     LimitPolicy.from_dict(brand.limit_policy, "limit_policy")
     _check_barring_policy(brand)
     policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
-    validate_policy(policy, brand.zone)
+    validate_policy(policy, brand.zone, _planned_kinds(brand.currency))
+
+
+def _planned_kinds(currency: str) -> tuple[MethodKind, ...]:
+    """How a brand's customers may pay: Bacs is for pounds, SEPA for euros."""
+    debit = MethodKind.BACS_DEBIT if currency == "GBP" else MethodKind.SEPA_DEBIT
+    return (MethodKind.CARD, debit, MethodKind.NONE)
 
 
 def _check_barring_policy(brand: Brand) -> None:

@@ -10,7 +10,7 @@ from billing.domain.barring import is_stop
 from billing.domain.dunning_policy import CaseFacts
 from billing.domain.restrictions import NOTHING, Cause, in_all
 from billing.domain.retry import FailureCategory, Scheme
-from billing.domain.staff_cases import DECEASED, REPORTED_DEATH, CaseState
+from billing.domain.staff_cases import DECEASED, DECEASED_CODES, REPORTED_DEATH, CaseState
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import Account, Brand
@@ -22,7 +22,7 @@ from billing.ports.notices import NoticeStatus
 from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.barring_holds import together
-from billing.services.payment_retries import scheme_of
+from billing.services.payment_instruments import scheme_of
 
 BY_DUNNING = "dunning"
 # A mail taken over and not bounced within a day has arrived; some mail systems never say so. A text message has not.
@@ -50,7 +50,7 @@ class CaseView:
 
 @dataclass(frozen=True)
 class _Instrument:
-    """The method in use, and how it did: ``last_failure`` is None for one that has not failed."""
+    """The method in use, with its tries since it last paid: ``last_failure`` is None for one that has not failed."""
 
     method: PaymentMethod | None
     tried: Sequence[Attempt]
@@ -76,7 +76,7 @@ async def _failure_codes(work: UnitOfWork, case: Case) -> frozenset[str]:
     # A reported death holds for later debts too, and ends when a person closed the case about it.
     reported = await work.staff_cases.state_of(REPORTED_DEATH, case.account_id)
     if reported:
-        codes = codes - {DECEASED} if reported == CaseState.CLOSED else codes | {DECEASED}
+        codes = codes - DECEASED_CODES if reported == CaseState.CLOSED else codes | {DECEASED}
     return frozenset(codes)
 
 
@@ -123,7 +123,8 @@ async def _instrument(work: UnitOfWork, account_id: str, now: datetime) -> _Inst
     tried = [one for one in attempts if method is not None and one.method_id == method.method_id]
     ended = next((one for one in tried if one.status in (*_FAILURES, PaymentStatus.SUCCEEDED)), None)
     failed = ended is not None and ended.status in _FAILURES
-    return _Instrument(method, tried, ended if failed else None)
+    paid = [place for place, one in enumerate(tried) if one.status == PaymentStatus.SUCCEEDED]
+    return _Instrument(method, tried[: min(paid, default=len(tried))], ended if failed else None)
 
 
 async def _is_money_under_way(work: UnitOfWork, account_id: str) -> bool:

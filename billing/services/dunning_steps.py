@@ -21,7 +21,7 @@ from billing.domain.dunning_policy import (
     decide,
 )
 from billing.domain.retry import FailureCategory
-from billing.domain.staff_cases import DECEASED
+from billing.domain.staff_cases import DECEASED_CODES
 from billing.messages.dunning import NextAction, NextStep
 from billing.messages.notices import NoticeKind
 from billing.ports.dunning import Case
@@ -58,7 +58,7 @@ def _why_nothing_is_pressed_for(view: CaseView) -> str:
         return "the failure is our own: staff mend it, and the customer hears nothing"
     # Read from the case's failures: the method it ended is not in use any more, so the facts do not show its code.
     # After a reported death nothing is pressed for by itself any more.
-    if DECEASED in view.failure_codes:
+    if DECEASED_CODES & view.failure_codes:
         return "the bank reports that the customer has died: a person decides"
     return ""
 

@@ -73,7 +73,7 @@ class NoticeCallbacks:
         now = self._clock.now()
         async with self._make_work() as work:
             notice = await work.notices.lock(event.account_id, event.notice_id)
-            customer = await read_customer(work, event.account_id)
+            customer = await read_customer(work, event.account_id, self._clock.now())
             is_new = await work.notices.add_evidence(_evidence(event, now))
             values = _advance(notice, event, now, customer)
             if is_new and values:

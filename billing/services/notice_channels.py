@@ -20,6 +20,8 @@ _BY_EMAIL = frozenset(
         NoticeKind.NOTHING_TO_PAY,
         NoticeKind.THANK_YOU,
         NoticeKind.CREDIT_NOTE,
+        NoticeKind.MANDATE_CONFIRMED,
+        NoticeKind.CARD_EXPIRING,
         NoticeKind.CYCLE_DAY_CHANGED,
     }
 )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+
+from babel import Locale
 
 from billing.domain.errors import NotFound
 from billing.domain.money import Money
 from billing.messages.notices import NoticeKind, NoticeRequest
+from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, Brand
 from billing.ports.messenger import EMAIL, Attachment, Content
 from billing.ports.notices import InvoiceDocuments
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.notice_rendering import NoticeFacts, render
-from billing.services.notice_templates import NoticeText, UnusableTemplate, original
+from billing.services.notice_templates import METHOD_KINDS, NoticeText, UnusableTemplate, original
 from billing.services.notice_words import read_locale
 
+MoreWords = Callable[[NoticeRequest, Brand, Locale], Awaitable[Mapping[str, str]]]
 AccountAddress = Callable[[Brand, str], str]
 PaylinkFor = Callable[[str], Awaitable[str]]
 ATTACH_INVOICE = "attach_invoice"
@@ -24,10 +28,11 @@ _WITH_DOCUMENT = frozenset({NoticeKind.READY, NoticeKind.READY_TO_PAY, NoticeKin
 
 @dataclass(frozen=True)
 class Customer:
-    """Whom a notice is for, in whose name."""
+    """Whom a notice is for, in whose name, and how they would be debited now."""
 
     account: Account
     brand: Brand
+    pays_by: MethodKind = MethodKind.NONE
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,22 @@ def brand_address(brand: Brand, account_id: str) -> str:
 
 
 class Composer:
-    """``account_address`` gives the self-service address with its signed part, ``paylink_for`` the pay address."""
+    """``account_address`` gives the self-service address with its signed part, ``paylink_for`` the pay address.
+
+    ``method_words`` gives what notices about a payment method name besides.
+    """
 
     def __init__(
         self,
         paylink_for: PaylinkFor,
         account_address: AccountAddress = brand_address,
         documents: InvoiceDocuments | None = None,
+        method_words: MoreWords | None = None,
     ) -> None:
         self._paylink_for = paylink_for
         self._account_address = account_address
         self._documents = documents
+        self._method_words = method_words
 
     async def compose(
         self, request: NoticeRequest, customer: Customer, channel: str, changed: NoticeText | None
@@ -88,7 +98,14 @@ class Composer:
             paylink=await self._paylink_for(account.account_id),
             amount=Money(request.amount_minor, request.currency or brand.currency),
             on=request.on,
+            more=await self._more(request, customer),
         )
+
+    async def _more(self, request: NoticeRequest, customer: Customer) -> Mapping[str, str]:
+        if self._method_words is None or request.kind not in METHOD_KINDS:
+            return {}
+        locale = read_locale(customer.account.locale, customer.brand.locale)
+        return await self._method_words(request, customer.brand, locale)
 
     async def _attachments(self, request: NoticeRequest, brand: Brand) -> tuple[Attachment, ...]:
         wanted = request.kind in _WITH_DOCUMENT and brand.notice_channels.get(ATTACH_INVOICE, True)

@@ -198,7 +198,7 @@ def acceptance(notice: Notice, now: datetime, customer: Customer) -> dict[str, A
     if notice.accepted_at is not None:
         return {}
     day = sent_on(now, customer.account)
-    in_time = is_in_time(notice.kind, day, notice.named_on, customer.brand)
+    in_time = is_in_time(notice.kind, day, notice.named_on, customer.brand, customer.pays_by)
     return {"accepted_at": now, "sent_on": day, "in_time": in_time}
 
 

@@ -17,12 +17,19 @@ from billing.ports.messenger import CHANNELS, EMAIL, SMS, WHATSAPP, Content
 from billing.ports.notices import NoticeTemplate
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.notice_rendering import NoticeFacts, render
-from billing.services.notice_templates import NoticeText, check_approved, check_template, original
+from billing.services.notice_templates import METHOD_KINDS, NoticeText, check_approved, check_template, original
 from billing.services.notice_words import LANGUAGES, count_segments
 
 EXAMPLE_MINOR = 4210
 EXAMPLE_DATE = date(2027, 6, 6)
 EXAMPLE_PAYLINK = "https://pay.example/pay/example"
+EXAMPLE_METHOD = {
+    "methods_url": "https://pay.example/methods/example",
+    "last_four": "3000",
+    "mandate_reference": "MND1042",
+    "creditor_id": "NL00ZZZ000000000000",
+    "notice_period": "14",
+}
 _ORIGINALS_AUTHOR = "evenflow"
 
 
@@ -125,6 +132,7 @@ class NoticeTemplates:
             paylink=EXAMPLE_PAYLINK,
             amount=Money(EXAMPLE_MINOR, brand.currency),
             on=EXAMPLE_DATE,
+            more=EXAMPLE_METHOD if place.kind in METHOD_KINDS else {},
         )
         content = render(words, facts, place.channel, locale)
         return Preview(content, count_segments(content.text) if place.channel == SMS else 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from babel import Locale
@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from billing.domain.money import Money
 from billing.messages.notices import NoticeKind
 from billing.ports.messenger import SMS, WHATSAPP, ApprovedTemplate, Content
-from billing.services.notice_templates import NoticeText, fill, layout, originals, placeholders_in_order
+from billing.services.notice_templates import METHOD_KINDS, NoticeText, fill, layout, originals, placeholders_in_order
 from billing.services.notice_words import for_text_message, written_amount, written_date
 
 _LINK = re.compile(r"\[([^\]\n]+)\]\(([^)\s]+)\)")
@@ -39,7 +39,10 @@ _DUE_BY = frozenset({NoticeKind.READY_TO_PAY, NoticeKind.DUE_REMINDER, NoticeKin
 
 @dataclass(frozen=True)
 class NoticeFacts:
-    """What a notice is about. ``amount`` and ``on`` are None where the notice names none."""
+    """What a notice is about. ``amount`` and ``on`` are None where the notice names none.
+
+    ``more`` holds what only some kinds name, such as the reference of a mandate.
+    """
 
     kind: NoticeKind
     brand: str
@@ -47,11 +50,13 @@ class NoticeFacts:
     paylink: str
     amount: Money | None = None
     on: date | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def values_of(facts: NoticeFacts, locale: Locale) -> dict[str, str]:
     """The placeholders' values; those without one are left out."""
     values = {"brand": facts.brand, "account_url": facts.account_url, "paylink": facts.paylink}
+    values |= facts.more
     if facts.amount is not None and not facts.amount.is_zero:
         values["amount"] = written_amount(facts.amount, locale)
     if facts.on is not None:
@@ -112,6 +117,8 @@ def _mail(kind: NoticeKind, subject: str, text: str, values: Mapping[str, str], 
 def _button(kind: NoticeKind) -> tuple[str, str]:
     if kind in _PAID_BY_CUSTOMER:
         return "pay", "paylink"
+    if kind in METHOD_KINDS:
+        return "methods", "methods_url"
     return ("view" if kind in _VIEWED else "account"), "account_url"
 
 

@@ -20,6 +20,9 @@ from billing.domain.errors import InvalidValue
 from billing.messages.notices import NoticeKind
 
 PLACEHOLDERS = ("amount", "date", "account_url", "paylink", "brand")
+# Only notices about a payment method have these.
+METHOD_PLACEHOLDERS = ("methods_url", "last_four", "mandate_reference", "creditor_id", "notice_period")
+METHOD_KINDS = frozenset({NoticeKind.MANDATE_CONFIRMED, NoticeKind.CARD_EXPIRING})
 LONGEST_TEMPLATE = 5_000
 _CONTENT_SID = re.compile("HX[0-9a-f]{32}")
 
@@ -36,6 +39,8 @@ MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
     NoticeKind.BARRING_WARNING: ("amount", "date", "paylink"),
     NoticeKind.PROMISE: ("date",),
     NoticeKind.ROAMING_REMINDER: ("amount",),
+    NoticeKind.MANDATE_CONFIRMED: ("mandate_reference", "notice_period"),
+    NoticeKind.CARD_EXPIRING: ("date", "methods_url"),
 }
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)
@@ -111,13 +116,14 @@ def check_template(kind: NoticeKind, text: NoticeText, *, is_email: bool) -> Non
 
     Raises UnusableTemplate naming field, placeholder and the ones that may be used.
     """
-    named = _names("text", text.text) | _names("html", text.html)
-    _names("subject", text.subject)
+    allowed = placeholders_of(kind)
+    named = _names("text", text.text, allowed) | _names("html", text.html, allowed)
+    _names("subject", text.subject, allowed)
     if is_email and not text.subject.strip():
         raise UnusableTemplate("A mail needs a subject.", field="subject", remedy="Write one line.")
-    body = _names("text", text.text)
+    body = _names("text", text.text, allowed)
     for needed in MUST_NAME.get(kind, ()):
-        if needed not in body or (text.html and needed not in _names("html", text.html)):
+        if needed not in body or (text.html and needed not in _names("html", text.html, allowed)):
             raise UnusableTemplate(
                 f"The notice {kind.value} must name {{{{ {needed} }}}}.",
                 field="text",
@@ -159,7 +165,12 @@ def check_approved(text: NoticeText, *, is_whatsapp: bool) -> None:
         )
 
 
-def _names(field: str, source: str) -> set[str]:
+def placeholders_of(kind: NoticeKind) -> tuple[str, ...]:
+    """What a text of a kind may name."""
+    return PLACEHOLDERS + METHOD_PLACEHOLDERS if kind in METHOD_KINDS else PLACEHOLDERS
+
+
+def _names(field: str, source: str, allowed: tuple[str, ...]) -> set[str]:
     if len(source) > LONGEST_TEMPLATE:
         raise UnusableTemplate(
             f"A template has at most {LONGEST_TEMPLATE} characters.",
@@ -177,7 +188,7 @@ def _names(field: str, source: str) -> set[str]:
             remedy="Write placeholders as {{ amount }} and conditions as {% if date %} ... {% endif %}.",
         ) from error
     for node in _all_nodes(tree):
-        _refuse_strange(field, node)
+        _refuse_strange(field, node, allowed)
     return {node.name for node in _always_printed(tree)}
 
 
@@ -194,13 +205,13 @@ def _always_printed(tree: nodes.Template) -> Iterator[nodes.Name]:
             yield from (part for part in statement.nodes if isinstance(part, nodes.Name))
 
 
-def _refuse_strange(field: str, node: nodes.Node) -> None:
-    if isinstance(node, nodes.Name) and node.name not in PLACEHOLDERS:
+def _refuse_strange(field: str, node: nodes.Node, allowed: tuple[str, ...]) -> None:
+    if isinstance(node, nodes.Name) and node.name not in allowed:
         raise UnusableTemplate(
             f"The placeholder {{{{ {node.name} }}}} is not known.",
             field=field,
             value=node.name,
-            remedy=f"Use one of: {', '.join(PLACEHOLDERS)}.",
+            remedy=f"Use one of: {', '.join(allowed)}.",
         )
     if not isinstance(node, _PLAIN_NODES):
         raise UnusableTemplate(

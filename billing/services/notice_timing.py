@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from billing.domain.banking_days import add_banking_days, next_banking_day
 from billing.domain.cycle_calendar import local_date
+from billing.domain.cycle_dates import MethodKind
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import InvalidValue
 from billing.domain.quiet_hours import next_allowed
@@ -30,15 +30,13 @@ def sent_on(at: datetime, account: Account) -> date:
     return local_date(at, account.zone)
 
 
-def is_in_time(kind: NoticeKind, noticed_on: date, debit_on: date | None, brand: Brand) -> bool:
+def is_in_time(
+    kind: NoticeKind, noticed_on: date, debit_on: date | None, brand: Brand, pays_by: MethodKind = MethodKind.NONE
+) -> bool:
     """True when a debit announced on one local date may be made on the other: the period of READY or of RETRY."""
     if debit_on is None or kind not in (NoticeKind.READY, NoticeKind.RETRY):
         return False
     policy = CyclePolicy.from_dict(brand.cycle_policy)
     if kind is NoticeKind.RETRY:
-        earliest = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
-    elif policy.notice_in_banking_days:
-        earliest = add_banking_days(noticed_on, policy.notice_days, policy.scheme_calendar)
-    else:
-        earliest = next_banking_day(noticed_on + timedelta(days=policy.notice_days), policy.scheme_calendar)
-    return earliest <= debit_on
+        return policy.earliest_retry(noticed_on, pays_by) <= debit_on
+    return policy.earliest_debit(noticed_on, pays_by) <= debit_on

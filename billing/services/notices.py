@@ -7,6 +7,7 @@ from datetime import datetime
 
 from billing.domain import identity
 from billing.messages.notices import NoticeRequest, NoticeResult
+from billing.messages.payments import MethodKind
 from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -33,7 +34,7 @@ class NoticeService:
         answer or is busy): repeat the same request, nothing is sent twice.
         """
         async with self._make_work() as work:
-            customer = await read_customer(work, request.account_id)
+            customer = await read_customer(work, request.account_id, self._clock.now())
             before = await _of(work, request)
         now = self._clock.now()
         allowed_at = allowed_from(request.kind, now, customer.account, customer.brand, hurry=request.hurry)
@@ -78,7 +79,7 @@ class NoticeService:
         """Send a notice that could not be delivered by the other channel, once; None when there is no other."""
         request = request_of(failed)
         async with self._make_work() as work:
-            customer = await read_customer(work, failed.account_id)
+            customer = await read_customer(work, failed.account_id, self._clock.now())
             tried = {notice.channel for notice in await _of(work, request)}
         for channel in other_channels(failed.kind, customer.account, customer.brand, tried)[:1]:
             return await self._send_or_wait(request, customer, channel, failed.notice_id)
@@ -116,7 +117,7 @@ class NoticeService:
 
     async def _finish(self, notice: Notice) -> bool:
         async with self._make_work() as work:
-            customer = await read_customer(work, notice.account_id)
+            customer = await read_customer(work, notice.account_id, self._clock.now())
         try:
             done = await self._delivery.deliver(request_of(notice), customer, notice.channel, notice.fallback_of)
             if done.status is NoticeStatus.FAILED:
@@ -126,10 +127,12 @@ class NoticeService:
         return done.status in TAKEN
 
 
-async def read_customer(work: UnitOfWork, account_id: str) -> Customer:
-    """The account with its brand."""
+async def read_customer(work: UnitOfWork, account_id: str, now: datetime) -> Customer:
+    """The account with its brand and the method in use."""
     account = await work.accounts.get(account_id)
-    return Customer(account, await work.accounts.brand(account.brand))
+    method = await work.payments.usable_method(account_id, now)
+    kind = MethodKind(method.kind) if method else MethodKind.NONE
+    return Customer(account, await work.accounts.brand(account.brand), kind)
 
 
 def request_of(notice: Notice) -> NoticeRequest:

@@ -15,8 +15,6 @@ from billing.domain.errors import InvalidValue, NotFound
 from billing.ports.accounts import TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 
-_SALT = "evenflow.paylink"
-
 
 class UnusablePaylink(NotFound):
     """The address was never given out by us, or was revoked."""
@@ -29,6 +27,9 @@ class Paylinks:
     links made with the old one are still in customers' hands.
     """
 
+    salt = "evenflow.paylink"
+    path = "pay"
+
     def __init__(self, make_work: UnitOfWorkFactory, signing_keys: tuple[str, ...], public_base: str) -> None:
         self._make_work = make_work
         if not all(signing_keys) or not signing_keys:
@@ -38,12 +39,16 @@ class Paylinks:
                 remedy="Set EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY to a long random text.",
             )
         # The serializer signs with the last of its keys.
-        self._serializer = URLSafeSerializer(list(reversed(signing_keys)), salt=_SALT)
+        self._serializer = URLSafeSerializer(list(reversed(signing_keys)), salt=self.salt)
         self._public_base = public_base.rstrip("/")
 
     def address(self, account_id: str, revision: int) -> str:
         """The pay address of an account at a revision."""
-        return f"{self._public_base}/pay/{self.token(account_id, revision)}"
+        return self.address_of(self.token(account_id, revision))
+
+    def address_of(self, token: str) -> str:
+        """The address with this signed part."""
+        return f"{self._public_base}/{self.path}/{token}"
 
     def token(self, account_id: str, revision: int) -> str:
         """The signed part of the address."""

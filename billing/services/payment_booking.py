@@ -30,6 +30,7 @@ from billing.ports.payment_provider import (
 from billing.ports.payments import Attempt, AttemptPurpose, MandateStatus, MethodStatus, Refund
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.payment_cases import watch_death, watch_refund_and_chargeback
+from billing.services.payment_instruments import remember_outcome
 from billing.services.payment_reversals import book_disputes, book_refunds
 
 # A pending payment without news is asked for this long after its last expected date, a page sooner.
@@ -129,6 +130,7 @@ async def _book_receipt(work: UnitOfWork, attempt: Attempt, outcome: Succeeded, 
         "code": "",
     }
     changed = await _change(work, attempt, values)
+    await remember_outcome(work, attempt)
     surplus = outcome.received_minor - sum(shares.values())
     await _tell_received(work, attempt, outcome, shares, surplus, now)
     if surplus > 0 and await _paid_elsewhere(work, attempt):
@@ -230,6 +232,7 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
     reason = {"attempt_id": attempt.attempt_id, "category": outcome.category, "code": outcome.code}
     summary = f"The payment of {Money(attempt.expected_minor, attempt.currency)} failed: {outcome.code}."
     await tell(work, attempt, "payment_failed", summary, reason | {"scheme_code": outcome.detail}, now)
+    await remember_outcome(work, attempt, outcome.category, outcome.detail or outcome.code)
     values = {
         "status": PaymentStatus.FAILED,
         "category": outcome.category,
@@ -259,9 +262,22 @@ async def _note_rest(
     await work.payments.release(attempt.account_id, attempt.attempt_id)
     category = FailureCategory.NEEDS_CUSTOMER if status == PaymentStatus.ACTION_REQUIRED else ""
     code = outcome.code if isinstance(outcome, ActionRequired) else ""
-    summary = "The bank asks the customer to confirm." if category else "Withdrawn before money moved."
-    await tell(work, attempt, f"payment_{status}", summary, {"attempt_id": attempt.attempt_id, "code": code}, now)
+    summary = "Withdrawn before money moved."
+    reason: dict[str, Any] = {"attempt_id": attempt.attempt_id, "code": code}
+    if category:
+        times = await _times_asked(work, attempt)
+        summary = f"The bank asks the customer to confirm (time {times} with this method); they pay by paylink."
+        reason |= {"rule": "authentication off session: paylink at once, no retry", "times": times}
+    await remember_outcome(work, attempt, category, code)
+    await tell(work, attempt, f"payment_{status}", summary, reason, now)
     return await _change(work, attempt, {"status": status, "category": category, "code": code, "settled_at": now})
+
+
+async def _times_asked(work: UnitOfWork, attempt: Attempt) -> int:
+    """How often the bank wanted the customer for debits by this method, this one included."""
+    tried = await work.payments.attempts(attempt.account_id)
+    asked = [one for one in tried if one.method_id == attempt.method_id]
+    return 1 + sum(one.status == PaymentStatus.ACTION_REQUIRED for one in asked if one != attempt)
 
 
 async def _ask_later(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:

@@ -27,6 +27,7 @@ from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services import payment_answers as answers
 from billing.services.payment_booking import book
+from billing.services.payment_instruments import remember_outcome
 from billing.services.payment_providers import PaymentProviders
 
 # "On or just after" its date: a debit whose outcome was lost is not made up for later than this.
@@ -83,6 +84,7 @@ class PaymentCalls:
             await work.payments.release(attempt.account_id, attempt.attempt_id)
             values = {"status": PaymentStatus.CANCELLED, "settled_at": self._clock.now()}
             await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
+            await remember_outcome(work, attempt)
             await work.commit()
             result = await answers.answer(work, replace(attempt, status=PaymentStatus.CANCELLED))
         why = "The provider never made this payment, and its announced date has passed."

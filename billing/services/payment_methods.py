@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
-from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.errors import NotFound, UnableTo
 from billing.messages.account import PaymentMethodChanged
 from billing.messages.identities import account_workflow_id
-from billing.messages.payments import MethodInUse, MethodKind, MethodReview
+from billing.messages.payments import MethodInUse, MethodKind, MethodReview, PaymentStatus
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
+from billing.ports.payment_evidence import Acceptance
 from billing.ports.payment_provider import HostedPage, MethodFacts
-from billing.ports.payments import Mandate, MandateStatus, MethodStatus, PaymentMethod
+from billing.ports.payments import Attempt, Mandate, MandateStatus, MethodStatus, PaymentMethod
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.payment_answers import collectable
+from billing.services.method_changes import take_over
+from billing.services.method_review import method_in_use
 from billing.services.payment_providers import PaymentProviders
 
 
@@ -62,14 +63,22 @@ class MethodService:
         await self._put_in_use(account_id, stored.method_id)
         return replace(stored, is_default=True)
 
-    async def start_setup(self, account_id: str, return_url: str, cancel_url: str) -> HostedPage:
-        """A page of the provider on which the customer leaves a method."""
+    async def start_setup(
+        self,
+        account_id: str,
+        return_url: str,
+        cancel_url: str,
+        kinds: tuple[MethodKind, ...] = (),
+        locale: str = "",
+        acceptance_id: str = "",
+    ) -> HostedPage:
+        """A page of the provider on which the customer leaves a method; ``acceptance_id`` is what they agreed to."""
         customer = await self.ensure_customer(account_id)
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
             brand = await work.accounts.brand(account.brand)
         return await self._providers.chosen.start_method_setup(
-            account_id, customer, brand.currency, return_url, cancel_url
+            account_id, customer, brand.currency, return_url, cancel_url, kinds, locale, acceptance_id
         )
 
     async def complete_setup(self, account_id: str, reference: str, author: str) -> PaymentMethod | None:
@@ -85,7 +94,14 @@ class MethodService:
                 value=reference,
                 remedy="Use the reference answered when the page was opened for this account.",
             )
-        return await self.keep(account_id, replace(facts, provider_customer=customer), author)
+        stored = await self.keep(account_id, replace(facts, provider_customer=customer), author)
+        if facts.acceptance_id:
+            async with self._make_work() as work:
+                await work.evidence.fulfilled(
+                    account_id, facts.acceptance_id, stored.method_id, facts.mandate_reference
+                )
+                await work.commit()
+        return stored
 
     async def ensure_customer(self, account_id: str) -> str:
         """The provider's customer of an account, made on first use."""
@@ -130,6 +146,7 @@ class MethodService:
                     "blocked_reason": "",
                     "is_default": False,
                     "created_at": now,
+                    "fingerprint": facts.fingerprint,
                 }
             )
             await self._keep_mandate(work, method, facts)
@@ -174,18 +191,50 @@ class MethodService:
                 reference=facts.mandate_reference,
                 status=MandateStatus(facts.mandate_status),
                 accepted_at=method.created_at,
+                creditor_id=facts.creditor_id,
+                ended_by=facts.mandate_ended_by,
             )
         )
 
-    async def remove(self, account_id: str, method_id: str, author: str) -> None:
-        """Never debit a method again, here or at the provider. Removing it twice is no error."""
+    async def mandates(self, account_id: str) -> tuple[Sequence[Mandate], Sequence[Acceptance]]:
+        """The account's mandates, and what its customer agreed to, newest first; also of methods removed since."""
+        async with self._make_work() as work:
+            await work.accounts.get(account_id)
+            return await work.payments.mandates(account_id), await work.evidence.all(account_id)
+
+    async def under_way(self, account_id: str, method_id: str) -> list[Attempt]:
+        """Debits by this method that are with the bank: they will be taken though the method is removed."""
+        async with self._make_work() as work:
+            live = await work.payments.live_attempts(account_id)
+        with_the_bank = (PaymentStatus.PENDING, PaymentStatus.UNKNOWN)
+        return [one for one in live if one.method_id == method_id and one.status in with_the_bank]
+
+    async def use(self, account_id: str, method_id: str, author: str, why: str) -> None:
+        """Debit this method from now on. Raises NotFound, and UnableToUseMethod for one that may not be debited."""
+        await self._put_in_use(account_id, method_id)
+        async with self._make_work() as work:
+            reason = {"method_id": method_id, "reason": why}
+            summary = "Another payment method is used from now on."
+            entry = TimelineEntry(account_id, self._clock.now(), "method_chosen", summary, reason, author)
+            await work.timeline.add(entry)
+            await work.commit()
+        await self._tell(account_id, method_id)
+
+    async def remove(self, account_id: str, method_id: str, author: str, why: str = "") -> None:
+        """Never debit a method again, here or at the provider. Removing it twice is no error.
+
+        What is with the bank already is taken all the same, and the timeline says so.
+        """
+        under_way = await self.under_way(account_id, method_id)
         async with self._make_work() as work:
             await work.accounts.lock(account_id)
             method = await work.payments.method(account_id, method_id)
             values = {"status": MethodStatus.REMOVED, "is_default": False}
             await work.payments.change_method(account_id, method_id, values)
             summary = f"Payment method {method.kind} ending in {method.last_four} removed."
-            reason = {"method_id": method_id}
+            reason = {"method_id": method_id, "reason": why, "under_way": [one.attempt_id for one in under_way]}
+            if under_way:
+                summary += " A debit that is with the bank already is still taken."
             await work.timeline.add(
                 TimelineEntry(account_id, self._clock.now(), "method_removed", summary, reason, author)
             )
@@ -201,17 +250,14 @@ class MethodService:
         provider = self._providers.of(method.provider)
         if mandate is not None:
             facts = await provider.get_mandate(mandate.provider_mandate)
-            mandate = replace(mandate, status=MandateStatus(facts.mandate_status))
         else:
             facts = await provider.get_method(method.provider_method)
-        values: dict[str, Any] = {"expires_on": facts.expires_on, "last_four": facts.last_four[-4:]}
-        if not facts.provider_customer and method.status == MethodStatus.USABLE:
-            values |= {"status": MethodStatus.BLOCKED, "blocked_reason": "detached at the provider"}
         async with self._make_work() as work:
             await work.accounts.lock(account_id)
-            await work.payments.change_method(account_id, method_id, values)
-            if mandate is not None:
-                await work.payments.put_mandate(mandate)
+            # Read again under the lock: another hint may have been faster.
+            method = await work.payments.method(account_id, method_id)
+            mandate = await work.payments.mandate(account_id, method_id)
+            await take_over(work, method, mandate, facts, self._clock.now())
             await work.commit()
 
     async def review(self, request: MethodReview) -> MethodInUse:
@@ -222,19 +268,7 @@ class MethodService:
         if request.method_id:
             await self._put_in_use(request.account_id, request.method_id)
         async with self._make_work() as work:
-            account = await work.accounts.get(request.account_id)
-            method = await work.payments.usable_method(request.account_id, self._clock.now())
-            brand = await work.accounts.brand(account.brand)
-            due = [one for one in await work.ledger.open_invoices(request.account_id) if collectable(one) > 0]
-        kind = MethodKind(method.kind) if method else MethodKind.NONE
-        policy = CyclePolicy.from_dict(brand.cycle_policy)
-        return MethodInUse(
-            kind=kind,
-            explanation=_explained(method),
-            submission_lead_days=policy.submission_lead_days if kind == MethodKind.SEPA_DEBIT else 0,
-            open_minor=sum(collectable(one) for one in due),
-            open_invoice_ids=tuple(one.invoice_id for one in due),
-        )
+            return await method_in_use(work, request.account_id, self._clock.now())
 
     async def _put_in_use(self, account_id: str, method_id: str) -> None:
         async with self._make_work() as work:
@@ -249,9 +283,3 @@ class MethodService:
                 )
             await work.payments.make_default(account_id, method_id)
             await work.commit()
-
-
-def _explained(method: PaymentMethod | None) -> str:
-    if method is None:
-        return "No stored method may be debited: the customer pays by paylink."
-    return f"{method.label} {method.kind} ending in {method.last_four}".strip()

@@ -74,6 +74,8 @@ async def _book_dispute(work: UnitOfWork, attempt: Attempt, fact: DisputeFact, n
         raise LookupError(f"no receipt of {attempt.attempt_id} to reverse")
     if await work.ledger.post(reversal_of(receipt, fact, now)):
         summary = f"The bank took {Money(fact.amount_minor, fact.currency)} back ({fact.reason})."
+        if fact.is_final:
+            summary += " The payer is guaranteed this refund; it cannot be contested."
         await _tell(work, attempt, "payment_reversed", summary, fact.reference, fact.reason, now)
 
 

@@ -34,7 +34,9 @@ from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services import payment_answers as answers
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
+from billing.services.payment_announcements import was_announced
 from billing.services.payment_calls import PaymentCalls
+from billing.services.payment_instruments import end_where_forbidden, remember_try, scheme_allows, scheme_of
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payment_refunds import RefundService
@@ -94,10 +96,30 @@ class PaymentService:
         if method is None:
             why = "No stored method may be debited on that date."
             return await answers.answer_without_attempt(work, request, PaymentStatus.METHOD_MISSING, why)
-        if not await _was_announced(work, request, shares):
+        forbidden = await self._forbidden_by_scheme(work, request, method)
+        if forbidden is not None:
+            return forbidden
+        if not await was_announced(work, request, shares, method, brand):
             why = f"No notice named {Money(amount, request.currency)} on {request.debit_on} in time."
             return await answers.answer_without_attempt(work, request, PaymentStatus.NOTICE_MISSING, why)
         return await self._freeze(work, account, request, method, shares)
+
+    async def _forbidden_by_scheme(
+        self, work: UnitOfWork, request: CollectRequest, method: PaymentMethod
+    ) -> PaymentResult | None:
+        """The scheme counts tries per card, whichever account makes them: too many wait, a card ended is ended."""
+        verdict = await scheme_allows(work, method, self._clock.now())
+        if verdict.allowed:
+            return None
+        status = PaymentStatus.NOTICE_MISSING  # a later date, announced anew
+        if await end_where_forbidden(work, method, verdict.reason):
+            status = PaymentStatus.METHOD_MISSING
+        reason = {"rule": f"limits of {scheme_of(method)}", "method_id": method.method_id, "why": verdict.reason}
+        summary = f"Not debited: {verdict.reason}."
+        entry = TimelineEntry(request.account_id, self._clock.now(), "debit_forbidden", summary, reason)
+        await work.timeline.add(entry)
+        await work.commit()
+        return await answers.answer_without_attempt(work, request, status, verdict.reason)
 
     async def _freeze(
         self,
@@ -126,6 +148,7 @@ class PaymentService:
         )
         allocations = [Allocation(request.account_id, request.attempt_id, one, share) for one, share in shares.items()]
         await work.payments.add_attempt(attempt, allocations)
+        await remember_try(work, method, attempt)
         summary = f"Debit of {Money(attempt.expected_minor, attempt.currency)} for {request.debit_on} handed in."
         reason = {"attempt_id": attempt.attempt_id, "method_id": method.method_id, "shares": shares}
         await work.timeline.add(TimelineEntry(attempt.account_id, now, "payment_started", summary, reason))
@@ -194,15 +217,6 @@ class PaymentService:
     async def plan_retry(self, request: RetryPlanRequest) -> RetryPlan:
         """When the failed amount may be debited again, if at all."""
         return await self._retries.plan(request)
-
-
-async def _was_announced(work: UnitOfWork, request: CollectRequest, shares: dict[str, int]) -> bool:
-    """The invariant: no debit of ours without a notice that named at least this amount and this date in time."""
-    amount = sum(shares.values())
-    for invoice_id in shares:
-        if not await work.notices.announced(request.account_id, invoice_id, amount, request.debit_on):
-            return False
-    return True
 
 
 def _debit_instant(request: CollectRequest, now: datetime) -> datetime:

@@ -17,7 +17,8 @@ from billing.ports.accounts import Account
 from billing.ports.barring import Order, OrderedService
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.barring import CONFIRMED, BarringService, is_overtaken
+from billing.services.barring import BarringService
+from billing.services.barring_standing import CONFIRMED, is_overtaken
 
 # Real time: a workflow is known to everybody within moments of its start.
 KNOWN_WITHIN = timedelta(minutes=5)

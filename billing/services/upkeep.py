@@ -103,6 +103,7 @@ class Repairs:
     compare_days: Callable[[], Awaitable[int]] = nothing_to_mend
     recheck_differences: Callable[[], Awaitable[int]] = nothing_to_mend
     people: PeopleDesk | None = None
+    tell_of_methods: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -138,6 +139,7 @@ class UpkeepService:
             "thresholds_sent": tried.attempt("usage thresholds", repairs.send_thresholds),
             "events_reguided": tried.attempt("waiting usage", repairs.reguide_usage),
             "notices_sent": tried.attempt("waiting notices", repairs.send_waiting_notices),
+            "methods_told": tried.attempt("notices about payment methods", repairs.tell_of_methods),
             "payments_compared": self._compare(tried),
             "usage_days_dropped": tried.attempt("old usage", repairs.forget_old_usage),
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),

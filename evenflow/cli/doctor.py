@@ -112,7 +112,7 @@ def _vendors(settings: Settings) -> list[Part]:
                 "STRIPE_SECRET_KEY": stripe.secret_key.get_secret_value(),
                 "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret.get_secret_value(),
             },
-            "cards, SEPA debits, paylinks",
+            "cards, SEPA and Bacs debits, paylinks",
             lambda: _try_web(stripe.api_base or STRIPE),
         ),
         Part(

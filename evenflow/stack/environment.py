@@ -14,6 +14,8 @@ from evenflow.stack.postgres import PostgresServer
 from evenflow.stack.temporal_server import NAMESPACE, TemporalServer
 
 SIMULATED_TWILIO_ACCOUNT = "AC" + "0" * 29 + "sim"
+# The identifier that the German central bank publishes for tests.
+SIMULATED_CREDITOR = "DE98ZZZ09999999999"
 
 
 def core_environment(
@@ -50,6 +52,7 @@ def simulated_vendors(directory: DataDirectory, simulator_url: str) -> dict[str,
             "API_BASE": f"{simulator_url}/stripe",
             "SECRET_KEY": directory.secret("stripe_secret_key", SIMULATED_KEY_PREFIX),
             "WEBHOOK_SECRET": directory.secret("stripe_webhook_secret", "whsec_"),
+            "CREDITOR_ID": SIMULATED_CREDITOR,
         },
         "TWILIO": {
             "API_BASE": f"{simulator_url}/twilio",

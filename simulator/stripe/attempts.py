@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from simulator.business_time import add_banking_days, start_of
+from simulator.business_time import TARGET, UNITED_KINGDOM, add_banking_days, start_of
 from simulator.store import Json, Transaction
-from simulator.stripe import charges, disputes, mandates, payment_methods
+from simulator.stripe import bacs, charges, disputes, mandates, payment_methods
 from simulator.stripe.events import emit
 from simulator.stripe.outcomes import Outcome, decide
-from simulator.stripe.test_values import AUTHENTICATE, DEBIT_FAILURES, DECLINES, DISPUTE, SUCCEED
+from simulator.stripe.test_values import AUTHENTICATE, DEBIT_FAILURES, DEBITS, DECLINES, DISPUTE, SUCCEED
 from simulator.stripe.wire import Answer, Call, StripeError, boolean
 from simulator.world import World
 
 TARGET_DATE_DAYS = (3, 15)
+_CURRENCIES = {"sepa_debit": "eur", bacs.KIND: "gbp"}
+_CALENDARS = {"sepa_debit": TARGET, bacs.KIND: UNITED_KINGDOM}
 
 
 def attempt(world: World, tx: Transaction, intent: Json, method: Json, call: Call, authenticated: bool) -> Answer:
     """Try to collect the payment with the method."""
-    if method["type"] == "sepa_debit":
+    if method["type"] in DEBITS:
         return _debit(world, tx, intent, method, call)
     off_session = boolean(call.params, "off_session")
     if not authenticated and _must_authenticate(method, off_session):
@@ -107,18 +109,20 @@ def _failed(world: World, tx: Transaction, intent: Json, charge: Json, error: Js
 
 
 def _debit(world: World, tx: Transaction, intent: Json, method: Json, call: Call) -> Answer:
-    if intent["currency"] != "eur":
+    kind = method["type"]
+    if intent["currency"] != _CURRENCIES[kind]:
         raise StripeError(
-            f"SEPA Direct Debit collects eur only, not {intent['currency']}.",
+            f"The payment method {kind} collects {_CURRENCIES[kind]} only, not {intent['currency']}.",
             code="payment_method_currency_mismatch",
             param="currency",
         )
     mandate = _mandate(world, tx, method, call.params)
-    settles_from = _target_date(tx, intent)
+    settles_from = _target_date(tx, intent, kind)
     outcome = decide(tx, method, intent)
     charge = charges.open_charge(tx, intent, method, mandate, outcome)
     intent.update(status="processing", latest_charge=charge["id"], payment_method=method["id"], last_payment_error=None)
-    settles_at = add_banking_days(settles_from, _settlement_days(world, outcome))
+    is_new = mandate["status"] == "pending"
+    settles_at = add_banking_days(settles_from, _settlement_days(world, outcome, is_new=is_new), _CALENDARS[kind])
     intent["_sim"]["settles_at"] = settles_at.isoformat()
     tx.save("payment_intent", intent)
     tx.schedule("settle_debit", {"intent": intent["id"], "charge": charge["id"]}, business=settles_at)
@@ -140,11 +144,11 @@ def _mandate(world: World, tx: Transaction, method: Json, params: Json) -> Json:
     return mandate
 
 
-def _target_date(tx: Transaction, intent: Json) -> datetime:
-    text = (intent["payment_method_options"].get("sepa_debit") or {}).get("target_date")
+def _target_date(tx: Transaction, intent: Json, kind: str) -> datetime:
+    text = (intent["payment_method_options"].get(kind) or {}).get("target_date")
     if not text:
         return tx.business_now
-    param = "payment_method_options[sepa_debit][target_date]"
+    param = f"payment_method_options[{kind}][target_date]"
     try:
         target = date.fromisoformat(text)
     except ValueError:
@@ -158,11 +162,12 @@ def _target_date(tx: Transaction, intent: Json) -> datetime:
     return start_of(target)
 
 
-def _settlement_days(world: World, outcome: Outcome) -> int:
+def _settlement_days(world: World, outcome: Outcome, *, is_new: bool) -> int:
+    """Longer under a mandate that the bank has not accepted yet."""
     if outcome.business_days is not None:
         return outcome.business_days
     config = world.config
-    return config.delayed_settlement_business_days if outcome.delayed else config.settlement_business_days
+    return config.delayed_settlement_business_days if outcome.delayed or is_new else config.settlement_business_days
 
 
 def settle(world: World, tx: Transaction, body: Json) -> None:
@@ -171,14 +176,24 @@ def settle(world: World, tx: Transaction, body: Json) -> None:
     if intent is None or charge is None or charge["status"] != "pending":
         return
     outcome = charge["_sim"]["outcome"]["outcome"]
-    if outcome in (SUCCEED, DISPUTE):
+    if _is_without_mandate(tx, charge):
+        _debit_failed(world, tx, intent, charge, "debit_not_authorized")
+    elif outcome in (SUCCEED, DISPUTE):
         _succeeded(world, tx, intent, charge, None)
     else:
         _debit_failed(world, tx, intent, charge, outcome)
 
 
+def _is_without_mandate(tx: Transaction, charge: Json) -> bool:
+    """True for a debit whose new instruction the bank refused."""
+    mandate = tx.get("mandate", (charge["payment_method_details"].get(bacs.KIND) or {}).get("mandate") or "")
+    return mandate is not None and mandate["status"] == "inactive"
+
+
 def _debit_failed(world: World, tx: Transaction, intent: Json, charge: Json, code: str) -> None:
-    failure = DEBIT_FAILURES.get(code) or DEBIT_FAILURES["payment_intent_payment_attempt_failed"]
+    kind = charge["payment_method_details"]["type"]
+    known = bacs.FAILURES if kind == bacs.KIND else DEBIT_FAILURES
+    failure = known.get(code) or DEBIT_FAILURES.get(code) or DEBIT_FAILURES["payment_intent_payment_attempt_failed"]
     charges.fail(tx, charge, code)
     error: Json = {
         "charge": charge["id"],
@@ -189,6 +204,6 @@ def _debit_failed(world: World, tx: Transaction, intent: Json, charge: Json, cod
         "type": "invalid_request_error" if not failure.reason_code else "card_error",
     }
     _failed(world, tx, intent, charge, error, None)
-    mandate = tx.get("mandate", charge["payment_method_details"]["sepa_debit"]["mandate"] or "")
+    mandate = tx.get("mandate", charge["payment_method_details"][kind]["mandate"] or "")
     if failure.kills_mandate and mandate is not None:
         mandates.revoke(world, tx, mandate)

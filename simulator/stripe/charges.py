@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.store import Json, Transaction
+from simulator.stripe import bacs
 from simulator.stripe.lists import listed
 from simulator.stripe.outcomes import Outcome
 from simulator.stripe.test_values import DEBIT_FAILURES, DECLINES
@@ -61,8 +62,9 @@ def _details(method: Json, mandate: Json | None) -> Json:
         names = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet", "checks")
         shown = {name: own[name] for name in names}
         return {"type": "card", "card": {**shown, "network": own["brand"], "mandate": None, "three_d_secure": None}}
-    shown = {name: own[name] for name in ("bank_code", "branch_code", "country", "fingerprint", "last4")}
-    return {"type": "sepa_debit", "sepa_debit": {**shown, "mandate": mandate["id"] if mandate else None}}
+    shared = ("bank_code", "branch_code", "country", "fingerprint", "last4", "sort_code")
+    shown = {name: own[name] for name in shared if name in own}
+    return {"type": method["type"], method["type"]: {**shown, "mandate": mandate["id"] if mandate else None}}
 
 
 def succeed(tx: Transaction, charge: Json) -> Json:
@@ -80,8 +82,9 @@ def succeed(tx: Transaction, charge: Json) -> Json:
 
 def fail(tx: Transaction, charge: Json, code: str) -> Json:
     """The attempt failed with a decline code (card) or a failure code (bank account)."""
-    decline, failure = DECLINES.get(code), DEBIT_FAILURES.get(code)
-    is_card = charge["payment_method_details"]["type"] == "card"
+    kind = charge["payment_method_details"]["type"]
+    is_card, known = kind == "card", bacs.FAILURES if kind == bacs.KIND else DEBIT_FAILURES
+    decline, failure = DECLINES.get(code), known.get(code) or DEBIT_FAILURES.get(code)
     if is_card and decline is not None:
         charge.update(failure_code=decline.code, failure_message=decline.message)
         network, advice = decline.network_code, decline.advice

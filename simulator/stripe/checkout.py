@@ -11,6 +11,7 @@ from simulator.store import Json, Transaction
 from simulator.stripe import attempts, customers, payment_intents, payment_methods, setup_intents
 from simulator.stripe.events import emit
 from simulator.stripe.lists import listed
+from simulator.stripe.test_values import DEBITS
 from simulator.stripe.wire import (
     Answer,
     Call,
@@ -115,7 +116,8 @@ def _price(session: Json, params: Json) -> None:
     session.update(amount_total=total, amount_subtotal=total, currency=currency)
     session["_sim"]["names"] = names
     if not session["payment_method_types"]:
-        session["payment_method_types"] = ["card", "sepa_debit"] if currency == "eur" else ["card"]
+        debits = {"eur": ["sepa_debit"], "gbp": ["bacs_debit"]}
+        session["payment_method_types"] = ["card", *debits.get(currency or "", [])]
 
 
 def _open_setup(world: World, tx: Transaction, session: Json, params: Json, call: Call) -> None:
@@ -131,7 +133,7 @@ def _open_setup(world: World, tx: Transaction, session: Json, params: Json, call
 def pay(world: World, tx: Transaction, session: Json, details: Json, authenticated: bool) -> Answer:
     """The customer pressed the button: pay, or leave the method. The answer is the intent, or why not (402)."""
     method = payment_methods.build(tx, details)
-    acceptance = {"customer_acceptance": {"type": "online"}} if method["type"] == "sepa_debit" else None
+    acceptance = {"customer_acceptance": {"type": "online"}} if method["type"] in DEBITS else None
     call = Call(params={"mandate_data": acceptance} if acceptance else {})
     if session["mode"] == "setup":
         intent = setup_intents.find(tx, session["setup_intent"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.store import Json, Transaction
-from simulator.stripe import charges
+from simulator.stripe import bacs, charges
 from simulator.stripe.events import emit
 from simulator.stripe.lists import listed
 from simulator.stripe.wire import Answer, Call, StripeError, merge_metadata, resource_missing
@@ -50,7 +50,8 @@ def open_dispute(
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {"type": kind},
         "reason": reason,
-        "status": "needs_response",
+        # A claim under the Direct Debit Guarantee is paid back at once, and nobody is asked.
+        "status": "lost" if kind == bacs.KIND else "needs_response",
         "_sim": {"metadata": charge["metadata"]},
     }
     charge["disputed"] = True
@@ -59,6 +60,8 @@ def open_dispute(
     emit(world, tx, "charge.dispute.created", dispute)
     _move_money(tx, dispute, disputed)
     emit(world, tx, "charge.dispute.funds_withdrawn", dispute)
+    if dispute["status"] == "lost":
+        emit(world, tx, "charge.dispute.closed", dispute)
     return dispute
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulator.store import Json, Transaction
+from simulator.stripe import bacs
 from simulator.stripe.test_values import AUTHENTICATE, DEBIT_FAILURES, DECLINES, DISPUTE, SUCCEED
 
 
@@ -31,7 +32,7 @@ class Outcome:
         return asdict(self)
 
 
-KNOWN_OUTCOMES = frozenset({SUCCEED, DISPUTE, AUTHENTICATE, *DECLINES, *DEBIT_FAILURES})
+KNOWN_OUTCOMES = frozenset({SUCCEED, DISPUTE, AUTHENTICATE, *DECLINES, *DEBIT_FAILURES, *bacs.FAILURES})
 
 
 def read_outcome(value: Any) -> Outcome:

@@ -19,7 +19,15 @@ from simulator.world import World
 
 DECLINED_CARD = "4000000000000002"
 FAILING_IBAN = "DE62370400440532013001"
-DEFAULTS = {"number": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123", "iban": "DE89 3704 0044 0532 0130 00"}
+FAILING_UK_ACCOUNT = "22222227"
+DEFAULTS = {
+    "number": "4242 4242 4242 4242",
+    "expiry": "12 / 34",
+    "cvc": "123",
+    "iban": "DE89 3704 0044 0532 0130 00",
+    "sort_code": "10-88-00",
+    "account_number": "00012345",
+}
 NOTICES = {
     "complete": ("Already paid", "This payment page was used already; nothing more is due here. Thank you!"),
     "expired": ("This page has expired", "Please go back and open the payment link again."),
@@ -122,6 +130,10 @@ def _details(form: dict[str, str]) -> Json:
     if form.get("method") == "sepa_debit":
         iban = FAILING_IBAN if decline else form.get("iban", "")
         return {"type": "sepa_debit", "sepa_debit": {"iban": iban}, "billing_details": owner}
+    if form.get("method") == "bacs_debit":
+        number = FAILING_UK_ACCOUNT if decline else form.get("account_number", "")
+        account = {"sort_code": form.get("sort_code", ""), "account_number": number}
+        return {"type": "bacs_debit", "bacs_debit": account, "billing_details": owner}
     month, _, year = form.get("expiry", "").replace(" ", "").partition("/")
     card: dict[str, Any] = {"number": DECLINED_CARD if decline else form.get("number", "")}
     if month.isdigit() and year.isdigit() and 1 <= int(month) <= 12:

@@ -8,6 +8,7 @@ from simulator.store import Json, Transaction
 from simulator.stripe import attempts, charges, customers, payment_methods
 from simulator.stripe.events import emit
 from simulator.stripe.lists import listed
+from simulator.stripe.test_values import DEBITS
 from simulator.stripe.wire import (
     Answer,
     Call,
@@ -219,7 +220,8 @@ def cancel(world: World, tx: Transaction, call: Call) -> Answer:
 
 
 def _is_still_ours(tx: Transaction, intent: Json) -> bool:
-    target = (intent["payment_method_options"].get("sepa_debit") or {}).get("target_date")
+    options = intent["payment_method_options"]
+    target = next((options[kind].get("target_date") for kind in DEBITS if options.get(kind)), None)
     if intent["status"] != "processing" or not target:
         return False
     return bool((tx.business_now + timedelta(days=1)).date().isoformat() < target)

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from simulator.store import Json, Transaction
-from simulator.stripe import customers
+from simulator.stripe import bacs, customers
 from simulator.stripe.events import emit
 from simulator.stripe.lists import listed
 from simulator.stripe.test_values import (
@@ -34,6 +34,9 @@ def find(tx: Transaction, identity: str, param: str = "payment_method") -> Json:
     iban = IBANS_BY_NAME.get(identity.removeprefix("pm_sepaDebit_"))
     if iban is not None and identity.startswith("pm_sepaDebit_"):
         return tx.save("payment_method", _new_account(tx, iban))
+    number = bacs.NUMBERS_BY_NAME.get(identity.removeprefix("pm_bacsDebit_"))
+    if number is not None and identity.startswith("pm_bacsDebit_"):
+        return tx.save("payment_method", _new_uk_account(tx, bacs.SORT_CODE, number))
     raise resource_missing("PaymentMethod", identity, param)
 
 
@@ -44,8 +47,10 @@ def build(tx: Transaction, params: Json) -> Json:
         method = _card_from(tx, params.get("card") or {})
     elif kind == "sepa_debit":
         method = _account_from(tx, params)
+    elif kind == bacs.KIND:
+        method = _new_uk_account(tx, *bacs.account_details(params))
     else:
-        raise StripeError(f"Invalid type: {kind}; the simulator knows card and sepa_debit.", param="type")
+        raise StripeError(f"Invalid type: {kind}; the simulator knows card, sepa_debit and bacs_debit.", param="type")
     method["billing_details"] |= params.get("billing_details") or {}
     method["metadata"] = merge_metadata({}, params.get("metadata"))
     return tx.save("payment_method", method)
@@ -145,8 +150,17 @@ def _new_account(tx: Transaction, iban: str) -> Json:
     return method
 
 
+def _new_uk_account(tx: Transaction, sort_code: str, number: str) -> Json:
+    written = "-".join((sort_code[:2], sort_code[2:4], sort_code[4:]))
+    details = {"fingerprint": _fingerprint(sort_code + number), "last4": number[-4:], "sort_code": written}
+    method = _new(tx, bacs.KIND, details, bacs.behaviour(number))
+    method["billing_details"]["name"] = "Jenny Rosen"
+    return method
+
+
 def _fingerprint(number: str) -> str:
-    return hashlib.sha256(number.encode()).hexdigest()[:16]
+    """A new one each time: everybody here has the same few numbers, and a story's cards must not be one card."""
+    return hashlib.sha256(f"{number} {new_id('fp')}".encode()).hexdigest()[:16]
 
 
 def usable_by(tx: Transaction, method: Json, customer: str | None) -> None:
@@ -217,6 +231,12 @@ def list_all(world: World, tx: Transaction, call: Call) -> Answer:
     """Methods of a customer, newest first."""
     call.params["customer"] = call.path.get("id") or call.params.get("customer")
     return listed(tx, "payment_method", call, "/v1/payment_methods", {"customer": "customer", "type": "type"})
+
+
+def set_fingerprint(tx: Transaction, method: Json, fingerprint: str) -> Json:
+    """Make a method the same card or bank account as others with this fingerprint."""
+    method[method["type"]]["fingerprint"] = fingerprint
+    return tx.save("payment_method", method)
 
 
 def replace_card(world: World, tx: Transaction, method: Json, changes: dict[str, Any]) -> Json:

@@ -6,7 +6,7 @@ from simulator.store import Json, Transaction
 from simulator.stripe import customers, mandates, payment_methods
 from simulator.stripe.events import emit
 from simulator.stripe.lists import listed
-from simulator.stripe.test_values import DECLINES
+from simulator.stripe.test_values import DEBITS, DECLINES
 from simulator.stripe.wire import (
     Answer,
     Call,
@@ -96,7 +96,7 @@ def confirm_with(world: World, tx: Transaction, intent: Json, call: Call, authen
             code="setup_intent_unexpected_state",
         )
     method = payment_methods.find(tx, required(intent, "payment_method"))
-    if method["type"] == "sepa_debit":
+    if method["type"] in DEBITS:
         _take_mandate(world, tx, intent, method, call.params)
     elif method["_sim"]["authenticate"] and not authenticated:
         return _ask_for_authentication(world, tx, intent, call)
@@ -108,7 +108,7 @@ def confirm_with(world: World, tx: Transaction, intent: Json, call: Call, authen
 def _take_mandate(world: World, tx: Transaction, intent: Json, method: Json, params: Json) -> None:
     if not params.get("mandate_data"):
         raise StripeError(
-            "SEPA Direct Debit needs the customer's acceptance: give mandate_data.",
+            "A direct debit needs the customer's acceptance: give mandate_data.",
             code="parameter_missing",
             param="mandate_data",
         )

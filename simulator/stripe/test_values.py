@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Payment methods that are debited under a mandate and answer days later.
+DEBITS = ("sepa_debit", "bacs_debit")
 SUCCEED = "succeed"
 AUTHENTICATE = "authentication_required"
 DISPUTE = "dispute"

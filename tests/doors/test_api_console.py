@@ -10,6 +10,7 @@ import pytest
 
 from billing.messages.account import AccountView
 from billing.persistence.unit_of_work import SqlUnitOfWork
+from billing.ports.payment_evidence import NewAcceptance
 from tests.doors.console_data import FULL_ACCOUNT, RUNNING, fill
 from tests.doors.doors_world import ADMIN_KEY, NOW, DoorsWorld, a_doors_world
 
@@ -102,6 +103,27 @@ async def test_an_account_shows_documents_payments_notices_case_and_reasons(worl
         assert words in shown
     assert "day 17: bar outgoing" in shown
     assert "No process runs" in shown
+
+
+async def test_an_account_shows_its_methods_with_the_proof_of_what_was_agreed(world: DoorsWorld) -> None:
+    async with world.work() as work:
+        values = dict.fromkeys(("provider_customer", "provider_method", "blocked_reason"), "")
+        method = await work.payments.add_method(
+            values
+            | {"account_id": FULL_ACCOUNT, "kind": "sepa_debit", "provider": "stripe", "label": "37040044"}
+            | {"last_four": "3000", "status": "usable", "is_default": True, "created_at": NOW}
+        )
+        agreed = NewAcceptance(
+            FULL_ACCOUNT, method.kind, 1, "nl", "Ik machtig Vonk", NOW, NOW, "203.0.113.7", "<script>Phone</script>"
+        )
+        acceptance_id = await work.evidence.add(agreed)
+        await work.evidence.fulfilled(FULL_ACCOUNT, acceptance_id, method.method_id, "MND1042")
+        await work.commit()
+    await sign_in(world)
+    shown = (await world.client.get(f"/console/accounts/{FULL_ACCOUNT}")).text
+    for words in ("ending in 3000", "text version 1 (nl)", "Ik machtig Vonk", "203.0.113.7", "&lt;script&gt;Phone"):
+        assert words in shown
+    assert "<script>" not in shown
 
 
 async def test_an_account_shows_what_comes_next_and_the_live_balance(world: DoorsWorld) -> None:

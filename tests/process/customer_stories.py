@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from billing.domain.banking_days import add_banking_days
 from billing.messages.identities import dunning_workflow_id
-from tests.process.people import FEE_MINOR, a_customer
+from tests.process.people import BRITISH_FEE_MINOR, FEE_MINOR, a_customer
 from tests.process.world import World
 
 SEPA = "pm_sepaDebit_success_de"
@@ -22,8 +23,24 @@ async def pays_by_card(world: World) -> None:
 async def pays_by_debit(world: World) -> None:
     customer = await a_customer(world, SEPA)
     await customer.told("thank_you")
-    assert await customer.kinds() == ["ready", "reminder", "thank_you"]
+    kinds = await customer.kinds()
+    assert [kind for kind in kinds if kind != "mandate_confirmed"] == ["ready", "reminder", "thank_you"]
+    assert "mandate_confirmed" in kinds
     assert await customer.cash_minor() == FEE_MINOR
+
+
+async def pays_by_bacs(world: World) -> None:
+    customer = await a_customer(world, "pm_bacsDebit_success", brand="tamar", plan="tamar-basic")
+    await customer.told("thank_you")
+    assert (await customer.kinds())[-3:] == ["ready", "reminder", "thank_you"]
+    assert await customer.cash_minor() == BRITISH_FEE_MINOR
+    async with world.parts.make_work() as work:
+        (method,) = await work.payments.methods(customer.account_id)
+        told = [one for one in await work.notices.of(customer.account_id) if one.kind == "ready"]
+    assert method.mandate_status == "active", "the bank accepted the instruction meanwhile"
+    assert told[0].named_on is not None
+    assert told[0].sent_on is not None
+    assert told[0].named_on >= add_banking_days(told[0].sent_on, 10, "GB")
 
 
 async def pays_early(world: World) -> None:
@@ -145,6 +162,7 @@ async def nothing_to_pay(world: World) -> None:
 CUSTOMER_STORIES: tuple[Story, ...] = (
     pays_by_card,
     pays_by_debit,
+    pays_by_bacs,
     pays_early,
     declined_then_pays_by_paylink,
     declined_retried_paid,

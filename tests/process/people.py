@@ -42,14 +42,28 @@ PLAN = {
     ],
 }
 
+BRITISH_PLAN = {**PLAN, "code": "tamar-basic", "name": "Tamar Basic", "currency": "GBP"}
+BRITISH_FEE_MINOR = 1200  # 10.00 net and 20 % VAT
+BRITISH = {
+    "brand": "tamar",
+    "name": "Tamar Mobile",
+    "currency": "GBP",
+    "zone": "Europe/London",
+    "country": "GB",
+    "locale": "en_GB",
+    "cycle_policy": {"country": "GB", "scheme_calendar": "GB"},
+    "tax_table": {"country": "GB", "rates": {"standard": "20", "zero": "0"}},
+}
 DATA_PLAN = {**builders_limits.PLAN, "code": "vonk-data", "name": "Vonk Data"}
 
 
 async def prepare_catalogue(world: World) -> None:
-    """The brand every test account belongs to, and its plans."""
+    """The brand nearly every test account belongs to, and a British one, with their plans."""
     await world.parts.catalogue.add_brand(a_brand())
+    await world.parts.catalogue.add_brand(a_brand(**BRITISH))
     for plan in (PLAN, DATA_PLAN):
         await world.parts.catalogue.publish_plan("vonk", plan)
+    await world.parts.catalogue.publish_plan("tamar", BRITISH_PLAN)
 
 
 async def a_customer(
@@ -70,7 +84,7 @@ async def _served(
     closes = world.now().astimezone(ZoneInfo("Europe/Amsterdam")) + timedelta(days=days_to_close)
     account = await world.parts.accounts.open(
         NewAccount(
-            brand="vonk",
+            brand=changes.pop("brand", "vonk"),
             number=f"A{number}",
             customer_name=f"Customer {number}",
             email=f"customer{number}@example.com",

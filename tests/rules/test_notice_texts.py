@@ -10,15 +10,34 @@ from billing.domain.money import Money
 from billing.messages.notices import NoticeKind
 from billing.ports.messenger import CHANNELS, EMAIL, SMS
 from billing.services.notice_rendering import NoticeFacts, render
-from billing.services.notice_templates import MUST_NAME, UnusableTemplate, check_template, original, originals
+from billing.services.notice_templates import (
+    METHOD_KINDS,
+    MUST_NAME,
+    NoticeText,
+    UnusableTemplate,
+    check_template,
+    original,
+    originals,
+)
 from billing.services.notice_words import LANGUAGES, read_locale
 
 ACCOUNT = "https://my.brand.example/a/1.x"
 PAYLINK = "https://pay.brand.example/p/7.y"
 
 
+METHODS = "https://pay.brand.example/methods/7.z"
+ABOUT_A_METHOD = {
+    "methods_url": METHODS,
+    "last_four": "3000",
+    "mandate_reference": "MND1042",
+    "creditor_id": "NL00ZZZ000000000000",
+    "notice_period": "14 days",
+}
+
+
 def facts(kind: NoticeKind, **changes: object) -> NoticeFacts:
-    values = {"amount": Money(4210, "EUR"), "on": date(2027, 6, 6)} | changes
+    more = ABOUT_A_METHOD if kind in METHOD_KINDS else {}
+    values = {"amount": Money(4210, "EUR"), "on": date(2027, 6, 6), "more": more} | changes
     return NoticeFacts(kind, "Brand & Co", ACCOUNT, PAYLINK, **values)  # type: ignore[arg-type]
 
 
@@ -128,6 +147,15 @@ FURTHER = {
         "Hello! 42.10 Euro is open and we can no longer collect from your account. "
         f"Choose how to pay at {ACCOUNT}, or pay via paylink, by {PAYLINK}. Thank you!"
     ),
+    NoticeKind.MANDATE_CONFIRMED: (
+        "Hello! Your direct debit for the account ending in 3000 is set up. Mandate reference: MND1042. "
+        "Creditor: NL00ZZZ000000000000. We tell you amount and date at least 14 days before each debit. "
+        f"You can change how you pay at {METHODS}. Thank you!"
+    ),
+    NoticeKind.CARD_EXPIRING: (
+        "Hello! Your card ending in 3000 expires on the 6th of June. "
+        f"Please leave a new one at {METHODS}, so that your payments go on as usual. Thank you!"
+    ),
     NoticeKind.CREDIT_NOTE: f"Hello! We credited 42.10 Euro to your account. You can view it at {ACCOUNT}.",
     NoticeKind.PAYMENT_REVERSED: (
         "Hello! Your payment of 42.10 Euro was returned by your bank, so this amount is open again. "
@@ -203,3 +231,15 @@ def test_a_text_message_uses_plain_spaces() -> None:
     text = text_message(NoticeKind.REMINDER, "fr")
     assert "42,10 €" in text
     assert "\u00a0" not in text
+
+
+def test_a_mandate_without_a_known_creditor_is_confirmed_without_one() -> None:
+    text = text_message(NoticeKind.MANDATE_CONFIRMED, more=ABOUT_A_METHOD | {"creditor_id": ""})
+    assert "Mandate reference: MND1042. We tell you" in text
+
+
+def test_only_notices_about_a_method_may_name_one() -> None:
+    words = NoticeText("", "{{ amount }} {{ date }} {{ methods_url }}")
+    check_template(NoticeKind.CARD_EXPIRING, words, is_email=False)
+    with pytest.raises(UnusableTemplate, match="methods_url"):
+        check_template(NoticeKind.RETRY, words, is_email=False)

@@ -163,9 +163,21 @@ class BankFilePayments:
         raise _unable("provider_method", provider_method)
 
     async def start_method_setup(
-        self, account_id: str, provider_customer: str, currency: str, return_url: str, cancel_url: str
+        self,
+        account_id: str,
+        provider_customer: str,
+        currency: str,
+        return_url: str,
+        cancel_url: str,
+        kinds: tuple[MethodKind, ...] = (),
+        locale: str = "",
+        acceptance_id: str = "",
     ) -> HostedPage:
         raise _unable("return_url", return_url)
+
+    def kinds_for(self, currency: str) -> tuple[MethodKind, ...]:
+        """None: a mandate on paper or a form of the operator's is entered by staff, not on a page of a provider."""
+        return ()
 
     async def finished_setup(self, reference: str) -> MethodFacts | None:
         raise _unable("reference", reference)

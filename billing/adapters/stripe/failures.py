@@ -1,7 +1,8 @@
 """What Stripe's refusals mean in the words of the port.
 
 Sources: Stripe's decline codes, error codes and SEPA failure codes; the card schemes' never-approve codes; the SEPA
-rulebook's reason codes (AM04 funds, MD01/MD06 mandate, MD07 deceased, AC04 closed, MS02 refused, MS03 unspecified).
+rulebook's reason codes (AM04 funds, MD01/MD06 mandate, MD07 deceased, AC04 closed, MS02 refused, MS03 unspecified);
+the banks' reports on Bacs debits (billing.domain.bacs), whose code says more than the failure code.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import stripe
 
+from billing.domain.bacs import REPORTS, arudd
 from billing.domain.retry import FailureCategory
 from billing.ports.payment_provider import (
     ActionRequired,
@@ -28,16 +30,16 @@ AUTHENTICATION = frozenset(
 
 _WORDS = {
     FailureCategory.FUNDS: "insufficient_funds card_velocity_exceeded withdrawal_count_limit_exceeded "
-    "charge_exceeds_source_limit charge_exceeds_weekly_limit",
+    "charge_exceeds_source_limit charge_exceeds_weekly_limit charge_exceeds_transaction_limit",
     FailureCategory.TECHNICAL: "processing_error issuer_not_available try_again_later reenter_transaction "
     "do_not_honor generic_decline bank_processing_error bank_cannot_process approve_with_id no_action_taken "
-    "payment_intent_payment_attempt_failed",
+    "payment_intent_payment_attempt_failed generic_could_not_process",
     FailureCategory.NEEDS_CUSTOMER: "call_issuer incorrect_cvc invalid_cvc incorrect_zip incorrect_address "
     "online_or_offline_pin_required offline_pin_required",
     FailureCategory.METHOD_DEAD: "expired_card incorrect_number invalid_number invalid_account new_account_information_"
     "available card_not_supported currency_not_supported invalid_expiry_month invalid_expiry_year account_closed "
-    "no_account bank_account_restricted incorrect_account_details bank_ownership_changed not_permitted "
-    "service_not_allowed transaction_not_allowed",
+    "no_account bank_account_restricted invalid_account_number incorrect_account_details bank_ownership_changed "
+    "not_permitted service_not_allowed transaction_not_allowed",
     FailureCategory.MANDATE_DEAD: "debit_not_authorized payment_intent_mandate_invalid mandate_invalid",
     FailureCategory.CUSTOMER_REFUSED: "refer_to_customer stop_payment_order revocation_of_authorization "
     "revocation_of_all_authorizations",
@@ -62,6 +64,8 @@ def failed(error: dict[str, Any]) -> Outcome:
     code, decline = error.get("code") or "", error.get("decline_code") or ""
     if AUTHENTICATION & {code, decline}:
         return ActionRequired(decline or code)
+    if _is_bacs(error) and (report := arudd(error.get("network_decline_code") or "")):
+        return Failed(REPORTS[report].category, decline or code, report)
     category = _CATEGORIES.get(decline) or _CATEGORIES.get(code) or FailureCategory.TECHNICAL
     advised = error.get("advice_code") == "do_not_try_again" and category in (
         FailureCategory.TECHNICAL,
@@ -70,6 +74,11 @@ def failed(error: dict[str, Any]) -> Outcome:
     # The issuer's advice outranks a vague code: trying again is counted against us by the card schemes.
     detail = error.get("network_decline_code") or ""
     return Failed(FailureCategory.HARD_STOP if advised else category, decline or code, detail)
+
+
+def _is_bacs(error: dict[str, Any]) -> bool:
+    method = error.get("payment_method")
+    return isinstance(method, dict) and method.get("type") == "bacs_debit"
 
 
 def refused_method(error: stripe.InvalidRequestError) -> Failed | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -11,6 +12,7 @@ import stripe
 from billing.adapters.stripe import reading
 from billing.adapters.stripe.failures import looking
 from billing.domain.errors import NotFound
+from billing.messages.payments import MethodKind
 from billing.ports.payment_provider import (
     ActionRequired,
     Cancelled,
@@ -21,6 +23,13 @@ from billing.ports.payment_provider import (
     Unknown,
 )
 
+_BANK_DEBITS = {"EUR": (MethodKind.SEPA_DEBIT,), "GBP": (MethodKind.BACS_DEBIT,)}
+
+
+def kinds_for(currency: str) -> tuple[MethodKind, ...]:
+    """What Stripe can debit in a currency."""
+    return (MethodKind.CARD, *_BANK_DEBITS.get(currency, ()))
+
 
 class StripePages:
     """The part of the provider that sends customers to its pages."""
@@ -28,6 +37,9 @@ class StripePages:
     _client: stripe.StripeClient
 
     async def get(self, reference: str) -> ProviderPayment:
+        raise NotImplementedError
+
+    def facts_of(self, method: dict[str, Any], mandate: dict[str, Any] | None) -> MethodFacts:
         raise NotImplementedError
 
     async def open_pay_session(self, command: PaySessionCommand) -> HostedPage:
@@ -66,20 +78,33 @@ class StripePages:
             return ProviderPayment(Cancelled(), intent, customer)
         return await self.get(intent) if intent else ProviderPayment(Unknown("a finished page without a payment"))
 
+    def kinds_for(self, currency: str) -> tuple[MethodKind, ...]:
+        """Cards everywhere; bank debits where the currency has a scheme."""
+        return kinds_for(currency)
+
     async def start_method_setup(
-        self, account_id: str, provider_customer: str, currency: str, return_url: str, cancel_url: str
+        self,
+        account_id: str,
+        provider_customer: str,
+        currency: str,
+        return_url: str,
+        cancel_url: str,
+        kinds: tuple[MethodKind, ...] = (),
+        locale: str = "",
+        acceptance_id: str = "",
     ) -> HostedPage:
         """A page on which the customer leaves a card or signs a mandate."""
+        metadata = {"account_id": account_id} | ({"acceptance_id": acceptance_id} if acceptance_id else {})
         params: Any = {
             "mode": "setup",
             "customer": provider_customer,
             "currency": currency.lower(),
-            "payment_method_types": ["card", "sepa_debit"] if currency == "EUR" else ["card"],
+            "payment_method_types": [kind.value for kind in kinds or self.kinds_for(currency)],
             "success_url": return_url,
             "cancel_url": cancel_url,
-            "metadata": {"account_id": account_id},
-            "setup_intent_data": {"metadata": {"account_id": account_id}},
-        }
+            "metadata": metadata,
+            "setup_intent_data": {"metadata": metadata},
+        } | ({"locale": locale} if locale else {})
         with looking():
             session = await self._client.v1.checkout.sessions.create_async(params)
         return HostedPage(session.id, session.url or "")
@@ -96,7 +121,8 @@ class StripePages:
         body = intent.to_dict()
         if body["status"] != "succeeded":
             return None
-        return reading.method_facts(body["payment_method"], body.get("mandate"))
+        facts = self.facts_of(body["payment_method"], body.get("mandate"))
+        return replace(facts, acceptance_id=(body.get("metadata") or {}).get("acceptance_id", ""))
 
 
 @contextmanager
@@ -127,7 +153,7 @@ def _session_params(command: PaySessionCommand) -> Any:
         "customer": command.provider_customer,
         "client_reference_id": command.attempt_id,
         "line_items": [{"quantity": 1, "price_data": price}],
-        "payment_method_types": ["card", "sepa_debit"] if command.currency == "EUR" else ["card"],
+        "payment_method_types": [kind.value for kind in kinds_for(command.currency)],
         "payment_intent_data": {"metadata": metadata, "description": command.purpose},
         "metadata": metadata,
         "success_url": command.return_url,

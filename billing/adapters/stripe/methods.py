@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -21,6 +22,13 @@ class StripeMethods:
     """The part of the provider that keeps methods."""
 
     _client: stripe.StripeClient
+    _creditor_id: str
+
+    def facts_of(self, method: dict[str, Any], mandate: dict[str, Any] | None) -> MethodFacts:
+        """A method with its mandate. Stripe does not say whose SEPA creditor identifier it collects under."""
+        facts = reading.method_facts(method, mandate)
+        is_ours = facts.kind == MethodKind.SEPA_DEBIT and not facts.creditor_id
+        return replace(facts, creditor_id=self._creditor_id) if is_ours else facts
 
     async def ensure_customer(self, account_id: str, brand: str, name: str, email: str) -> str:
         """A customer that names our account. Asked for once per account: the caller keeps the answer."""
@@ -51,13 +59,13 @@ class StripeMethods:
         body = intent.to_dict()
         if body["status"] != "succeeded":
             raise _unable(provider_method, "The bank asks the customer to confirm this method.")
-        return reading.method_facts(body["payment_method"], body.get("mandate"))
+        return self.facts_of(body["payment_method"], body.get("mandate"))
 
     async def get_method(self, provider_method: str) -> MethodFacts:
         """A stored method as it is now: banks send new expiry dates and numbers by themselves."""
         with looking():
             method = await self._client.v1.payment_methods.retrieve_async(provider_method)
-        return reading.method_facts(method.to_dict(), None)
+        return self.facts_of(method.to_dict(), None)
 
     async def detach_method(self, provider_method: str) -> None:
         """Forget a method at the provider; one that is gone already is no error."""
@@ -71,7 +79,7 @@ class StripeMethods:
         with looking():
             mandate = await self._client.v1.mandates.retrieve_async(reference, {"expand": ["payment_method"]})
         body = mandate.to_dict()
-        return reading.method_facts(body["payment_method"], body)
+        return self.facts_of(body["payment_method"], body)
 
 
 def _setup_params(provider_customer: str, method: dict[str, Any], accepted_from: str) -> Any:
@@ -83,7 +91,7 @@ def _setup_params(provider_customer: str, method: dict[str, Any], accepted_from:
         "confirm": True,
         "expand": ["payment_method", "mandate"],
     }
-    if method["type"] == MethodKind.SEPA_DEBIT:
+    if method["type"] in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT):
         online = {"ip_address": accepted_from, "user_agent": "self-service"}
         acceptance: dict[str, Any] = {"type": "online", "online": online} if accepted_from else {"type": "offline"}
         params["mandate_data"] = {"customer_acceptance": acceptance}

@@ -1,4 +1,4 @@
-"""Stripe as a PaymentProvider: cards and SEPA debits collected off session.
+"""Stripe as a PaymentProvider: cards, SEPA and Bacs debits collected off session.
 
 Retries are made by our process with the same key and not by the SDK (``max_network_retries=0``): each call is then
 visible in the history, and a silent second try cannot stretch a time-out. Every call has an explicit time-out.
@@ -33,10 +33,12 @@ from billing.ports.payment_provider import (
     Unknown,
 )
 
-# Stripe: a SEPA target_date lies 3 to 15 calendar days ahead; a failure may be reported up to 14 banking days later.
+# Stripe: a target_date lies 3 to 15 calendar days ahead; a failure of a SEPA debit may be reported up to 14 banking
+# days later, one of a Bacs debit after 4, or after 7 where its mandate is new.
 _CAPABILITIES = {
     MethodKind.CARD: Capabilities(MethodKind.CARD, 0, 0, 0),
     MethodKind.SEPA_DEBIT: Capabilities(MethodKind.SEPA_DEBIT, 3, 15, 10),
+    MethodKind.BACS_DEBIT: Capabilities(MethodKind.BACS_DEBIT, 3, 15, 10),
 }
 _LISTED_AT_MOST = 500
 _EVENT_PAGE = 100
@@ -45,11 +47,17 @@ _EVENT_PAGE = 100
 class StripePayments(StripeMethods, StripePages):
     """All of the PaymentProvider port. ``webhook_secrets`` holds two while a secret is being rotated.
 
-    ``api_base`` is empty for Stripe itself, else the address of a server that speaks its protocol.
+    ``api_base`` is empty for Stripe itself, else the address of a server that speaks its protocol. ``creditor_id`` is
+    the SEPA creditor identifier that Stripe collects under for us.
     """
 
     def __init__(
-        self, api_key: str, webhook_secrets: Sequence[str], api_base: str = "", timeout_seconds: float = 20.0
+        self,
+        api_key: str,
+        webhook_secrets: Sequence[str],
+        api_base: str = "",
+        timeout_seconds: float = 20.0,
+        creditor_id: str = "",
     ) -> None:
         self._transport = FormClient(timeout=timeout_seconds)
         self._client = stripe.StripeClient(
@@ -59,6 +67,7 @@ class StripePayments(StripeMethods, StripePages):
             http_client=self._transport,
         )
         self._webhook_secrets = tuple(webhook_secrets)
+        self._creditor_id = creditor_id
 
     async def close(self) -> None:
         """Close the connections."""
@@ -203,7 +212,7 @@ def _intent_params(command: CollectCommand) -> Any:
     }
     if command.description:
         params["description"] = command.description
-    if command.kind == MethodKind.SEPA_DEBIT:
+    if command.kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT):
         params |= _debit_params(command)
     return params
 
@@ -211,11 +220,11 @@ def _intent_params(command: CollectCommand) -> Any:
 def _debit_params(command: CollectCommand) -> dict[str, Any]:
     """The mandate, and the announced date where it lies in the window that Stripe takes; else as soon as it can."""
     params: dict[str, Any] = {"mandate": command.mandate} if command.mandate else {}
-    window = _CAPABILITIES[MethodKind.SEPA_DEBIT]
+    window = _CAPABILITIES[command.kind]
     earliest = command.submitted_on + timedelta(days=window.earliest_submission_days)
     latest = command.submitted_on + timedelta(days=window.latest_submission_days)
     if earliest <= command.due_date <= latest:
-        params["payment_method_options"] = {"sepa_debit": {"target_date": command.due_date.isoformat()}}
+        params["payment_method_options"] = {command.kind.value: {"target_date": command.due_date.isoformat()}}
     return params
 
 

@@ -77,28 +77,33 @@ def refund_fact(refund: Json) -> RefundFact:
 
 
 def dispute_fact(dispute: Json, charge_kind: str) -> DisputeFact:
-    """A chargeback; on a bank debit some reasons are plain returns."""
+    """A chargeback; on a bank debit some reasons are plain returns. A Bacs claim is final: its payer is guaranteed."""
     standing = {"won": "won", "lost": "lost"}.get(dispute["status"], "open")
-    category = RETURN_CATEGORIES.get(dispute["reason"]) if charge_kind == "sepa_debit" else None
+    is_debit = charge_kind in ("sepa_debit", "bacs_debit")
+    category = RETURN_CATEGORIES.get(dispute["reason"]) if is_debit else None
     currency = str(dispute["currency"]).upper()
-    return DisputeFact(dispute["id"], int(dispute["amount"]), currency, dispute["reason"], standing, category)
+    is_final = charge_kind == "bacs_debit" and category is None
+    return DisputeFact(dispute["id"], int(dispute["amount"]), currency, dispute["reason"], standing, category, is_final)
 
 
 def method_facts(method: Json, mandate: Json | None) -> MethodFacts:
     """A payment method with its mandate."""
     kind = MethodKind(method["type"])
     own = method[method["type"]]
-    details = ((mandate or {}).get("payment_method_details") or {}).get("sepa_debit") or {}
+    details = ((mandate or {}).get("payment_method_details") or {}).get(kind.value) or {}
     return MethodFacts(
         provider_method=method["id"],
         kind=kind,
-        label=own.get("brand") or own.get("bank_code") or "",
+        label=own.get("brand") or own.get("bank_code") or own.get("sort_code") or "",
         last_four=own.get("last4") or "",
         expires_on=_last_day(own) if kind == MethodKind.CARD else None,
         provider_customer=identity_of(method.get("customer")),
         provider_mandate=identity_of(mandate),
         mandate_reference=details.get("reference") or "",
         mandate_status=(mandate or {}).get("status") or "",
+        mandate_ended_by=details.get("revocation_reason") or "",
+        creditor_id=details.get("service_user_number") or "",
+        fingerprint=own.get("fingerprint") or "",
     )
 
 

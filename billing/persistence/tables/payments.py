@@ -32,7 +32,7 @@ payment_methods = Table(
     metadata,
     account_key(),
     generated_key("method_id", identity.METHOD),
-    Column("kind", Text, nullable=False),  # card | sepa_debit
+    Column("kind", Text, nullable=False),  # card | sepa_debit | bacs_debit
     Column("provider", Text, nullable=False),
     Column("provider_customer", Text, nullable=False),
     Column("provider_method", Text, nullable=False),
@@ -43,7 +43,15 @@ payment_methods = Table(
     Column("blocked_reason", Text, nullable=False, server_default=""),
     Column("is_default", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("fingerprint", Text, nullable=False, server_default=""),  # tells that two methods are one instrument
+    Column("expiry_noticed_on", Date),  # the last day of the card that its customer was told of
     CheckConstraint("length(last_four) <= 4", name="last_four"),
+)
+# Cards in use that expire, for the notice ahead.
+Index(
+    "ix_payment_methods_expires_on",
+    payment_methods.c.expires_on,
+    postgresql_where=text("is_default AND status = 'usable' AND expires_on IS NOT NULL"),
 )
 Index(
     "uq_payment_methods_default",
@@ -69,6 +77,14 @@ payment_mandates = Table(
     Column("reference", Text, nullable=False),
     Column("status", Text, nullable=False),  # pending | active | inactive
     Column("accepted_at", Instant, nullable=False),
+    Column("creditor_id", Text, nullable=False, server_default=""),  # who collects, as the scheme knows them
+    Column("ended_by", Text, nullable=False, server_default=""),  # the bank's reason
+    Column("confirmed_at", Instant),  # the customer was told reference, creditor and notice period
+)
+Index(
+    "ix_payment_mandates_unconfirmed",
+    payment_mandates.c.accepted_at,
+    postgresql_where=text("confirmed_at IS NULL"),
 )
 
 payment_attempts = Table(

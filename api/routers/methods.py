@@ -1,0 +1,191 @@
+"""The public page where a customer manages payment methods: look, agree and add, choose, remove. No scripts or cookies.
+
+As on the pay page the address itself is the permission, so no other site can act for a customer: there is nothing a
+browser would send along by itself. Every form proves besides that we showed it a short while ago, and what it showed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+import yaml
+from babel.dates import format_date
+from babel.numbers import format_currency
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader
+
+from api.container import Container
+from api.dependencies import ContainerDep
+from api.routers.pay import HEADERS
+from billing.domain.errors import InvalidValue
+from billing.domain.money import Money
+from billing.ports.payment_provider import ProviderFault
+from billing.ports.payments import MandateStatus, MethodStatus, PaymentMethod
+from billing.services.method_desk import MethodsNow
+from billing.services.method_links import StaleForm
+from billing.services.paylinks import UnusablePaylink
+from billing.services.payment_methods import UnableToUseMethod
+
+_log = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/methods/{token}", tags=["payment methods"], include_in_schema=False)
+
+_pages = Environment(loader=PackageLoader("api", "pay"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+Proof = Annotated[str, Form(max_length=500)]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A method as the customer reads it; ``use_proof`` is empty where there is nothing to choose."""
+
+    name: str
+    details: list[str]
+    in_use: bool
+    use_proof: str
+    remove_proof: str
+
+
+@router.get("")
+async def show(token: str, container: ContainerDep) -> Response:
+    """What is stored, and what may be added."""
+    try:
+        return _list(container, token, await container.method_desk.look(token))
+    except UnusablePaylink:
+        return _gone()
+
+
+@router.get("/add/{kind}")
+async def offer(token: str, kind: str, container: ContainerDep) -> Response:
+    """The text to agree to before a method of this kind is left."""
+    try:
+        offered = await container.method_desk.offer(token, kind)
+    except UnusablePaylink:
+        return _gone()
+    except InvalidValue:
+        return RedirectResponse(f"/methods/{token}", 303, HEADERS)
+    return _page("offer", offered.page.language, page=offered.page, token=token, text=offered.text, proof=offered.proof)
+
+
+@router.post("/agree")
+async def agree(token: str, proof: Proof, request: Request, container: ContainerDep) -> Response:
+    """On to the provider's page; what was agreed to is kept first, with address and browser."""
+    address = request.client.host if request.client else ""
+    agent = request.headers.get("user-agent", "")
+    try:
+        url = await container.method_desk.agree(token, proof, address, agent)
+    except UnusablePaylink:
+        return _gone()
+    except StaleForm:
+        return await _told(container, token, "stale", is_problem=True)
+    except ProviderFault:
+        _log.warning("the provider's setup page could not be opened", exc_info=True)
+        return await _told(container, token, "away", is_problem=True)
+    return RedirectResponse(url, 303, HEADERS)
+
+
+@router.get("/done")
+async def done(token: str, container: ContainerDep, session: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """Back from the provider."""
+    try:
+        page, stored = await container.method_desk.returned(token, session)
+    except UnusablePaylink:
+        return _gone()
+    except ProviderFault:
+        return await _told(container, token, "away", is_problem=True)
+    words = _words(page.language)
+    return _list(container, token, page, words["stored" if stored else "unfinished"], is_problem=not stored)
+
+
+@router.post("/use")
+async def use(token: str, proof: Proof, container: ContainerDep) -> Response:
+    """Debit this method from now on."""
+    try:
+        page = await container.method_desk.use(token, proof)
+    except UnusablePaylink:
+        return _gone()
+    except StaleForm:
+        return await _told(container, token, "stale", is_problem=True)
+    except UnableToUseMethod:
+        return await _told(container, token, "refused", is_problem=True)
+    return _list(container, token, page, _words(page.language)["chosen"])
+
+
+@router.post("/remove")
+async def remove(token: str, proof: Proof, container: ContainerDep) -> Response:
+    """Never debit this method again; says what is with the bank already."""
+    try:
+        removed = await container.method_desk.remove(token, proof)
+    except UnusablePaylink:
+        return _gone()
+    except StaleForm:
+        return await _told(container, token, "stale", is_problem=True)
+    words = _words(removed.page.language)
+    told = words["removed"]
+    if removed.under_way_minor:
+        money = Money(removed.under_way_minor, removed.currency)
+        amount = format_currency(money.decimal, money.currency, locale=removed.page.language)
+        told = f"{told} {words['under_way'].format(amount=amount)}"
+    return _list(container, token, removed.page, told)
+
+
+async def _told(container: Container, token: str, word: str, *, is_problem: bool) -> Response:
+    page = await container.method_desk.look(token)
+    return _list(container, token, page, _words(page.language)[word], is_problem=is_problem)
+
+
+def _list(container: Container, token: str, page: MethodsNow, told: str = "", *, is_problem: bool = False) -> Response:
+    methods = [_shown(container, page, one) for one in page.methods]
+    return _page("list", page.language, page=page, token=token, methods=methods, told=told, is_problem=is_problem)
+
+
+def _shown(container: Container, page: MethodsNow, method: PaymentMethod) -> _Shown:
+    words, desk = _words(page.language), container.method_desk
+    usable = method.status is MethodStatus.USABLE
+    can_be_chosen = usable and not method.is_default
+    return _Shown(
+        name=f"{words[method.kind]} {words['ending'].format(digits=method.last_four)}",
+        details=list(_details(words, method, page.language)),
+        in_use=usable and method.is_default,
+        use_proof=desk.proof_of(page, "use", method) if can_be_chosen else "",
+        remove_proof=desk.proof_of(page, "remove", method),
+    )
+
+
+def _details(words: dict[str, str], method: PaymentMethod, language: str) -> list[str]:
+    lines = []
+    if method.expires_on is not None:
+        lines.append(words["expires"].format(date=format_date(method.expires_on, "long", locale=language)))
+    if method.mandate_reference:
+        lines.append(words["mandate"].format(reference=method.mandate_reference))
+    if method.status is MethodStatus.BLOCKED or method.mandate_status is MandateStatus.INACTIVE:
+        lines.append(words["blocked"])
+    elif method.mandate_status is MandateStatus.PENDING:
+        lines.append(words["pending"])
+    return lines
+
+
+def _gone() -> Response:
+    return _page("gone", "en", 404)
+
+
+def _page(state: str, language: str, status: int = 200, **values: object) -> Response:
+    words = _words(language)
+    html = _pages.get_template("methods.html").render(state=state, language=language, words=words, **values)
+    return HTMLResponse(html, status, HEADERS)
+
+
+@cache
+def _all_words() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = yaml.safe_load(
+        files("api").joinpath("pay", "methods.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _words(language: str) -> dict[str, str]:
+    return _all_words()[language]
