@@ -14,11 +14,11 @@ from api.errors import problem_of
 from api.usage_doors.call import Call, CallerGone
 from api.usage_doors.cloud_events import CloudEventDoor
 from api.usage_doors.keys import KeyMemory
-from api.usage_doors.records import RecordDoors
+from api.usage_doors.protocol import SHORT_CUT, ShortCut
+from api.usage_doors.records import ROLE, RecordDoors
 from api.usage_doors.stream import StreamDoor
 
 PREFIX = "/v1/usage/"
-ROLE = "agent"
 Taking = Callable[[Call], Awaitable[None]]
 
 
@@ -28,6 +28,7 @@ class UsageDoors:
     def __init__(self, container: Container) -> None:
         records = RecordDoors(container.usage)
         self._keys = KeyMemory(container.access)
+        self.short_cut = ShortCut(container.usage, self._keys)
         self._doors: Mapping[str, Taking] = {
             f"{PREFIX}events": records.take_one,
             f"{PREFIX}events/batch": records.take_batch,
@@ -71,3 +72,8 @@ def doors_of(app: Starlette) -> UsageDoors:
     if found is None:
         found = app.state.usage_doors = UsageDoors(app.state.container)
     return found
+
+
+def server_state(app: Starlette) -> dict[str, ShortCut]:
+    """What a lifespan gives the server, so that ``protocol.UsageProtocol`` can take records."""
+    return {SHORT_CUT: doors_of(app).short_cut}
