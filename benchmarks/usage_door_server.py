@@ -20,7 +20,7 @@ from api.container import Container
 from api.usage_doors.door import server_state
 from benchmarks.usage_world import NoProcess, StandingClock
 from billing.adapters.usage_formats import standard_formats
-from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
+from billing.persistence.balance_reading import SqlBalanceSource
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
@@ -60,8 +60,7 @@ def create_doors() -> FastAPI:
     def make_work() -> SqlUnitOfWork:
         return SqlUnitOfWork(engine)
 
-    looks = make_reading_engine(url)
-    balances, formats = SqlBalanceSource(looks), standard_formats()
+    balances, formats = SqlBalanceSource(url), standard_formats()
     usage = UsageService(make_work, clock, process, formats, Path("unused"), balances, quick=quick)
 
     @asynccontextmanager
@@ -71,7 +70,7 @@ def create_doors() -> FastAPI:
         await usage.counting_is_done()
         await quick.close()
         await engine.dispose()
-        await looks.dispose()
+        await balances.close()
 
     access = Access(SqlKeyStore(engine), KEY)
     app = create_app(Container(make_work, clock, process, "http://door.test", usage=usage, access=access))

@@ -102,7 +102,16 @@ class _Event:
 class _Record:
     """One record on its way, in the place of the server's request: it has what the server looks at there."""
 
-    __slots__ = ("_protocol", "_short_cut", "body", "disconnected", "is_read", "item", "keep_alive", "response_complete")
+    __slots__ = (
+        "_protocol",
+        "_short_cut",
+        "body",
+        "disconnected",
+        "is_read",
+        "item",
+        "keep_alive",
+        "response_complete",
+    )
     message_event = _Event()
 
     def __init__(self, protocol: UsageProtocol, short_cut: ShortCut) -> None:

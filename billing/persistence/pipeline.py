@@ -12,17 +12,25 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import pq
 from psycopg.abc import Buffer
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
+from psycopg.types.json import set_json_loads
 
 # Instants come back in UTC, whatever zone the server lives in.
 _OPTIONS = "-c timezone=UTC -c client_encoding=utf8"
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+_decode = msgspec.json.Decoder().decode
 Question = tuple[bytes, Sequence[Buffer | None]]
 """The name of a prepared statement, and its parameters as texts."""
+
+
+def driver_url(url: str) -> str:
+    """An address as SQLAlchemy writes it, as libpq reads it."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
 
 
 class Pipeline:
@@ -34,6 +42,7 @@ class Pipeline:
         self._socket = self._libpq.socket
         self._loop = asyncio.get_running_loop()
         self._asked: deque[tuple[asyncio.Future[list[pq.abc.PGresult]], list[pq.abc.PGresult]]] = deque()
+        set_json_loads(_decode, connection)
         self._transformer = Transformer(connection)
         self._libpq.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
@@ -52,6 +61,11 @@ class Pipeline:
             pipeline.close()
             raise
         return pipeline
+
+    @property
+    def waiting(self) -> int:
+        """How many calls of ``ask`` are not answered yet."""
+        return len(self._asked)
 
     async def ask(self, questions: Sequence[Question]) -> list[pq.abc.PGresult]:
         """One result per statement, in binary form. Raises the error of the first that failed; then, within a

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from billing.persistence.pipeline import Pipeline
+from billing.persistence.pipeline import Pipeline, driver_url
 from billing.persistence.usage_counted import COUNTER_COLUMNS as _KEY
 from billing.persistence.usage_intake import INTAKE_LOCK, OWNED_NOW_COLUMNS
 from billing.ports.usage_columns import EventColumns, OwnedCycle, RecordColumns
@@ -88,7 +88,7 @@ class SqlQuickStore:
     """``url`` as SQLAlchemy writes it. Connections are opened when they are needed, and kept while they work."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        self._url = driver_url(url)
         self._free: list[Pipeline] = []
 
     @asynccontextmanager

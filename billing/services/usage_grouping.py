@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -101,14 +101,19 @@ class Grouping(Generic[Item, Answer]):
         if len(self._workers) < self._groups_at_once:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
 
     async def _work(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < self._company:
-                await asyncio.sleep(GATHERING_SECONDS)
-            size = self._company = min(len(self._waiting), self._most_together)
-            await self._settle([self._waiting.popleft() for _ in range(size)])
+        """Until nobody waits; whoever comes in the very next moment finds one worker less, and makes another."""
+        try:
+            while self._waiting:
+                if len(self._waiting) < self._company:
+                    await asyncio.sleep(GATHERING_SECONDS)
+                size = min(len(self._waiting), self._most_together)
+                if size:  # another group may have taken all of them meanwhile
+                    self._company = size
+                    await self._settle([self._waiting.popleft() for _ in range(size)])
+        finally:
+            self._workers.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
     async def _settle(self, group: list[Waiting[Item, Answer]]) -> None:
         """Answer everybody in the group, in halves where the whole of it fails."""

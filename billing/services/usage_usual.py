@@ -1,7 +1,7 @@
 """Nearly every record as it comes: plain texts of ASCII, no price of its own and nothing attached. Pure.
 
-It is told from the others in a few look-ups; ``read_record`` reads those, and says of each what is wrong. Where a row is
-answered here it is the very one that ``read_record`` leads to, which a test holds.
+It is told from the others in a few look-ups; ``read_record`` reads those, and says of each what is wrong. A row that is
+answered here is the very one that ``read_record`` leads to, which a test holds.
 """
 
 from __future__ import annotations
