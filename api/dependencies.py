@@ -16,7 +16,7 @@ from billing.services.access import ROLES, Caller
 api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key: `evenflow key create`.")
 
 
-def get_container(request: Request) -> Container:
+async def get_container(request: Request) -> Container:
     container: Container = request.app.state.container
     return container
 
@@ -45,7 +45,7 @@ def admit(caller: Caller | None, key: str | None, role: str) -> Caller:
             field="X-API-Key",
             remedy="Send a key in the header X-API-Key; `evenflow key create NAME --role ROLE` makes one.",
         )
-    if ROLES.index(caller.role) < ROLES.index(role):
+    if not has_role(caller, role):
         raise NotAllowed(
             f"This needs the role {role}.",
             field="role",
@@ -53,6 +53,11 @@ def admit(caller: Caller | None, key: str | None, role: str) -> Caller:
             remedy=f"Use a key of the role {role}; {caller.name!r} has {caller.role}.",
         )
     return caller
+
+
+def has_role(caller: Caller, role: str) -> bool:
+    """Whether a caller may do what at least this role may."""
+    return ROLES.index(caller.role) >= ROLES.index(role)
 
 
 def _refuse_unknown_parameters(request: Request) -> None:

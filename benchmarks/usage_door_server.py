@@ -1,6 +1,7 @@
 """The two servers that the usage doors are measured as: our application, and one that stores nothing.
 
-Both run under uvicorn with the same loop, parser and options, each in a process of its own.
+Both run under uvicorn with the same loop, parser and options, each in a process of its own; ours with the protocol that
+``evenflow up`` gives it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.container import Container
+from api.usage_doors.door import server_state
 from benchmarks.usage_world import NoProcess, StandingClock
 from billing.adapters.usage_formats import standard_formats
-from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
+from billing.persistence.balance_reading import SqlBalanceSource
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
 from billing.services.access import Access
 from billing.services.usage import UsageService
 from evenflow.collector import calm_collector
+from evenflow.stack.assembly import PROTOCOL
 from evenflow.stack.child import Child, ChildSpec
 from evenflow.stack.ports import LOOPBACK, free_port
 from evenflow.stack.probes import answers_http
@@ -57,18 +60,17 @@ def create_doors() -> FastAPI:
     def make_work() -> SqlUnitOfWork:
         return SqlUnitOfWork(engine)
 
-    looks = make_reading_engine(url)
-    balances, formats = SqlBalanceSource(looks), standard_formats()
+    balances, formats = SqlBalanceSource(url), standard_formats()
     usage = UsageService(make_work, clock, process, formats, Path("unused"), balances, quick=quick)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         calm_collector()
-        yield
+        yield server_state(app)
         await usage.counting_is_done()
         await quick.close()
         await engine.dispose()
-        await looks.dispose()
+        await balances.close()
 
     access = Access(SqlKeyStore(engine), KEY)
     app = create_app(Container(make_work, clock, process, "http://door.test", usage=usage, access=access))
@@ -96,5 +98,5 @@ def serving(name: str, directory: Path, environment: Mapping[str, str]) -> Itera
 
 SERVERS = {
     "bare": (f"{__name__}:bare", "--lifespan", "off"),
-    "doors": ("--factory", f"{__name__}:create_doors"),
+    "doors": ("--factory", f"{__name__}:create_doors", *PROTOCOL),
 }

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 from temporalio.service import RPCError
 
 from api.app import create_app
+from api.usage_doors.door import server_state
 from billing.messages.invariants import InvariantsState
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
@@ -38,10 +39,10 @@ def create_api_app() -> FastAPI:
     parts = build_parts(settings, read_clock(settings))
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         calm_collector()
         with told_of_the_end(parts.balance_watch.close):
-            yield
+            yield server_state(app)
         parts.balance_watch.close()
         await parts.close()
 

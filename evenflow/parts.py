@@ -22,7 +22,7 @@ from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.twilio.messenger import TwilioMessenger
 from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.adapters.usage_formats import known_formats
-from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
+from billing.persistence.balance_reading import SqlBalanceSource
 from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.queries import SqlQueries
@@ -161,9 +161,9 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
     calls = PaymentCalls(make_work, clock, providers)
     payments = PaymentService(make_work, clock, providers, paylinks)
-    looks = make_reading_engine(settings.database.url.get_secret_value())
+    balances = SqlBalanceSource(settings.database.url.get_secret_value())
     quick = SqlQuickStore(settings.database.url.get_secret_value())
-    usage = _usage(settings, make_work, clock, process, SqlBalanceSource(looks), quick)
+    usage = _usage(settings, make_work, clock, process, balances, quick)
     sources = UsageSources(settings, usage, clock)
     renderer = PdfRenderer()
     invoicing = InvoicingService(make_work, clock, renderer)
@@ -211,7 +211,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         bank_in=bank_in,
         upkeep=upkeep,
         people=people,
-        close=partial(_close, stripe, quick, engine, looks),
+        close=partial(_close, stripe, quick, balances, engine),
     )
 
 
@@ -402,8 +402,8 @@ def _confirmations(settings: Settings) -> SignedConfirmations:
     return SignedConfirmations(_several(settings.network.signing_secret))
 
 
-async def _close(stripe: StripePayments, quick: SqlQuickStore, *engines: AsyncEngine) -> None:
+async def _close(stripe: StripePayments, quick: SqlQuickStore, balances: SqlBalanceSource, engine: AsyncEngine) -> None:
     await quick.close()
+    await balances.close()
     await stripe.close()
-    for engine in engines:
-        await engine.dispose()
+    await engine.dispose()

@@ -1,4 +1,4 @@
-"""Which requests are usage, and what all of them have in common: the key, and errors that are problems."""
+"""What is taken before the framework, and what all of it has in common: the key, and errors that are problems."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from starlette.types import Receive, Scope, Send
 
 from api.container import Container
 from api.errors import problem_of
+from api.usage_doors.balance import BalanceDoor, asked_account
 from api.usage_doors.call import Call, CallerGone
 from api.usage_doors.cloud_events import CloudEventDoor
 from api.usage_doors.keys import KeyMemory
-from api.usage_doors.records import RecordDoors
+from api.usage_doors.protocol import SHORT_CUT, ShortCut
+from api.usage_doors.records import ROLE, RecordDoors
 from api.usage_doors.stream import StreamDoor
 
 PREFIX = "/v1/usage/"
-ROLE = "agent"
+VIEWER = "viewer"
 Taking = Callable[[Call], Awaitable[None]]
 
 
 class UsageDoors:
-    """The doors by path. ``answers`` says whether a request is theirs; all of them are POST and need an agent's key."""
+    """The doors by path. ``answers`` says whether a request is theirs: a POST with an agent's key brings usage, a GET
+    with a viewer's asks for a balance.
+    """
 
     def __init__(self, container: Container) -> None:
         records = RecordDoors(container.usage)
         self._keys = KeyMemory(container.access)
+        self._balance = BalanceDoor(container.usage)
+        self.short_cut = ShortCut(container.usage, self._keys)
         self._doors: Mapping[str, Taking] = {
             f"{PREFIX}events": records.take_one,
             f"{PREFIX}events/batch": records.take_batch,
@@ -37,13 +43,14 @@ class UsageDoors:
 
     def answers(self, scope: Scope) -> bool:
         """Whether the request is for one of these doors; every other is the framework's."""
-        return scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._doors
+        if scope["type"] != "http":
+            return False
+        return (scope["path"] in self._doors) if scope["method"] == "POST" else bool(asked_account(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
         try:
-            await self._keys.admit(call.header(b"x-api-key"), ROLE)
-            await self._doors[scope["path"]](call)
+            await self._answer(call, scope)
         except CallerGone:
             return
         except Exception as error:
@@ -52,6 +59,11 @@ class UsageDoors:
                 await problem.response()(scope, receive, send)
             if problem.status == 500:
                 raise  # the server writes it to its log
+
+    async def _answer(self, call: Call, scope: Scope) -> None:
+        key, account_id = call.header(b"x-api-key"), asked_account(scope)
+        await self._keys.admit(key, VIEWER if account_id else ROLE)
+        await (self._balance.tell(call, account_id) if account_id else self._doors[scope["path"]](call))
 
 
 class Through(Response):
@@ -71,3 +83,8 @@ def doors_of(app: Starlette) -> UsageDoors:
     if found is None:
         found = app.state.usage_doors = UsageDoors(app.state.container)
     return found
+
+
+def server_state(app: Starlette) -> dict[str, ShortCut]:
+    """What a lifespan gives the server, so that ``protocol.UsageProtocol`` can take records."""
+    return {SHORT_CUT: doors_of(app).short_cut}

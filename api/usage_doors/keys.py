@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from time import monotonic
 
-from api.dependencies import admit
+from api.dependencies import admit, has_role
 from billing.services.access import Access, Caller, hash_of
 
 REMEMBERED_SECONDS = 2.0
@@ -27,6 +27,11 @@ class KeyMemory:
     async def admit(self, key: str, role: str) -> Caller:
         """The caller, when it has at least this role. Raises NotSignedIn and NotAllowed."""
         return admit(await self._caller_of(key) if key else None, key, role)
+
+    def remembers(self, key: str, role: str) -> bool:
+        """Whether ``admit`` would let this key in at once, without asking."""
+        remembered = self._known.get(hash_of(key))
+        return remembered is not None and monotonic() < remembered[1] and has_role(remembered[0], role)
 
     async def _caller_of(self, key: str) -> Caller | None:
         key_hash = hash_of(key)

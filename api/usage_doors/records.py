@@ -14,6 +14,7 @@ from billing.services.usage_grouping import Turnstile
 from billing.services.usage_intake import RecordResult
 from billing.services.usage_lines import NotJson, entry_of, read_json
 
+ROLE = "agent"
 MOST_BYTES_OF_A_RECORD = 2**20
 MOST_BYTES_OF_A_BATCH = 64 * 2**20
 BATCHES_AT_ONCE, BATCHES_WAITING = 4, 32

@@ -1,4 +1,7 @@
-"""Everything a live balance is computed from, in one statement: a page that looks must not wait for many answers."""
+"""Everything a live balance is computed from, in one statement: a page that looks must not wait for many answers.
+
+The statement is asked within a unit of work, or alone by connections that know it already and answer in one round trip.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+import psycopg
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
+from billing.persistence.pipeline import Pipeline, Question, driver_url
 from billing.persistence.tables.limits import LIMIT_CHANGE
 from billing.ports.balance import BalanceFacts, LineName
 from billing.ports.grants import GrantRow
@@ -23,8 +27,8 @@ from billing.ports.usage_records import CounterRow
 # The cycle that began last; before the first one, that one.
 _CYCLE = (
     "SELECT cycle_number, opens_at, closes_at, status, plan ->> 'zone' AS zone FROM cycles "
-    "WHERE account_id = asked.account_id ORDER BY (status <> 'cancelled' AND opens_at <= :now) DESC, "
-    "CASE WHEN status <> 'cancelled' AND opens_at <= :now THEN -cycle_number ELSE cycle_number END LIMIT 1"
+    "WHERE account_id = asked.account_id ORDER BY (status <> 'cancelled' AND opens_at <= {now}) DESC, "
+    "CASE WHEN status <> 'cancelled' AND opens_at <= {now} THEN -cycle_number ELSE cycle_number END LIMIT 1"
 )
 _OF_CYCLE = "WHERE account_id = asked.account_id AND cycle_number = running.cycle_number"
 _COUNTER = "service_id, plan_code, plan_version, price_code, band"
@@ -79,14 +83,40 @@ _FOLLOWS_UNBILLED = (
     "EXISTS (SELECT FROM cycles AS before WHERE before.account_id = asked.account_id "
     "AND before.cycle_number = running.cycle_number - 1 AND before.status = 'open')"
 )
-_FACTS = text(
+_FACTS = (
     "SELECT asked.customer_kind, brands.currency, brands.country, brands.limit_policy, running.cycle_number, "
     "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
     f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements, "
     f"{_GRANTS} AS grants, {_FOLLOWS_UNBILLED} AS follows_unbilled "
     "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
-    f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = CAST(:account_id AS bigint)"
+    f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = {{account_id}}"
 )
+_ASKED = text(_FACTS.format(now=":now", account_id="CAST(:account_id AS bigint)"))
+_PREPARED = {b"facts": _FACTS.format(now="$2::timestamptz", account_id="$1::bigint")}
+# Planning it anew would take longer than reading.
+_PLANNED_ONCE = "-c plan_cache_mode=force_generic_plan"
+_MOST_CONNECTIONS = 5
+
+
+class _Row(NamedTuple):
+    """What the statement answers."""
+
+    customer_kind: str
+    currency: str
+    country: str
+    limit_policy: Any
+    cycle_number: int | None
+    opens_at: datetime
+    closes_at: datetime
+    status: str
+    zone: str
+    lines: Any
+    periods: Any
+    counters: Any
+    changes: Any
+    agreements: Any
+    grants: Any
+    follows_unbilled: bool
 
 
 class SqlBalanceReading:
@@ -97,40 +127,61 @@ class SqlBalanceReading:
 
     async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
         asked = {"account_id": identity.parse(identity.ACCOUNT, account_id, "account_id"), "now": now}
-        row = (await self._connection.execute(_FACTS, asked)).first()
-        return None if row is None else _facts(account_id, row)
-
-
-def make_reading_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
-    """An engine for single looks: no transaction is begun and no connection is tried first, so a look is one question
-    to the database and one answer. Planning it anew would take longer than reading.
-    """
-    prepared = {"prepare_threshold": 0, "options": "-c plan_cache_mode=force_generic_plan"}
-    return create_async_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, isolation_level="AUTOCOMMIT", connect_args=prepared
-    )
+        row = (await self._connection.execute(_ASKED, asked)).first()
+        return None if row is None else _facts(account_id, _Row(*row))
 
 
 class SqlBalanceSource:
-    """Reads balances by a reading engine; when the database was started again meanwhile, by a second try."""
+    """Reads balances on connections of its own; when the database was started again meanwhile, by a second try.
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    ``url`` as SQLAlchemy writes it. Those who read at the same time share a connection where all are busy.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = driver_url(url)
+        self._pipelines: list[Pipeline] = []
+        self._opening = 0
 
     async def balance_facts(self, account_id: str, now: datetime) -> BalanceFacts | None:
+        number = identity.parse(identity.ACCOUNT, account_id, "account_id")
+        asked = b"facts", (b"%d" % number, now.isoformat().encode())
         try:
-            return await self._look(account_id, now)
-        except DBAPIError as fault:
-            if not fault.connection_invalidated:
-                raise
-            return await self._look(account_id, now)
+            rows = await self._look(asked)
+        except psycopg.OperationalError:
+            rows = await self._look(asked)
+        return _facts(account_id, _Row(*rows[0])) if rows else None
 
-    async def _look(self, account_id: str, now: datetime) -> BalanceFacts | None:
-        async with self._engine.connect() as connection:
-            return await SqlBalanceReading(connection).balance_facts(account_id, now)
+    async def close(self) -> None:
+        """Give the connections back."""
+        while self._pipelines:
+            self._pipelines.pop().close()
+
+    async def _look(self, asked: Question) -> list[tuple[Any, ...]]:
+        pipeline = await self._pipeline()
+        try:
+            (found,) = await pipeline.ask((asked,))
+        except psycopg.OperationalError:
+            if pipeline in self._pipelines:
+                self._pipelines.remove(pipeline)
+                pipeline.close()
+            raise
+        return pipeline.rows(found)
+
+    async def _pipeline(self) -> Pipeline:
+        """The one on which fewest wait; a new one when all are busy and there may be more."""
+        best = min(self._pipelines, key=lambda each: each.waiting, default=None)
+        if best is not None and (not best.waiting or len(self._pipelines) + self._opening >= _MOST_CONNECTIONS):
+            return best
+        self._opening += 1
+        try:
+            pipeline = await Pipeline.connect(self._url, _PREPARED, _PLANNED_ONCE)
+        finally:
+            self._opening -= 1
+        self._pipelines.append(pipeline)
+        return pipeline
 
 
-def _facts(account_id: str, row: Any) -> BalanceFacts:
+def _facts(account_id: str, row: _Row) -> BalanceFacts:
     cycle = row.cycle_number and CycleSpan(
         account_id, row.cycle_number, row.opens_at.astimezone(UTC), row.closes_at.astimezone(UTC), row.status, row.zone
     )

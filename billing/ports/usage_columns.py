@@ -41,6 +41,15 @@ class RecordColumns:
     def __len__(self) -> int:
         return len(self.places)
 
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Records as rows in the order of the fields, up to ``attributes``; their keys are made here."""
+        if rows:
+            columns = list(zip(*rows, strict=True))
+            for one, values in zip(fields(self), columns, strict=False):
+                getattr(self, one.name).extend(values)
+            self.key_hash += record_keys(self.source[-len(rows) :], self.record_id[-len(rows) :])
+            self.started_us.clear()  # these were not read in columns
+
     def at(self, indexes: Sequence[int]) -> RecordColumns:
         """The records at these indexes."""
         columns = (getattr(self, one.name) for one in fields(self))

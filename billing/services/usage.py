@@ -30,7 +30,7 @@ from billing.services.usage_dismissal import UsageDismissal
 from billing.services.usage_explaining import UsageExplaining
 from billing.services.usage_files import UsageFiles
 from billing.services.usage_following import UsageFollowing
-from billing.services.usage_grouping import Grouping
+from billing.services.usage_grouping import Grouping, Waiting
 from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
@@ -108,6 +108,10 @@ class UsageService:
         Raises TooBusy when too many are waiting.
         """
         return await self._singles.take(entry)
+
+    def put_one(self, waiting: Waiting[Entry, RecordResult]) -> None:
+        """``take_one`` without a task: whoever waits is told. Raises TooBusy."""
+        self._singles.put(waiting)
 
     async def counting_is_done(self) -> None:
         """Wait until the single records that were taken are added up; for the end of a process."""

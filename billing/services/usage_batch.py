@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from billing.ports.usage import DecodedChunk, DecodedLine
-from billing.ports.usage_columns import RecordColumns, record_keys
+from billing.ports.usage_columns import RecordColumns
 from billing.services.usage_guiding import event_at
 from billing.services.usage_records import Malformed, UsageRecord, outside_retention, read_record
+from billing.services.usage_usual import STARTED_AT, RecordRow, row_of, usual_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +118,23 @@ def _take_plain(batch: ReadBatch, plain: RecordColumns, now: datetime) -> None:
 
 
 def _read_entries(batch: ReadBatch, entries: Mapping[int, Entry], now: datetime | None) -> None:
+    rows: list[tuple[Any, ...]] = []
     for place, entry in entries.items():
-        if entry.event is None:
-            batch.malformed[place] = Malformed(entry.field, "", entry.reason)
-            continue
-        record = read_record(entry.event, now)
-        if isinstance(record, Malformed):
-            batch.malformed[place] = record
+        row = _row(entry, now)
+        if isinstance(row, Malformed):
+            batch.malformed[place] = row
         else:
-            _append(batch.columns, place, record)
+            rows.append((place, *row))
+    batch.columns.add(rows)
 
 
-def _append(columns: RecordColumns, place: int, record: UsageRecord) -> None:
-    event = record.event
-    columns.places.append(place)
-    columns.source.append(record.source)
-    columns.record_id.append(record.record_id)
-    columns.identifier.append(record.identifier)
-    columns.meter.append(event.meter)
-    columns.quantity.append(event.quantity)
-    columns.started_at.append(record.started_at)
-    columns.started_us.clear()  # this one was not read in columns
-    columns.destination.append(event.destination)
-    columns.visited.append(event.visited)
-    columns.traffic_class.append(event.traffic_class)
-    columns.amount.append(event.amount)
-    columns.attributes.append(json.dumps(record.attributes, sort_keys=True) if record.attributes else "{}")
-    columns.key_hash += record_keys([record.source], [record.record_id])
+def _row(entry: Entry, now: datetime | None) -> RecordRow | Malformed:
+    if entry.event is None:
+        return Malformed(entry.field, "", entry.reason)
+    row = usual_row(entry.event)
+    if row is not None:
+        return row if now is None else outside_retention(row[STARTED_AT], now) or row
+    record = read_record(entry.event, now)
+    if isinstance(record, Malformed):
+        return record
+    return row_of(record, json.dumps(record.attributes, sort_keys=True) if record.attributes else "{}")

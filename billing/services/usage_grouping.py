@@ -12,10 +12,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Given = TypeVar("Given", covariant=True)
+Told = TypeVar("Told", contravariant=True)
 
 MOST_WAITING = 4000
 MOST_TOGETHER = 256
@@ -33,10 +35,33 @@ class TooBusy(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Waiting(Protocol[Given, Told]):
+    """An item and whoever waits for what becomes of it: one of the two methods is called, once."""
+
+    @property
+    def item(self) -> Given: ...
+
+    def answer(self, answer: Told) -> None:
+        """It is committed, and this is its answer. Must not raise."""
+
+    def fail(self, error: Exception) -> None:
+        """Nothing of it was stored. Must not raise."""
+
+
 @dataclass(slots=True)
-class _Waiting(Generic[Item, Answer]):
+class _Asked(Generic[Item, Answer]):
+    """A task that waits; it may be gone by then."""
+
     item: Item
-    answer: asyncio.Future[Answer]
+    answered: asyncio.Future[Answer]
+
+    def answer(self, answer: Answer) -> None:
+        if not self.answered.done():
+            self.answered.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answered.done():
+            self.answered.set_exception(error)
 
 
 class Grouping(Generic[Item, Answer]):
@@ -59,30 +84,38 @@ class Grouping(Generic[Item, Answer]):
         self._most_together = most_together
         self._groups_at_once = groups_at_once
         self._company = 1
-        self._waiting: deque[_Waiting[Item, Answer]] = deque()
+        self._waiting: deque[Waiting[Item, Answer]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
 
     async def take(self, item: Item) -> Answer:
         """The item's own answer, once its group is committed. Raises TooBusy, or what taking it alone raises."""
+        asked: _Asked[Item, Answer] = _Asked(item, asyncio.get_running_loop().create_future())
+        self.put(asked)
+        return await asked.answered
+
+    def put(self, waiting: Waiting[Item, Answer]) -> None:
+        """Let an item wait for its group without a task of its own. Raises TooBusy."""
         if len(self._waiting) >= self._most_waiting:
             raise TooBusy(f"{len(self._waiting)} records are waiting")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append(_Waiting(item, answer))
+        self._waiting.append(waiting)
         if len(self._workers) < self._groups_at_once:
-            worker = loop.create_task(self._work())
+            worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-        return await answer
 
     async def _work(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < self._company:
-                await asyncio.sleep(GATHERING_SECONDS)
-            size = self._company = min(len(self._waiting), self._most_together)
-            await self._settle([self._waiting.popleft() for _ in range(size)])
+        """Until nobody waits; whoever comes in the very next moment finds one worker less, and makes another."""
+        try:
+            while self._waiting:
+                if len(self._waiting) < self._company:
+                    await asyncio.sleep(GATHERING_SECONDS)
+                size = min(len(self._waiting), self._most_together)
+                if size:  # another group may have taken all of them meanwhile
+                    self._company = size
+                    await self._settle([self._waiting.popleft() for _ in range(size)])
+        finally:
+            self._workers.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
-    async def _settle(self, group: list[_Waiting[Item, Answer]]) -> None:
+    async def _settle(self, group: list[Waiting[Item, Answer]]) -> None:
         """Answer everybody in the group, in halves where the whole of it fails."""
         give_up_at = monotonic() + SPLITTING_SECONDS
         parts = [group]
@@ -92,24 +125,14 @@ class Grouping(Generic[Item, Answer]):
                 answers = await self._take_together([each.item for each in part])
             except Exception as error:
                 if len(part) == 1 or monotonic() > give_up_at:
-                    _fail(part, error)
+                    for waiting in part:
+                        waiting.fail(error)
                     continue
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
             else:
-                _answer(part, answers)
-
-
-def _answer(group: Sequence[_Waiting[Item, Answer]], answers: Sequence[Answer]) -> None:
-    for waiting, answer in zip(group, answers, strict=True):
-        if not waiting.answer.done():  # its caller may be gone
-            waiting.answer.set_result(answer)
-
-
-def _fail(group: Sequence[_Waiting[Item, Answer]], error: Exception) -> None:
-    for waiting in group:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(error)
+                for waiting, answer in zip(part, answers, strict=True):
+                    waiting.answer(answer)
 
 
 class Turnstile:

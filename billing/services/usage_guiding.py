@@ -15,6 +15,7 @@ from billing.ports.usage_columns import CounterKey, Counts, EventColumns, LateCo
 PlanKey = tuple[str, int]
 NO_CYCLE = "started_at"
 _NOTHING = Decimal(0)
+_MOST_TABLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,19 @@ class GuidedBatch:
 
 
 class Guiding:
-    """Everything a batch needs to be guided. ``owned`` are rows of the number directory, each with a cycle."""
+    """Everything a batch needs to be guided. ``owned`` are rows of the number directory, each with a cycle.
 
-    def __init__(self, owned: Iterable[OwnedCycle], plans: Mapping[PlanKey, PlanDefinition]) -> None:
+    ``plain`` are prices found for the same plans before.
+    """
+
+    def __init__(
+        self,
+        owned: Iterable[OwnedCycle],
+        plans: Mapping[PlanKey, PlanDefinition],
+        plain: PlainPrices | None = None,
+    ) -> None:
         self._plans = plans
+        self._plain = plain or PlainPrices(plans)
         self._owned: dict[str, list[OwnedCycle]] = {}
         for row in owned:
             self._owned.setdefault(row[0], []).append(row)
@@ -50,7 +60,7 @@ class Guiding:
         has to wait. ``spelled`` are the identifiers as the directory spells them."""
         rows: list[tuple[object, ...]] = []
         waiting: dict[int, Waiting] = {}
-        plain = _PlainPrices(self._plans)
+        plain = self._plain
         for index in range(len(records)) if indexes is None else indexes:
             owned = self._at(spelled[index], records.started_at[index])
             if owned is None:
@@ -112,10 +122,11 @@ class Guiding:
 _Plain = tuple[str, str, int, int, Place]
 
 
-class _PlainPrices:
+class PlainPrices:
     """Nine of ten events have a price that depends on their totals alone: those are guided here, in a few lookups.
 
-    It gives the very answer of ``guide``, which a test holds, and leaves all others to it.
+    It gives the very answer of ``guide``, which a test holds, and leaves all others to it. A plan's version never
+    changes, so what was found once is found for as long as this lives.
     """
 
     def __init__(self, plans: Mapping[PlanKey, PlanDefinition]) -> None:
@@ -145,6 +156,8 @@ class _PlainPrices:
         asked = owned[5], owned[6], records.meter[index], records.visited[index], records.traffic_class[index]
         tables = self._tables.get(asked)
         if tables is None:
+            if len(self._tables) >= _MOST_TABLES:
+                self._tables.clear()  # whoever sends may name any meter
             found = self._plans[asked[0], asked[1]].bands.tables_of(*asked[2:])
             tables = self._tables[asked] = () if isinstance(found, NoPrice) else found
         number = records.destination[index].removeprefix("+")

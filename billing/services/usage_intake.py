@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from itertools import takewhile
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
@@ -97,7 +96,10 @@ class Taken:
 
 def guided_event(events: EventColumns, row: int) -> GuidedEvent:
     """The event whose first part is in this row, as it is answered."""
-    parts = takewhile(lambda later: events.record[later] == events.record[row], range(row, len(events)))
+    record, billable, part = events.record[row], events.billable_quantity[row], row + 1
+    while part < len(events.record) and events.record[part] == record:
+        billable += events.billable_quantity[part]
+        part += 1
     return GuidedEvent(
         identity.show(identity.ACCOUNT, events.account_id[row]),
         identity.show(identity.SERVICE, events.service_id[row]),
@@ -106,7 +108,7 @@ def guided_event(events: EventColumns, row: int) -> GuidedEvent:
         events.plan_version[row],
         events.price_code[row],
         events.band[row],
-        sum(events.billable_quantity[part] for part in parts),
+        billable,
         events.late[row],
     )
 

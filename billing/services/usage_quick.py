@@ -18,7 +18,7 @@ from billing.ports.usage_columns import EventColumns
 from billing.ports.usage_quick import QuickStore
 from billing.services.usage_batch import Entry, ReadBatch, read_batch
 from billing.services.usage_counting import UsageCounting
-from billing.services.usage_guiding import GuidedBatch, Guiding
+from billing.services.usage_guiding import GuidedBatch, Guiding, PlainPrices
 from billing.services.usage_intake import Outcome, RecordResult, UsageIntake, guided_event
 
 COUNT_PAUSE_SECONDS = 0.1
@@ -41,6 +41,7 @@ class QuickIntake:
         self._intake = intake
         self._take_the_rest = take_the_rest
         self._later = later
+        self._plain = PlainPrices(intake.shelf.all)
 
     async def take(self, entries: Sequence[Entry]) -> Sequence[RecordResult]:
         """One result per entry, in order; when this returns, all of them are committed and counted."""
@@ -59,7 +60,7 @@ class QuickIntake:
         spelled = [directory_spelling(identifier) for identifier in records.identifier]
         async with self._store.begin(sorted(set(spelled)), min(records.started_at), max(records.started_at)) as taking:
             plans = await self._intake.plans({(row[5], row[6]) for row in taking.owned})
-            events = _plain(Guiding(taking.owned, plans).guide(records, spelled), records.key_hash)
+            events = _plain(Guiding(taking.owned, plans, self._plain).guide(records, spelled), records.key_hash)
             if not len(events):
                 return {}
             added = await taking.commit(records, events, now)

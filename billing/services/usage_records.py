@@ -19,8 +19,8 @@ from billing.domain.rating import UsageEvent
 
 RETENTION = timedelta(days=90)
 AHEAD = timedelta(days=1)
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-_DESTINATION = re.compile(r"\+?[0-9]{1,20}")
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+DESTINATION = re.compile(r"\+?[0-9]{1,20}")
 _VISITED = re.compile(r"[A-Z]{2}|[0-9A-Z]{3,10}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_ATTRIBUTES = 50
@@ -147,7 +147,7 @@ def _read(data: Mapping[str, Any]) -> UsageRecord:
         if name not in FIELDS:
             raise _Unusable(str(name), data[name], "This field is not known; put extra data into attributes.")
     destination = _text(data, "destination", 21, required=False)
-    if destination and not _DESTINATION.fullmatch(destination):
+    if destination and not DESTINATION.fullmatch(destination):
         raise _Unusable("destination", destination, "Use an E.164 number like +3225551234, or leave it empty.")
     started_at = _instant(data)
     return UsageRecord(
@@ -186,7 +186,7 @@ def _text(data: Mapping[str, Any], name: str, longest: int, *, required: bool = 
 
 def _code(data: Mapping[str, Any], name: str, *, required: bool = True) -> str:
     value = _text(data, name, 64, required=required)
-    if value and not _CODE.fullmatch(value):
+    if value and not CODE.fullmatch(value):
         raise _Unusable(name, value, "Use letters, digits and _ . : - (at most 64).")
     return value
 

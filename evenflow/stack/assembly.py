@@ -36,6 +36,8 @@ from evenflow.stack.temporal_server import TemporalServer
 DATABASE = "evenflow"
 ENVIRONMENT_FILE = "environment.json"
 WORKER_PROGRAM = PROJECT / "worker.py"
+# The server with a shorter way for single usage records.
+PROTOCOL = ("--http", "api.usage_doors.protocol:UsageProtocol")
 Result = TypeVar("Result")
 
 
@@ -170,7 +172,7 @@ def once(hook: Hook) -> Hook:
 
 def _uvicorn(factory: str) -> tuple[str, ...]:
     options = ("--host", LOOPBACK, "--no-access-log", "--log-level", "info", "--timeout-graceful-shutdown", "5")
-    return (sys.executable, "-m", "uvicorn", "--factory", factory, *options)
+    return (sys.executable, "-m", "uvicorn", "--factory", factory, *PROTOCOL, *options)
 
 
 def _has_module(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -41,10 +43,11 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, protocol: type[asyncio.Protocol] | str = "auto") -> Iterator[str]:
     """The address of the application while it is served."""
     port = free_port()
-    server = _Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="warning", ws="none"))
+    options: dict[str, Any] = {"log_level": "warning", "ws": "none", "access_log": False, "http": protocol}
+    server = _Server(uvicorn.Config(app, host=LOOPBACK, port=port, **options))
     thread = threading.Thread(target=server.run, name="console")
     thread.start()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from api.app import create_app
 from api.container import Container
 from api.dependencies import Caller
+from api.usage_doors.door import server_state
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_quick import SqlQuickStore
 from billing.services.usage import UsageService
@@ -69,18 +70,20 @@ class UsageServer:
 
 
 @contextmanager
-def a_usage_server(database_url: str, spool: Path) -> Iterator[UsageServer]:
+def a_usage_server(
+    database_url: str, spool: Path, protocol: type[asyncio.Protocol] | str = "auto"
+) -> Iterator[UsageServer]:
     """Served while the block runs; its parts live in the loop that serves them."""
     keys, opened, worlds = Keys(), list[FastAPI](), list[UsageWorld]()
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         engine, quick = make_engine(database_url), SqlQuickStore(database_url)
         world = await a_usage_world(engine, spool)
         service = UsageService(world.work, world.clock, world.process, {}, spool, quick=quick)
         worlds.append(replace(world, service=service))
         opened.append(create_app(a_container(worlds[0], keys)))
-        yield
+        yield server_state(opened[0])
         await service.counting_is_done()
         await quick.close()
         await engine.dispose()
@@ -88,7 +91,7 @@ def a_usage_server(database_url: str, spool: Path) -> Iterator[UsageServer]:
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         await (FastAPI(lifespan=lifespan) if scope["type"] == "lifespan" else opened[0])(scope, receive, send)
 
-    with served(door) as address:
+    with served(door, protocol) as address:
         yield UsageServer(address, database_url, keys, worlds)
 
 

@@ -57,6 +57,36 @@ async def test_what_arrives_while_a_group_commits_is_the_next_group() -> None:
     assert bank.groups == [[1], [2, 3, 4]]
 
 
+@dataclass
+class Follower:
+    """Comes with the next item in the very moment in which its own was answered, as a caller that hurries does."""
+
+    grouping: Grouping[int, str]
+    item: int
+    told: list[str]
+    done: asyncio.Event
+
+    def answer(self, answer: str) -> None:
+        self.told.append(answer)
+        if self.item == 0:
+            self.done.set()
+        else:
+            next_one = Follower(self.grouping, self.item - 1, self.told, self.done)
+            asyncio.get_running_loop().call_soon(self.grouping.put, next_one)
+
+    def fail(self, error: Exception) -> None:
+        raise AssertionError(error)
+
+
+async def test_nobody_is_left_waiting_who_comes_just_when_the_last_group_ends() -> None:
+    grouping: Grouping[int, str] = Grouping(an_open_bank().take, groups_at_once=1)
+    follower = Follower(grouping, 5, [], asyncio.Event())
+    grouping.put(follower)
+    async with asyncio.timeout(10):
+        await follower.done.wait()
+    assert follower.told == [f"took {item}" for item in (5, 4, 3, 2, 1, 0)]
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     items=st.lists(st.integers(0, 30), max_size=40), bad=st.frozensets(st.integers(0, 30)), together=st.integers(1, 9)

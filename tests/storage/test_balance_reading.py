@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.errors import NotFound
-from billing.persistence.balance_reading import SqlBalanceSource, make_reading_engine
+from billing.persistence.balance_reading import SqlBalanceSource
+from billing.persistence.pipeline import Pipeline, Question
 from billing.persistence.unit_of_work import make_engine
 from billing.services.usage_balance import UsageBalance
 from billing.services.usage_plans import PlanShelf
@@ -22,10 +24,10 @@ from tests.builders_limits import MB, LimitsWorld, a_limits_world
 
 
 @pytest.fixture
-async def looks(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = make_reading_engine(database_url)
-    yield engine
-    await engine.dispose()
+async def looks(database_url: str) -> AsyncIterator[SqlBalanceSource]:
+    source = SqlBalanceSource(database_url)
+    yield source
+    await source.close()
 
 
 @pytest.fixture
@@ -48,23 +50,33 @@ def asked(engine: AsyncEngine) -> Iterator[list[str]]:
     event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
-def balances(world: LimitsWorld, looks: AsyncEngine) -> UsageBalance:
-    return UsageBalance(world.usage.work, world.usage.clock, PlanShelf(), SqlBalanceSource(looks))
+def balances(world: LimitsWorld, looks: SqlBalanceSource) -> UsageBalance:
+    return UsageBalance(world.usage.work, world.usage.clock, PlanShelf(), looks)
 
 
-async def test_once_its_plans_are_known_a_balance_is_one_statement(world: LimitsWorld, looks: AsyncEngine) -> None:
+async def test_once_its_plans_are_known_a_balance_is_one_statement(
+    world: LimitsWorld, looks: SqlBalanceSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await world.sets(1000)
     await world.uses()
     balance = balances(world, looks)
     await balance.of(world.usage.account_id)
-    with asked(looks) as single, asked(world.usage.engine) as others:
+    questions: list[Question] = []
+    ask = Pipeline.ask
+
+    async def asked_alone(pipeline: Pipeline, asked: Sequence[Question]) -> Any:
+        questions.extend(asked)
+        return await ask(pipeline, asked)
+
+    monkeypatch.setattr(Pipeline, "ask", asked_alone)
+    with asked(world.usage.engine) as others:
         found = await balance.of(world.usage.account_id)
-    assert (len(single), others) == (1, [])
+    assert (len(questions), others) == (1, [])
     assert found == await world.usage.service.balance(world.usage.account_id), "as by a unit of work"
 
 
 async def test_a_balance_is_read_again_when_the_database_closed_the_connection(
-    world: LimitsWorld, looks: AsyncEngine
+    world: LimitsWorld, looks: SqlBalanceSource
 ) -> None:
     balance = balances(world, looks)
     before = await balance.of(world.usage.account_id)
@@ -74,8 +86,19 @@ async def test_a_balance_is_read_again_when_the_database_closed_the_connection(
     assert await balance.of(world.usage.account_id) == before
 
 
+async def test_balances_asked_for_at_once_share_a_few_connections(world: LimitsWorld, looks: SqlBalanceSource) -> None:
+    balance = balances(world, looks)
+    expected = await balance.of(world.usage.account_id)
+    assert await asyncio.gather(*(balance.of(world.usage.account_id) for _ in range(40))) == [expected] * 40
+    async with world.usage.work() as work:
+        open_ones = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        reading = text(f"{open_ones} AND query LIKE 'SELECT asked.%'")
+        connections = (await work.connection.execute(reading)).scalar_one()
+    assert 1 < connections <= 5
+
+
 async def test_an_unknown_account_and_one_without_a_cycle_are_said_to_be_so(
-    world: LimitsWorld, looks: AsyncEngine
+    world: LimitsWorld, looks: SqlBalanceSource
 ) -> None:
     async with world.usage.work() as work:
         account = await work.accounts.add(an_account(number="B1"))
@@ -85,7 +108,7 @@ async def test_an_unknown_account_and_one_without_a_cycle_are_said_to_be_so(
             await balances(world, looks).of(account_id)
 
 
-async def test_what_is_pending_is_in_the_balance_and_dates_it(world: LimitsWorld, looks: AsyncEngine) -> None:
+async def test_what_is_pending_is_in_the_balance_and_dates_it(world: LimitsWorld, looks: SqlBalanceSource) -> None:
     await world.uses(quantity=3 * MB)
     at = datetime(2027, 2, 1, 13, tzinfo=UTC)
     async with world.usage.work() as work:

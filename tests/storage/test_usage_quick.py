@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from billing.persistence.unit_of_work import make_engine
@@ -19,8 +21,17 @@ from billing.services.usage_batch import Entry
 from billing.services.usage_intake import RecordResult
 from billing.services.usage_quick import CountingLater, QuickIntake
 from tests.builders_usage import UsageWorld, a_usage_world, an_event
+from tests.builders_usage_mixed import A_RECORD
 
 EVENTS = "SELECT to_jsonb(e) - 'received_at' FROM usage_events e ORDER BY started_at, key_hash, part"
+EMPTIED = "TRUNCATE usage_events, usage_counters, usage_pending, usage_late, usage_issues"
+_KEY = "account_id, cycle_number, service_id, plan_code, plan_version, price_code, band"
+COUNTED = (
+    f"SELECT jsonb_build_array({_KEY}, sum(events), sum(quantity), sum(amount)) FROM (SELECT {_KEY}, events, quantity, "
+    f"amount FROM usage_counters UNION ALL SELECT {_KEY}, events, quantity, amount FROM usage_pending) AS counted "
+    f"GROUP BY {_KEY} ORDER BY {_KEY}"
+)
+KEPT = "SELECT to_jsonb(i) - 'issue_id' FROM usage_issues i ORDER BY issue_id"
 RECORDS: list[dict[str, Any]] = [
     an_event(),
     an_event(
@@ -74,10 +85,24 @@ async def test_both_ways_answer_and_store_the_same(ways: Ways) -> None:
     stored = await ways.rows(EVENTS)
     short_sum = await counted(ways)
     async with ways.world.engine.begin() as connection:
-        await connection.execute(text("TRUNCATE usage_events, usage_counters, usage_pending, usage_issues"))
+        await connection.execute(text(EMPTIED))
     assert await ways.service.take_entries(entries(RECORDS)) == short
     assert await ways.rows(EVENTS) == stored
     assert await counted(ways) == short_sum
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(groups=st.lists(st.lists(A_RECORD, min_size=1, max_size=12), min_size=1, max_size=4))
+async def test_whatever_is_sent_in_whatever_groups_both_ways_end_in_the_same(
+    ways: Ways, groups: list[list[dict[str, Any]]]
+) -> None:
+    ends = []
+    for take in (ways.quick.take, ways.service.take_entries):
+        async with ways.world.engine.begin() as connection:
+            await connection.execute(text(EMPTIED))
+        results = [await take(entries(group)) for group in groups]
+        ends.append((results, await ways.rows(EVENTS), await ways.rows(COUNTED), await ways.rows(KEPT)))
+    assert ends[0] == ends[1]
 
 
 async def counted(ways: Ways) -> int:
