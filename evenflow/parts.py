@@ -61,6 +61,7 @@ from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
+from evenflow.boundaries import watched
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -134,7 +135,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     process = TemporalProcess(partial(_connect, settings, metrics_address))
     keys = _several(settings.secrets.paylink_signing_key)
     paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
-    stripe = _stripe(settings)
+    stripe = watched(settings, _stripe(settings))
     providers = PaymentProviders(stripe)
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
@@ -175,7 +176,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices=notices,
         announcing=AnnouncingService(make_work, clock, notices, payments),
         dunning=DunningService(make_work, clock),
-        barring=BarringService(make_work, clock, _network(settings)),
+        barring=BarringService(make_work, clock, watched(settings, _network(settings))),
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
     )
@@ -302,7 +303,7 @@ def _several(keys: SecretStr | str) -> tuple[str, ...]:
 
 def _messengers(settings: Settings) -> dict[str, Messenger]:
     email, sms = settings.sendgrid, settings.twilio
-    return {
+    messengers: dict[str, Messenger] = {
         EMAIL: SendGridMessenger(
             email.api_key.get_secret_value(),
             email.from_address,
@@ -317,6 +318,7 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
             api_base=sms.api_base,
         ),
     }
+    return {channel: watched(settings, messenger) for channel, messenger in messengers.items()}
 
 
 def _network(settings: Settings) -> HttpNetwork:

@@ -229,6 +229,12 @@ class ClockSettings(BaseModel):
     rate: float = Field(default=1.0, gt=0)
 
 
+class FaultSettings(BaseModel):
+    """For tests of Evenflow itself: with ``directory`` a worker ends where orders say so (``evenflow.boundaries``)."""
+
+    directory: Path | None = None
+
+
 class Settings(BaseSettings):
     """The whole environment. Raises SettingsError (see ``read_settings``) for what must never run together."""
 
@@ -254,6 +260,7 @@ class Settings(BaseSettings):
     usage: UsageSettings = UsageSettings()
     kafka: KafkaSettings = KafkaSettings()
     clock: ClockSettings = ClockSettings()
+    faults: FaultSettings = FaultSettings()
 
     @model_validator(mode="after")
     def _never_mix_the_real_with_the_simulated(self) -> Self:
@@ -277,6 +284,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"EVENFLOW_CLOCK_RATE is {self.clock.rate:g} while {' and '.join(self.live_vendors)} "
                 "would reach real people: use rate 1, or remove the live keys."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _never_break_what_is_real(self) -> Self:
+        if self.faults.directory is not None and (self.live_vendors or not self.stripe.is_simulated_key):
+            raise ValueError(
+                "EVENFLOW_FAULTS_DIRECTORY ends workers on purpose, for tests with the simulator's keys only: "
+                "unset it, or use the simulator for every vendor."
             )
         return self
 

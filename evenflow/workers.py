@@ -22,6 +22,7 @@ from activities.plan_corrections import PlanCorrectionActivities
 from activities.upkeep import UpkeepActivities
 from activities.usage import UsageActivities
 from billing.messages.identities import BILLING_QUEUE, MESSAGES_QUEUE, PAYMENTS_QUEUE
+from evenflow.boundaries import interceptors
 from evenflow.parts import Parts
 from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
@@ -60,12 +61,13 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         graceful_shutdown_timeout=GRACE,
         deployment_config=_deployment(temporal),
         max_concurrent_activities=50,
+        interceptors=interceptors(parts.settings),
         max_heartbeat_throttle_interval=SHOWN_EVERY,
     )
     return [
         billing,
-        _vendor_worker(client, prefix + PAYMENTS_QUEUE, payments),
-        _vendor_worker(client, prefix + MESSAGES_QUEUE, notices, announcing),
+        _vendor_worker(client, parts, prefix + PAYMENTS_QUEUE, payments),
+        _vendor_worker(client, parts, prefix + MESSAGES_QUEUE, notices, announcing),
     ]
 
 
@@ -83,13 +85,14 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
     ]
 
 
-def _vendor_worker(client: Client, queue: str, *collaborators: object) -> Worker:
+def _vendor_worker(client: Client, parts: Parts, queue: str, *collaborators: object) -> Worker:
     return Worker(
         client,
         task_queue=queue,
         activities=[method for one in collaborators for method in _of(one)],
         max_task_queue_activities_per_second=CALLS_PER_SECOND,
         max_concurrent_activities=20,
+        interceptors=interceptors(parts.settings),
         graceful_shutdown_timeout=GRACE,
         disable_eager_activity_execution=True,
     )
