@@ -30,8 +30,8 @@ def faults(
     day_seconds: Annotated[float, typer.Option(min=0.5, help="Real seconds one business day takes.")] = 15.0,
     wanted: Annotated[int, typer.Option("--faults", min=1, help="How many faults have to strike at least.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same faults in the same order.")] = 1,
-    kill_seconds: Annotated[float, typer.Option(min=0.5, help="Pause after a worker's death at a boundary.")] = 6.0,
-    outage_seconds: Annotated[float, typer.Option(min=1, help="Pause between parts that stop.")] = 40.0,
+    kill_seconds: Annotated[float, typer.Option(min=0.5, help="Pause after a worker's death at a boundary.")] = 15.0,
+    outage_seconds: Annotated[float, typer.Option(min=1, help="Pause between parts that stop.")] = 60.0,
     rule_seconds: Annotated[float, typer.Option(min=0.1, help="Pause between faults of vendors.")] = 3.0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs; a bad run's are always kept.")] = False,
 ) -> None:

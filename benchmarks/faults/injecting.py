@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,15 +64,14 @@ class Injector:
         tasks = [
             asyncio.create_task(family)
             for family in (
-                self._kill_at_frequent_places(),
-                self._kill_at_rare_places(),
+                self._kill_at_places(),
                 self._end_parts(),
                 self._switch(webhook_rules(self._seed), self._pace.webhooks),
                 self._switch(vendor_rules(self._seed), self._pace.vendors),
             )
         ]
         try:
-            while self.struck.total() < wanted or not is_over():
+            while not is_over() or self.struck.total() < wanted:
                 for task in tasks:
                     if task.done():
                         task.result()
@@ -101,26 +100,23 @@ class Injector:
         struck = self._orders / STRUCK
         return [(known[path.name.rpartition(".")[0]], path) for path in sorted(struck.glob("*"))]
 
-    async def _kill_at_frequent_places(self) -> None:
-        for place in frequent_places(self._seed):
-            order = self._arm(place)
-            await _until(partial(_is_gone, order), ORDER_SECONDS)
-            order.unlink(missing_ok=True)
-            await asyncio.sleep(self._pace.kills)
+    async def _kill_at_places(self) -> None:
+        """One death at a time: orders lie at every rare place and at one frequent one, until one is carried out.
 
-    async def _kill_at_rare_places(self) -> None:
-        """An order lies at every one of them; a new one some time after it was carried out."""
+        The rare places that were reached least often come first, so that no single activity is killed over and over.
+        """
         rare = [place for place in places() if not place.is_frequent]
-        orders = {place: self._arm(place) for place in rare}
-        gone: dict[Place, float] = {}
-        while True:
-            for place, order in orders.items():
-                if not order.exists() and place not in gone:
-                    gone[place] = time.monotonic()
-                elif time.monotonic() - gone.get(place, time.monotonic()) > 10 * self._pace.kills:
-                    del gone[place]
-                    orders[place] = self._arm(place)
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        reached: Counter[Place] = Counter()
+        for frequent in frequent_places(self._seed):
+            least = min(reached[place] for place in rare)
+            wanted = [frequent, *(place for place in rare if reached[place] <= least + 1)]
+            orders = {place: self._arm(place) for place in wanted}
+            is_struck = await _until(partial(_is_any_gone, list(orders.values())), ORDER_SECONDS)
+            reached.update(place for place, order in orders.items() if not order.exists())
+            for order in orders.values():
+                order.unlink(missing_ok=True)
+            if is_struck:
+                await asyncio.sleep(self._pace.kills)
 
     def _arm(self, place: Place) -> Path:
         self._armed += 1
@@ -172,8 +168,8 @@ class Injector:
             await self._retire(rule)
 
 
-def _is_gone(order: Path) -> bool:
-    return not order.exists()
+def _is_any_gone(orders: Sequence[Path]) -> bool:
+    return not all(order.exists() for order in orders)
 
 
 async def _until(what: Callable[[], bool], seconds: float) -> bool:

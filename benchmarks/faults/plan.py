@@ -13,7 +13,7 @@ from typing import Any
 from evenflow.boundaries import Boundary
 
 KILL, STOP = "kill -9", "stop and start"
-PARTS = ("worker", "api", "postgres", "temporal", "simulator", "worker", "api")
+PARTS = ("worker", "api", "postgres", "temporal", "simulator", "api")
 LONGEST_OUTAGE_SECONDS = 6.0
 
 # Activities whose work calls a vendor have all three boundaries; the others commit and nothing else.

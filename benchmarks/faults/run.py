@@ -112,7 +112,8 @@ class Trial:
                 living.result()
             if time.monotonic() - shown_at > SHOW_EVERY_SECONDS:
                 shown_at = time.monotonic()
-                self._say(f"  {now:%d %b %Y %H:%M}: {injector.struck.total()} faults")
+                kills = sum(number for name, number in injector.deaths.items() if name == "worker")
+                self._say(f"  {now:%d %b %Y %H:%M}: {injector.struck.total()} faults, {kills} workers died")
             return now >= ends_at
 
         await injector.break_things(self._size.faults, is_over)
