@@ -29,8 +29,8 @@ from evenflow.demo.doors import Door, Refused, persistently
 LOOK_EVERY_SECONDS = 0.2
 # An order that nobody reaches in so long makes room for the next.
 ORDER_SECONDS = 20.0
-# Faults that have not struck yet at the same time, per kind of rule.
-MOST_WAITING = 12
+# Faults that have not struck yet at the same time, per vendor.
+MOST_WAITING = 4
 # A part that is down is being started; then it can be ended again.
 LONGEST_START_SECONDS = 60.0
 
@@ -132,16 +132,16 @@ class Injector:
                 self._outages[outage.kind] += 1
 
     async def _switch(self, rules: Iterator[Rule], pause: float) -> None:
-        """Switch rules on one after the other, and count what they did."""
+        """Switch rules on one after the other, and count what they did; a vendor of which enough wait is left out."""
         mine: set[str] = set()
-        for rule in rules:
+        while True:
             await asyncio.sleep(pause)
+            waiting = Counter(self._rules[one].vendor for one in mine if one in self._rules)
+            rule = next(one for one in rules if waiting[one.vendor] < MOST_WAITING)
             try:
-                if len(mine) < MOST_WAITING:
-                    made = await self._world.post("/_control/faults", rule.body)
-                    self._rules[made["id"]] = rule
-                    mine.add(made["id"])
-                mine &= await self._count()
+                made = await self._world.post("/_control/faults", rule.body)
+                self._rules[made["id"]] = rule
+                mine = (mine | {made["id"]}) & await self._count()
             except (Refused, TransportError):
                 continue
 

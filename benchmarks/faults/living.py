@@ -82,7 +82,8 @@ class Life:
             due = datetime.combine(day + timedelta(days=1), time(), UTC) + FILES_ARRIVE
             await asyncio.sleep(max(0.0, (self._segment.real(due) - datetime.now(UTC)).total_seconds()))
             if await _unless_down(partial(usage.take_day, self._doors, day)):
-                day += timedelta(days=1)
+                # Whoever delivers usage falls behind while much is down, and then begins again with yesterday.
+                day = max(day + timedelta(days=1), self.now().date() - timedelta(days=1))
 
     async def _command(self) -> None:
         while not self._is_over:

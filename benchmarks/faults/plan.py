@@ -89,6 +89,7 @@ class Rule:
     """A switch of the simulator, as its control takes it; ``kind`` is how it is counted."""
 
     kind: str
+    vendor: str
     body: dict[str, Any] = field(default_factory=dict)
 
 
@@ -121,7 +122,7 @@ def webhook_rules(seed: int) -> Iterator[Rule]:
         body: dict[str, Any] = {"kind": kind, "vendor": vendor, "count": random.randint(1, 3)}
         if kind == "webhook_delay":
             body["seconds"] = round(random.uniform(1, 40), 1)
-        yield Rule(f"{kind}, {vendor}", body)
+        yield Rule(f"{kind}, {vendor}", vendor, body)
 
 
 _DOORS = {
@@ -154,7 +155,7 @@ def vendor_rules(seed: int) -> Iterator[Rule]:
             body["seconds"] = 25.0
         if kind in ("slow", "network_delay"):
             body["seconds"] = round(random.uniform(1, 12), 1)
-        yield Rule(f"{kind}, {vendor}", body)
+        yield Rule(f"{kind}, {vendor}", vendor, body)
 
 
 def _rounds(choices: list[Any], random: Random) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from benchmarks.faults.delays import Delay, worst_delays
 from benchmarks.faults.injecting import Injector, Pace
@@ -27,7 +28,7 @@ from benchmarks.faults.unfinished import stuck_processes, survived, unfinished_a
 from billing.domain.clock import ClockSegment
 from billing.persistence.unit_of_work import make_engine
 from evenflow.demo.days import segment_of
-from evenflow.demo.doors import Doors, open_doors
+from evenflow.demo.doors import Doors, Refused, open_doors
 from evenflow.demo.loading import load_accounts, load_catalogue, until_worked_on
 from evenflow.demo.roster import Customer, roster
 from evenflow.demo.run import CLOCK_STARTS
@@ -131,7 +132,7 @@ class Trial:
         client = await connect(stack.temporal.address)
         auditor = Auditor(engine, doors.world, stack.environment["EVENFLOW_STRIPE_SECRET_KEY"])
         usage = UsageFolder(self._data_dir / "usage", self._customers)
-        checks = await _until_at_rest(Look(auditor, engine, doors, client, life, usage, stack.data_dir))
+        checks = await self._until_at_rest(Look(auditor, engine, doors, client, life, usage, stack.data_dir))
         kills = await survived(client, injector.killed_at)
         lost = [f"{one.place.activity} of {one.workflow_id}" for one in kills if not one.is_survived]
         checks.append(Check(f"{len(kills)} activities whose worker was killed were carried out afterwards", lost))
@@ -150,6 +151,22 @@ class Trial:
             real_seconds=time.monotonic() - began,
             checks=checks,
         )
+
+    async def _until_at_rest(self, look: Look) -> list[Check]:
+        """The checks, when they are all right or it has taken too long: what is under way may arrive first."""
+        deadline, shown_at = time.monotonic() + REST_SECONDS, time.monotonic()
+        while True:
+            try:
+                checks = await look.checks()
+            except (DBAPIError, OSError, Refused, RPCError) as error:
+                checks = [Check("the servers are there", [f"{type(error).__name__}: {error}"[:300]])]
+            wrong = [trouble for check in checks for trouble in check.troubles]
+            if not wrong or time.monotonic() > deadline:
+                return checks
+            if time.monotonic() - shown_at > SHOW_EVERY_SECONDS:
+                shown_at = time.monotonic()
+                self._say(f"  {len(wrong)} things are not at rest, for example: {wrong[0]}")
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 async def _load(doors: Doors, customers: Sequence[Customer]) -> None:
@@ -195,19 +212,6 @@ class Look:
             for words in (wanted.differences(reports[name]) if name in reports else [f"{name} is not there"])
         ]
         return Check(f"{len(expected)} usage files were counted once", wrong)
-
-
-async def _until_at_rest(look: Look) -> list[Check]:
-    """The checks, when they are all right or it has taken too long: what is under way may arrive first."""
-    deadline = time.monotonic() + REST_SECONDS
-    while True:
-        try:
-            checks = await look.checks()
-        except (DBAPIError, OSError) as error:
-            checks = [Check("the servers are there", [str(error)])]
-        if not any(check.troubles for check in checks) or time.monotonic() > deadline:
-            return checks
-        await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 def _rules_of_the_books(data_dir: Path) -> Check:
