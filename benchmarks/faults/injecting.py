@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ LOOK_EVERY_SECONDS = 0.2
 ORDER_SECONDS = 20.0
 # Faults that have not struck yet at the same time, per vendor.
 MOST_WAITING = 4
+# So many draws bring every kind and vendor.
+A_ROUND = 40
 # A part that is down is being started; then it can be ended again.
 LONGEST_START_SECONDS = 60.0
 
@@ -137,11 +140,14 @@ class Injector:
         while True:
             await asyncio.sleep(pause)
             waiting = Counter(self._rules[one].vendor for one in mine if one in self._rules)
-            rule = next(one for one in rules if waiting[one.vendor] < MOST_WAITING)
+            rule = next((one for one in islice(rules, A_ROUND) if waiting[one.vendor] < MOST_WAITING), None)
             try:
+                mine &= await self._count()
+                if rule is None:
+                    continue
                 made = await self._world.post("/_control/faults", rule.body)
                 self._rules[made["id"]] = rule
-                mine = (mine | {made["id"]}) & await self._count()
+                mine.add(made["id"])
             except (Refused, TransportError):
                 continue
 
