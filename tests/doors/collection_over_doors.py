@@ -127,7 +127,9 @@ class DoorsMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.attempts))
     @rule(data=st.data(), what=st.sampled_from(["settle", "disputes", "refunds"]))
     def the_bank_decides(self, data: st.DataObject, what: str) -> None:
-        attempt_id = data.draw(st.sampled_from(self.attempts))
+        self._decide(what, data.draw(st.sampled_from(self.attempts)))
+
+    def _decide(self, what: str, attempt_id: str) -> None:
         payment = self.stage.do(self.till.provider_payment(attempt_id)) if attempt_id in self._known() else ""
         if payment:
             body = {"payment_intent": payment, **({"amount": 50} if what == "refunds" else {})}
@@ -153,15 +155,24 @@ class DoorsMachine(RuleBasedStateMachine):
 
     @rule()
     def all_is_asked_about_and_the_books_agree_with_the_provider(self) -> None:
-        self.till.simulator.control("DELETE", "/faults")
-        for attempt_id in self.attempts:
-            self._settle(attempt_id)
+        self.all_is_asked_about_again()
         held = self.stage.do(self._held())
         assert self.stage.do(self._cash()) == held["net"]
         assert held["most_charges_of_one_attempt"] <= 1
         assert self.stage.do(self._count(_TWO_LIVE)) == []
         assert self.stage.do(self._count(_UNBALANCED)) == []
         assert self.stage.do(self._worst_open()) >= 0
+
+    def all_is_asked_about_again(self) -> None:
+        """As upkeep does it, when the provider is well."""
+        self.till.simulator.control("DELETE", "/faults")
+        for attempt_id in self.attempts:
+            self._settle(attempt_id)
+
+    def the_bank_takes_everything_back(self) -> None:
+        """A dispute about every payment."""
+        for attempt_id in self.attempts:
+            self._decide("disputes", attempt_id)
 
     def teardown(self) -> None:
         """Whatever happened, it has to hold at the end."""

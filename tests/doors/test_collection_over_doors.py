@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from billing.adapters.stripe import StripePayments
@@ -22,14 +22,13 @@ from tests.doors.collection_over_doors import DoorsMachine, Stage
 pytest_plugins = ["tests.contracts.simulator_fixtures"]
 
 _settings = settings(
-    max_examples=12,
-    stateful_step_count=14,
+    max_examples=8,
+    stateful_step_count=12,
     derandomize=True,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-_spoilt = settings(_settings, max_examples=60, phases=[Phase.generate])
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +63,19 @@ MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 }
 
 
-@pytest.mark.parametrize("slip", MUTATIONS)
-def test_a_slip_in_the_services_is_noticed(machine: type[DoorsMachine], slip: str) -> None:
-    where, name, instead = MUTATIONS[slip]
-    with patch.object(where, name, instead), pytest.raises((AssertionError, ExceptionGroup)):
-        run_state_machine_as_test(machine, settings=_spoilt)
+@pytest.mark.parametrize("slip", [None, *MUTATIONS])
+def test_a_slip_in_the_services_is_noticed(machine: type[DoorsMachine], slip: str | None) -> None:
+    """Steps that a run may take, chosen so that each slip shows: to search for them takes minutes."""
+    one = machine()
+    one.open_the_account("pm_card_visa")
+    one.the_provider_stumbles_once("error_500_after")
+    one.a_bill_is_due_and_debited(4210, 0)
+    where, name, instead = MUTATIONS.get(slip or "", (StripePayments, "nothing", _found_nothing))
+    with patch.object(where, name, instead, create=slip is None):
+        one.all_is_asked_about_again()
+        one.the_bank_takes_everything_back()
+        if slip is None:
+            one.all_is_asked_about_and_the_books_agree_with_the_provider()
+        else:
+            with pytest.raises(AssertionError):
+                one.all_is_asked_about_and_the_books_agree_with_the_provider()
