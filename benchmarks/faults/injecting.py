@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -24,6 +25,7 @@ from benchmarks.faults.plan import (
     webhook_rules,
 )
 from benchmarks.faults.stack import Victims
+from billing.domain.clock import ClockSegment
 from evenflow.boundaries import ARMED, STRUCK
 from evenflow.demo.doors import Door, Refused, persistently
 
@@ -51,12 +53,19 @@ class Pace:
 class Injector:
     """Breaks things until ``wanted`` faults have struck. ``struck`` counts them by kind."""
 
-    def __init__(self, seed: int, orders: Path, victims: Victims, world: Door, pace: Pace) -> None:
+    def __init__(
+        self, seed: int, orders: Path, victims: Victims, world: Door, pace: Pace, segment: ClockSegment
+    ) -> None:
         self._seed = seed
         self._orders = orders
         self._victims = victims
         self._world = world
         self._pace = pace
+        self._segment = {
+            "real_start": segment.real_start.isoformat(),
+            "business_start": segment.business_start.isoformat(),
+            "rate": segment.rate,
+        }
         self._rules: dict[str, Rule] = {}
         self._outages: Counter[str] = Counter()
         self._tally: Counter[str] = Counter()
@@ -133,6 +142,13 @@ class Injector:
             await asyncio.sleep(self._pace.outages)
             if await _until(partial(self._victims.end, outage), LONGEST_START_SECONDS):
                 self._outages[outage.kind] += 1
+            if outage.part == "simulator":
+                await self._set_the_clock_of_the_world()
+
+    async def _set_the_clock_of_the_world(self) -> None:
+        """A simulator that starts again goes on from where it was, and would stay behind."""
+        with suppress(Refused, TransportError):
+            await self._world.post("/_control/clock", self._segment)
 
     async def _switch(self, rules: Iterator[Rule], pause: float) -> None:
         """Switch rules on one after the other, and count what they did; a vendor of which enough wait is left out."""

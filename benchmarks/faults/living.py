@@ -23,6 +23,8 @@ from evenflow.demo.stories import Story
 from evenflow.demo.usage import CLOCK_STARTS, UsageFolder
 
 LOOK_EVERY_SECONDS = 2.0
+# Files of every brand and kind; more often they would take the time that the faults are for.
+USAGE_EVERY_DAYS = 8
 FILES_ARRIVE = timedelta(hours=1)
 BUSY, FAULT = 409, 500
 # The same command again, while the account's process is held up by what is broken.
@@ -83,7 +85,7 @@ class Life:
             await asyncio.sleep(max(0.0, (self._segment.real(due) - datetime.now(UTC)).total_seconds()))
             if await _unless_down(partial(usage.take_day, self._doors, day)):
                 # Whoever delivers usage falls behind while much is down, and then begins again with yesterday.
-                day = max(day + timedelta(days=1), self.now().date() - timedelta(days=1))
+                day = max(day + timedelta(days=USAGE_EVERY_DAYS), self.now().date() - timedelta(days=1))
 
     async def _command(self) -> None:
         while not self._is_over:

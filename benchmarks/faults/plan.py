@@ -126,7 +126,7 @@ def webhook_rules(seed: int) -> Iterator[Rule]:
 
 
 _DOORS = {
-    "stripe": ("/stripe/v1/payment_intents", "/stripe/v1/payment_intents", "/stripe/v1"),
+    "stripe": ("/stripe/v1/payment_intents", "/stripe/v1"),
     "twilio": ("/twilio",),
     "sendgrid": ("/sendgrid/v3/mail/send", "/sendgrid"),
     "network": ("/network",),

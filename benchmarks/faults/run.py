@@ -87,7 +87,7 @@ class Trial:
             async with open_doors(stack) as doors:
                 await _load(doors, self._customers)
                 self._say(f"{self._size.accounts} accounts are open; from now on things break")
-                injector = Injector(self._size.seed, self._orders, victims, doors.world, self._size.pace)
+                injector = Injector(self._size.seed, self._orders, victims, doors.world, self._size.pace, segment)
                 life = Life(self._size.seed, self._customers, doors, engine, segment, command_days=0.7)
                 usage = UsageFolder(self._data_dir / "usage", self._customers)
                 living = asyncio.create_task(life.live(usage))
