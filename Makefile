@@ -15,7 +15,7 @@ export TZ := UTC
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check-style bench soak record screens clean
+.PHONY: help setup demo up test check-style bench soak faults record screens clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup ## measure what the README promises
 
 soak: setup ## the demo, long, with parts being killed
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
+
+faults: setup ## a population that bills and pays while everything breaks around it
+	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
 
 record: setup ## keep histories of today's process: make record RELEASE=0.2
 	@test -n "$(RELEASE)" || { echo "Name the release: make record RELEASE=0.2" >&2; exit 1; }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from evenflow.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 ARMED, STRUCK = "armed", "struck"
 Port = TypeVar("Port")
@@ -94,7 +97,10 @@ class _Inbound(ActivityInboundInterceptor):
 def interceptors(settings: Settings) -> list[Interceptor]:
     """What a worker needs for the orders of its settings; nothing without a directory."""
     directory = settings.faults.directory
-    return [] if directory is None else [BoundaryInterceptor(Boundaries(directory))]
+    if directory is None:
+        return []
+    _log.warning("orders in %s end this worker: this is a test of Evenflow itself", directory)
+    return [BoundaryInterceptor(Boundaries(directory))]
 
 
 def watched(settings: Settings, port: Port) -> Port:

@@ -33,6 +33,7 @@ def faults(
     kill_seconds: Annotated[float, typer.Option(min=0.5, help="Pause after a worker's death at a boundary.")] = 15.0,
     outage_seconds: Annotated[float, typer.Option(min=1, help="Pause between parts that stop.")] = 60.0,
     rule_seconds: Annotated[float, typer.Option(min=0.1, help="Pause between faults of vendors.")] = 3.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there too.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs; a bad run's are always kept.")] = False,
 ) -> None:
     """Let a population bill and pay while everything breaks, and see whether anything was lost or doubled."""
@@ -45,7 +46,8 @@ def faults(
     is_stopped = False
     try:
         report = asyncio.run(run(directory / "stack", size, console))
-        (directory / "report.json").write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
+        for file in (directory / "report.json", *([json_file] if json_file else [])):
+            file.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
         show(report, console)
     except (StoppedByUser, KeyboardInterrupt):
         is_stopped = True

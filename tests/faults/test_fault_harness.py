@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,31 +16,33 @@ from benchmarks.faults.delays import worst_of
 from benchmarks.faults.money import differences, messages_twice
 from benchmarks.faults.plan import frequent_places, outages, places, vendor_rules, webhook_rules
 from simulator.faults import Faults
+from tests.stack_fixtures import reachable_directory
 
+ROOT = Path(__file__).resolve().parents[2]
 LEAST_FAULTS = 30
-SHORT = ("--accounts", "18", "--days", "34", "--day-seconds", "2.5", "--faults", str(LEAST_FAULTS))
-PACE = ("--kill-seconds", "8", "--outage-seconds", "25", "--rule-seconds", "1", "--seed", "7", "--keep")
-PATIENCE_SECONDS = 290
+SHORT = ("--accounts", "8", "--days", "26", "--day-seconds", "2.5", "--faults", str(LEAST_FAULTS), "--seed", "7")
+PACE = ("--kill-seconds", "10", "--outage-seconds", "25", "--rule-seconds", "0.7")
+# About two minutes where nothing else runs; then everything has to come to rest, also on a busy machine.
+PATIENCE_SECONDS = 700
 
 
 @pytest.mark.xdist_group("faults")
-@pytest.mark.timeout(PATIENCE_SECONDS + 10)
-def test_scenario_11_and_43_a_population_survives_dozens_of_faults_of_every_kind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.faults", *SHORT, *PACE]
-    environment = {"TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"}
-    tmp_path.chmod(0o755)
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
-    told = re.search(r"Data and logs are kept in (\S+)", done.stdout)
-    assert told, done.stdout[-2000:]
-    report = json.loads((Path(told[1]) / "report.json").read_text())
+@pytest.mark.timeout(PATIENCE_SECONDS + 20)
+def test_scenario_11_and_43_a_population_survives_dozens_of_faults_of_every_kind() -> None:
+    with reachable_directory() as directory:
+        file = directory / "report.json"
+        command = [sys.executable, "-m", "benchmarks.faults", *SHORT, *PACE, "--json", str(file)]
+        environment = {**os.environ, "TMPDIR": str(directory)}
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+        report = json.loads(file.read_text())
     assert report["total"] >= LEAST_FAULTS
     assert report["survived_kills"] == report["faults"]["worker: killed at a boundary"] >= 3
     families = {kind.partition("_")[0].partition(":")[0] for kind in report["faults"]}
     assert {"webhook", "error", "worker"} <= families
-    assert report["delays"]["invoice issued"]["looked_at"] >= 15
+    assert report["delays"]["invoice issued"]["looked_at"] >= 8
 
 
 def test_the_same_seed_draws_the_same_faults_and_another_seed_others() -> None:
