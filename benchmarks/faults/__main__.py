@@ -33,6 +33,8 @@ def faults(
     kill_seconds: Annotated[float, typer.Option(min=0.5, help="Pause after a worker's death at a boundary.")] = 15.0,
     outage_seconds: Annotated[float, typer.Option(min=1, help="Pause between parts that stop.")] = 60.0,
     rule_seconds: Annotated[float, typer.Option(min=0.1, help="Pause between faults of vendors.")] = 3.0,
+    workers: Annotated[int, typer.Option(min=1, help="How many workers share the work.")] = 2,
+    minutes: Annotated[float, typer.Option(min=0, help="Break nothing more after so long; 0: never.")] = 0.0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there too.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep data and logs; a bad run's are always kept.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def faults(
     directory = Path(tempfile.mkdtemp(prefix="evenflow-faults-")).resolve()
     directory.chmod(0o755)
     pace = Pace(kill_seconds, outage_seconds, rule_seconds, rule_seconds * 1.5)
-    size = Size(accounts, days, day_seconds, wanted, seed, pace)
+    size = Size(accounts, days, day_seconds, wanted, seed, pace, workers, minutes)
     report: Report | None = None
     is_stopped = False
     try:

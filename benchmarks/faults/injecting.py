@@ -71,8 +71,8 @@ class Injector:
         self._tally: Counter[str] = Counter()
         self._armed = 0
 
-    async def break_things(self, wanted: int, is_over: Callable[[], bool]) -> None:
-        """Until so many struck and it is over; what waits to strike then is called off."""
+    async def break_things(self, wanted: int, is_over: Callable[[], bool], is_long: Callable[[], bool]) -> None:
+        """Until so many struck and it is over, or it is long enough; what waits to strike then is called off."""
         tasks = [
             asyncio.create_task(family)
             for family in (
@@ -83,7 +83,7 @@ class Injector:
             )
         ]
         try:
-            while not is_over() or self.struck.total() < wanted:
+            while (not is_over() or self.struck.total() < wanted) and not is_long():
                 for task in tasks:
                     if task.done():
                         task.result()

@@ -45,7 +45,10 @@ SHOW_EVERY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a run is: business days at least, real seconds a day, and how many faults have to strike."""
+    """How large a run is: business days at least, real seconds a day, and how many faults have to strike.
+
+    After ``minutes`` (0: never) breaking ends whatever has struck.
+    """
 
     accounts: int
     days: int
@@ -53,6 +56,8 @@ class Size:
     faults: int
     seed: int
     pace: Pace
+    workers: int = 2
+    minutes: float = 0.0
 
     @property
     def standing(self) -> timedelta:
@@ -65,7 +70,7 @@ async def run(data_dir: Path, size: Size, console: Console) -> Report:
     say = partial(console.print, highlight=False, markup=False)
     orders = data_dir.parent / "orders"
     trial = Trial(size, orders, data_dir, say)
-    return await run_mortal_stack(data_dir, orders, size.day_seconds, size.standing, trial.hold, say)
+    return await run_mortal_stack(data_dir, orders, size.day_seconds, size.standing, size.workers, trial.hold, say)
 
 
 class Trial:
@@ -104,7 +109,8 @@ class Trial:
 
     async def _break_things(self, injector: Injector, segment: ClockSegment, living: asyncio.Task[None]) -> None:
         ends_at = CLOCK_STARTS + timedelta(days=self._size.days)
-        shown_at = time.monotonic()
+        began = shown_at = time.monotonic()
+        is_long = partial(_is_longer, began, self._size.minutes)
 
         def is_over() -> bool:
             nonlocal shown_at
@@ -117,7 +123,7 @@ class Trial:
                 self._say(f"  {now:%d %b %Y %H:%M}: {injector.struck.total()} faults, {kills} workers died")
             return now >= ends_at
 
-        await injector.break_things(self._size.faults, is_over)
+        await injector.break_things(self._size.faults, is_over, is_long)
 
     async def _look(
         self,
@@ -167,6 +173,10 @@ class Trial:
                 shown_at = time.monotonic()
                 self._say(f"  {len(wrong)} things are not at rest, for example: {wrong[0]}")
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def _is_longer(began: float, minutes: float) -> bool:
+    return minutes > 0 and time.monotonic() - began > minutes * 60
 
 
 async def _load(doors: Doors, customers: Sequence[Customer]) -> None:

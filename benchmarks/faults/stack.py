@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.faults.plan import KILL, Outage
 from evenflow.business_clock import beat, resume_clock
 from evenflow.demo.run import CLOCK_STARTS
 from evenflow.stack.assembly import StackOptions, assemble
+from evenflow.stack.child import ChildSpec
 from evenflow.stack.directory import DataDirectory
 from evenflow.stack.running import RunningStack
 from evenflow.stack.supervisor import Report, SupervisedChild, Supervisor
@@ -44,16 +46,14 @@ class Victims:
     """The parts of a running stack, to be ended by name."""
 
     def __init__(self, children: list[UnweariedChild]) -> None:
-        self._children = {one.child.spec.name: one for one in children}
-
-    def is_alive(self, part: str) -> bool:
-        return self._children[part].child.is_alive()
+        self._children = children
 
     def end(self, outage: Outage) -> bool:
-        """End a part; False when it was not there to be ended."""
-        victim = self._children[outage.part]
-        if not victim.child.is_alive():
+        """End a part, of several workers the one that died least; False when it was not there to be ended."""
+        alive = [one for one in self._children if _part(one) == outage.part and one.child.is_alive()]
+        if not alive:
             return False
+        victim = min(alive, key=lambda one: one.deaths)
         victim.outage_seconds = outage.seconds
         how = signal.SIGKILL if outage.how == KILL else victim.child.spec.stop_signal
         with suppress(ProcessLookupError):
@@ -62,16 +62,35 @@ class Victims:
 
     def deaths(self) -> Counter[str]:
         """How often the supervisor found which part dead."""
-        return Counter({name: one.deaths for name, one in self._children.items()})
+        found: Counter[str] = Counter()
+        for one in self._children:
+            found[_part(one)] += one.deaths
+        return found
+
+
+def _part(child: UnweariedChild) -> str:
+    return child.child.spec.name.partition("-")[0]
+
+
+def _several(specs: list[ChildSpec], workers: int) -> list[ChildSpec]:
+    """Further workers beside the first: while one starts again, others go on, and meet what it left."""
+    worker = next(spec for spec in specs if spec.name == "worker")
+    return [*specs, *(replace(worker, name=f"worker-{number}") for number in range(2, workers + 1))]
 
 
 Main = Callable[[RunningStack, Victims], Awaitable[Result]]
 
 
 async def run_mortal_stack(
-    data_dir: Path, orders: Path, day_seconds: float, standing: timedelta, main: Main[Result], report: Report
+    data_dir: Path,
+    orders: Path,
+    day_seconds: float,
+    standing: timedelta,
+    workers: int,
+    main: Main[Result],
+    report: Report,
 ) -> Result:
-    """Run the whole stack for the length of ``main``; its worker obeys the ``orders`` (``evenflow.boundaries``).
+    """Run the whole stack for the length of ``main``; its workers obey the ``orders`` (``evenflow.boundaries``).
 
     Business time stands still for ``standing`` of real time while everything starts and is loaded.
     """
@@ -83,7 +102,7 @@ async def run_mortal_stack(
         environment = stack.environment
         assert isinstance(environment, dict)
         environment[FAULTS_DIRECTORY] = str(orders)
-        supervisor = Supervisor(specs, directory, report=_silent, heartbeat=partial(beat, stack))
+        supervisor = Supervisor(_several(specs, workers), directory, report=_silent, heartbeat=partial(beat, stack))
         children = [UnweariedChild(one) for one in supervisor.supervised]
         supervisor.supervised = [*children]
         return await supervisor.run(partial(main, stack, Victims(children)))
