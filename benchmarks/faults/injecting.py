@@ -24,6 +24,7 @@ from benchmarks.faults.plan import (
     vendor_rules,
     webhook_rules,
 )
+from benchmarks.faults.recovery import Recovery
 from benchmarks.faults.stack import Victims
 from billing.domain.clock import ClockSegment
 from evenflow.boundaries import ARMED, STRUCK
@@ -54,11 +55,19 @@ class Injector:
     """Breaks things until ``wanted`` faults have struck. ``struck`` counts them by kind."""
 
     def __init__(
-        self, seed: int, orders: Path, victims: Victims, world: Door, pace: Pace, segment: ClockSegment
+        self,
+        seed: int,
+        orders: Path,
+        victims: Victims,
+        recovery: Recovery,
+        world: Door,
+        pace: Pace,
+        segment: ClockSegment,
     ) -> None:
         self._seed = seed
         self._orders = orders
         self._victims = victims
+        self._recovery = recovery
         self._world = world
         self._pace = pace
         self._segment = {
@@ -128,6 +137,7 @@ class Injector:
             for order in orders.values():
                 order.unlink(missing_ok=True)
             if is_struck:
+                await self._recovery.until_working()
                 await asyncio.sleep(self._pace.kills)
 
     def _arm(self, place: Place) -> Path:
@@ -140,6 +150,7 @@ class Injector:
     async def _end_parts(self) -> None:
         for outage in outages(self._seed):
             await asyncio.sleep(self._pace.outages)
+            await self._recovery.until_working()
             if await _until(partial(self._victims.end, outage), LONGEST_START_SECONDS):
                 self._outages[outage.kind] += 1
             if outage.part == "simulator":

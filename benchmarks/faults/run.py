@@ -22,6 +22,7 @@ from benchmarks.faults.delays import Delay, worst_delays
 from benchmarks.faults.injecting import Injector, Pace
 from benchmarks.faults.living import Life
 from benchmarks.faults.money import Auditor
+from benchmarks.faults.recovery import Recovery
 from benchmarks.faults.report import Check, Report
 from benchmarks.faults.stack import Victims, run_mortal_stack
 from benchmarks.faults.unfinished import stuck_processes, survived, unfinished_at_vendors, unfinished_in_books
@@ -87,12 +88,15 @@ class Trial:
         """Load, break, rest, look."""
         began = time.monotonic()
         segment = await asyncio.to_thread(segment_of, stack)
-        engine = make_engine(stack.database_url, pool_size=3)
+        engine, client = make_engine(stack.database_url, pool_size=3), await connect(stack.temporal.address)
         try:
             async with open_doors(stack) as doors:
                 await _load(doors, self._customers)
                 self._say(f"{self._size.accounts} accounts are open; from now on things break")
-                injector = Injector(self._size.seed, self._orders, victims, doors.world, self._size.pace, segment)
+                recovery = Recovery(client, victims)
+                injector = Injector(
+                    self._size.seed, self._orders, victims, recovery, doors.world, self._size.pace, segment
+                )
                 life = Life(self._size.seed, self._customers, doors, engine, segment, command_days=0.7)
                 usage = UsageFolder(self._data_dir / "usage", self._customers)
                 living = asyncio.create_task(life.live(usage))
@@ -100,7 +104,7 @@ class Trial:
                     await self._break_things(injector, segment, living)
                     life.end()
                     self._say(f"{injector.struck.total()} faults have struck; everything comes to rest")
-                    return await self._look(stack, engine, doors, injector, life, segment, began)
+                    return await self._look(stack, engine, client, doors, injector, life, segment, began)
                 finally:
                     living.cancel()
                     await asyncio.gather(living, return_exceptions=True)
@@ -129,13 +133,13 @@ class Trial:
         self,
         stack: RunningStack,
         engine: AsyncEngine,
+        client: Client,
         doors: Doors,
         injector: Injector,
         life: Life,
         segment: ClockSegment,
         began: float,
     ) -> Report:
-        client = await connect(stack.temporal.address)
         auditor = Auditor(engine, doors.world, stack.environment["EVENFLOW_STRIPE_SECRET_KEY"])
         usage = UsageFolder(self._data_dir / "usage", self._customers)
         checks = await self._until_at_rest(Look(auditor, engine, doors, client, life, usage, stack.data_dir))

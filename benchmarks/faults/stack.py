@@ -60,6 +60,10 @@ class Victims:
             os.kill(victim.child.process_id, how)
         return True
 
+    def process_ids(self, part: str) -> set[int]:
+        """Of those that are alive."""
+        return {one.child.process_id for one in self._children if _part(one) == part and one.child.is_alive()}
+
     def deaths(self) -> Counter[str]:
         """How often the supervisor found which part dead."""
         found: Counter[str] = Counter()
