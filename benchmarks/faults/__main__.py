@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -40,6 +41,8 @@ def faults(
 ) -> None:
     """Let a population bill and pay while everything breaks, and see whether anything was lost or doubled."""
     forget_own_settings()
+    # Workers start over and over: compiled once is enough, whatever our own environment says about keeping it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     directory = Path(tempfile.mkdtemp(prefix="evenflow-faults-")).resolve()
     directory.chmod(0o755)
     pace = Pace(kill_seconds, outage_seconds, rule_seconds, rule_seconds * 1.5)
