@@ -15,7 +15,7 @@ export TZ := UTC
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check-style bench soak fuzz record screens clean
+.PHONY: help setup demo up test check-style bench soak faults fuzz record screens clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ soak: setup ## the demo, long, with parts being killed
 fuzz: setup ## decoders of usage files under a coverage-guided fuzzer, a minute each
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r tests/fuzzing/requirements.txt
 	@exec $(BIN)/python -m tests.fuzzing $(ARGS)
+
+faults: setup ## a population that bills and pays while everything breaks around it
+	@exec $(BIN)/python -m benchmarks.faults $(ARGS)
 
 record: setup ## keep histories of today's process: make record RELEASE=0.2
 	@test -n "$(RELEASE)" || { echo "Name the release: make record RELEASE=0.2" >&2; exit 1; }

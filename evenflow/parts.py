@@ -73,6 +73,7 @@ from billing.services.webhook_inbox import WebhookInbox
 from billing.services.whatsapp import WhatsAppDesk
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
+from evenflow.boundaries import watched
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -153,7 +154,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     process = TemporalProcess(partial(_connect, settings, metrics_address))
     keys = _several(settings.secrets.paylink_signing_key)
     paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
-    stripe = _stripe(settings)
+    stripe = watched(settings, _stripe(settings))
     bank = bank_files(settings, make_work, clock, process)
     bank_in = bank_statements(settings, make_work, clock, process)
     providers = PaymentProviders(stripe, {bank.provider.name: bank.provider}, settings.payments.sepa_debit)
@@ -173,7 +174,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     messengers = _messengers(settings)
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
-    barring = BarringService(make_work, clock, _network(settings))
+    barring = BarringService(make_work, clock, watched(settings, _network(settings)))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
     method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
@@ -359,7 +360,7 @@ def _several(keys: SecretStr | str) -> tuple[str, ...]:
 
 def _messengers(settings: Settings) -> dict[str, Messenger]:
     email, sms = settings.sendgrid, settings.twilio
-    return {
+    messengers: dict[str, Messenger] = {
         EMAIL: SendGridMessenger(
             email.api_key.get_secret_value(),
             email.from_address,
@@ -375,6 +376,7 @@ def _messengers(settings: Settings) -> dict[str, Messenger]:
         ),
         WHATSAPP: _whatsapp(settings),
     }
+    return {channel: watched(settings, messenger) for channel, messenger in messengers.items()}
 
 
 def _whatsapp(settings: Settings) -> TwilioWhatsApp:

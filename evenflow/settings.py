@@ -314,6 +314,12 @@ class ClockSettings(BaseModel):
     rate: float = Field(default=1.0, gt=0)
 
 
+class FaultSettings(BaseModel):
+    """For tests of Evenflow itself: with ``directory`` a worker ends where orders say so (``evenflow.boundaries``)."""
+
+    directory: Path | None = None
+
+
 class Settings(BaseSettings):
     """The whole environment. Raises SettingsError (see ``read_settings``) for what must never run together."""
 
@@ -342,6 +348,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     alerts: AlertSettings = AlertSettings()
     clock: ClockSettings = ClockSettings()
+    faults: FaultSettings = FaultSettings()
 
     @model_validator(mode="after")
     def _never_mix_the_real_with_the_simulated(self) -> Self:
@@ -365,6 +372,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"EVENFLOW_CLOCK_RATE is {self.clock.rate:g} while {' and '.join(self.live_vendors)} "
                 "would reach real people: use rate 1, or remove the live keys."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _never_break_what_is_real(self) -> Self:
+        if self.faults.directory is not None and (self.live_vendors or not self.stripe.is_simulated_key):
+            raise ValueError(
+                "EVENFLOW_FAULTS_DIRECTORY ends workers on purpose, for tests with the simulator's keys only: "
+                "unset it, or use the simulator for every vendor."
             )
         return self
 

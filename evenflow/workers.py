@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
 from activities.announcing import AnnouncingActivities
@@ -29,6 +29,7 @@ from billing.messages.identities import (
     RESTORING_QUEUE,
     RESTRICTING_QUEUE,
 )
+from evenflow.boundaries import interceptors
 from evenflow.parts import Parts
 from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
@@ -62,6 +63,7 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
     announcing = AnnouncingActivities(parts.announcing)
     payments = PaymentActivities(parts.payments)
     barring = BarringActivities(parts.barring)
+    watching = interceptors(parts.settings)
     billing = Worker(
         client,
         task_queue=prefix + BILLING_QUEUE,
@@ -70,19 +72,22 @@ def make_workers(client: Client, parts: Parts, temporal: TemporalSettings, prefi
         graceful_shutdown_timeout=GRACE,
         deployment_config=_deployment(temporal),
         max_concurrent_activities=50,
+        interceptors=watching,
         max_heartbeat_throttle_interval=SHOWN_EVERY,
     )
     return [
         billing,
-        _vendor_worker(client, prefix + PAYMENTS_QUEUE, payments),
-        _vendor_worker(client, prefix + MESSAGES_QUEUE, notices, announcing),
-        *network_workers(client, barring, prefix),
+        _vendor_worker(client, watching, prefix + PAYMENTS_QUEUE, payments),
+        _vendor_worker(client, watching, prefix + MESSAGES_QUEUE, notices, announcing),
+        *network_workers(client, barring, prefix, watching),
     ]
 
 
-def network_workers(client: Client, barring: BarringActivities, prefix: str = "") -> list[Worker]:
+def network_workers(
+    client: Client, barring: BarringActivities, prefix: str = "", watching: Sequence[Interceptor] = ()
+) -> list[Worker]:
     """One for orders that free services, one for the others: a pile of bars takes none of the first one's places."""
-    return [_vendor_worker(client, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)]
+    return [_vendor_worker(client, watching, prefix + queue, barring) for queue in (RESTORING_QUEUE, RESTRICTING_QUEUE)]
 
 
 def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Callable[..., Any]]:
@@ -100,13 +105,14 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
     ]
 
 
-def _vendor_worker(client: Client, queue: str, *collaborators: object) -> Worker:
+def _vendor_worker(client: Client, watching: Sequence[Interceptor], queue: str, *collaborators: object) -> Worker:
     return Worker(
         client,
         task_queue=queue,
         activities=[method for one in collaborators for method in _of(one)],
         max_task_queue_activities_per_second=CALLS_PER_SECOND,
         max_concurrent_activities=20,
+        interceptors=watching,
         graceful_shutdown_timeout=GRACE,
         disable_eager_activity_execution=True,
     )

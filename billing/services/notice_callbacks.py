@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ from billing.services.notices import NoticeService, read_customer
 
 _log = logging.getLogger(__name__)
 
+# Of each of a vendor's words; a key of the database has a limit too.
+MOST_LETTERS = 500
 # A mail can bounce after it was called delivered, never the other way round; so failed is the last word.
 _RANK = {NoticeStatus.ACCEPTED: 1, NoticeStatus.DELIVERED: 2, NoticeStatus.FAILED: 3}
 _STATUS = {
@@ -53,7 +56,7 @@ class NoticeCallbacks:
     async def take(self, channel: str, callback: Callback) -> int:
         """Verify and take a callback; how many events were new. Raises CallbackRefused, and then keeps nothing."""
         events = self._messengers[channel].parse_callback(callback)
-        return sum([await self._take_event(event) for event in events])
+        return sum([await self._take_event(_storable(event)) for event in events])
 
     async def _take_event(self, event: DeliveryEvent) -> bool:
         try:
@@ -94,6 +97,22 @@ class NoticeCallbacks:
             await self._process.signal(workflow_id, "notice_bounced", bounced)
         except NotFound:
             _log.info("%s bounced after its account was closed", notice.notice_id)
+
+
+def _storable(event: DeliveryEvent) -> DeliveryEvent:
+    """A vendor's words as the database takes them: no control characters, no halves of one, and not without end."""
+    return replace(
+        event,
+        event_id=_plain(event.event_id),
+        event=_plain(event.event),
+        reference=_plain(event.reference),
+        code=_plain(event.code),
+        explanation=_plain(event.explanation),
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:MOST_LETTERS])
 
 
 def _advance(notice: Notice, event: DeliveryEvent, now: datetime, customer: Customer) -> dict[str, Any]:

@@ -40,10 +40,11 @@ class SignedConfirmations:
 
     def _verify(self, body: bytes, signature: str) -> None:
         fields = [part.strip().split("=", 1) for part in signature.split(",") if "=" in part]
-        stamp = next((value for name, value in fields if name == "t"), "")
+        stamps = [value for name, value in fields if name == "t"]
+        stamp = stamps[0] if len(stamps) == 1 else ""
         given = [value for name, value in fields if name == "v1"]
         if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
-            raise _untrusted("The signature has no time.", signature)
+            raise _untrusted("The signature has no time, or more than one.", signature)
         age_seconds = self._real_time() - int(stamp)
         if not -AHEAD_SECONDS <= age_seconds <= OLDEST_SECONDS:
             raise _untrusted("The signature is too old, or dated in the future.", stamp)
@@ -60,7 +61,7 @@ def _signature(secret: str, stamp: str, body: bytes) -> str:
 def _parsed(body: bytes) -> dict[str, Any]:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise _untrusted("The body is not a JSON object.", "")

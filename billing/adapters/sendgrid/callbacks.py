@@ -19,6 +19,8 @@ from billing.ports.messenger import Callback, CallbackRefused, DeliveryEvent, De
 VENDOR = "sendgrid"
 OLDEST_SECONDS = 600
 _FUTURE_SECONDS = 60
+# The year 5138: what an event names beyond it is no time.
+LATEST_SECONDS = 10**11
 _STATES = {
     "processed": DeliveryState.ACCEPTED,
     "delivered": DeliveryState.DELIVERED,
@@ -70,7 +72,7 @@ class SendGridCallbacks:
 def _items(body: bytes) -> list[Mapping[str, Any]]:
     try:
         items = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise _refused("The email event is not a JSON list of objects.", "body")
@@ -91,7 +93,7 @@ def _event(item: Mapping[str, Any]) -> DeliveryEvent:
         reference=reference,
         code=str(item.get("status") or item.get("type") or ""),
         explanation=str(item.get("reason") or item.get("response") or "")[:500],
-        at=datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None,
+        at=datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and 0 <= seconds < LATEST_SECONDS else None,
     )
 
 
