@@ -20,6 +20,9 @@ ADJUSTMENT = "adj"
 MOVE = "mov"
 GRANT = "grt"
 CORRECTION = "cor"
+PAYMENT_PLAN = "pln"
+FEE = "fee"
+HAND_OVER = "hnd"
 
 
 def show(prefix: str, number: int) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
+from billing.persistence.arrangement_repository import SqlArrangementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
@@ -83,6 +84,10 @@ class SqlUnitOfWork:
     @cached_property
     def barring(self) -> SqlBarringRepository:
         return SqlBarringRepository(self.connection)
+
+    @cached_property
+    def arrangements(self) -> SqlArrangementRepository:
+        return SqlArrangementRepository(self.connection)
 
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:

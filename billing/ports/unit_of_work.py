@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
+from billing.ports.arrangements import ArrangementRepository
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
@@ -44,6 +45,8 @@ class UnitOfWork(Protocol):
     def dunning(self) -> DunningRepository: ...
     @property
     def barring(self) -> BarringRepository: ...
+    @property
+    def arrangements(self) -> ArrangementRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
 

@@ -3,6 +3,7 @@
 from billing.persistence.columns import metadata
 from billing.persistence.tables import (
     accounts,
+    arrangements,
     barring,
     dunning,
     grants,
@@ -19,6 +20,7 @@ from billing.persistence.tables import (
 
 __all__ = [
     "accounts",
+    "arrangements",
     "barring",
     "dunning",
     "grants",
