@@ -99,17 +99,20 @@ def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy)
     )
 
 
-def plan_retry(notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind) -> RetryDates:
+def plan_retry(
+    notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind, wanted_on: date | None = None
+) -> RetryDates:
     """When a failed debit is tried again: its own notice first, the debit banking days after that notice.
 
-    The submission lead of direct debits is kept too, counted from the day after the notice.
+    The submission lead of direct debits is kept too, counted from the day after the notice. ``wanted_on`` is a date
+    agreed with the customer: the debit comes then, or as soon afterwards as its notice allows.
     """
     notice_at = next_allowed(notice_at, zone, policy.country, policy.quiet_hours)
     noticed_on = local_date(notice_at, zone)
     lead_days = _lead_days(policy, method_kind)
     in_time = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
     submittable = noticed_on + timedelta(days=1 + lead_days) if lead_days else in_time
-    debit_on = next_banking_day(max(in_time, submittable), policy.scheme_calendar)
+    debit_on = next_banking_day(max(in_time, submittable, wanted_on or in_time), policy.scheme_calendar)
     return RetryDates(
         notice_at=notice_at,
         submit_at=at_local_time(debit_on - timedelta(days=lead_days), time(policy.debit_hour_local), zone),

@@ -12,6 +12,7 @@ from billing.domain.cycle_calendar import local_date
 from billing.domain.dunning_case import Bar, CaseFacts, Close, Decision, HandOver, Remind, Retry, Wait, Warn
 from billing.domain.dunning_ladder import STANDARD, DunningAction, DunningPolicy, DunningStep
 from billing.domain.dunning_moment import Blocked, CaseMoment
+from billing.domain.dunning_step import CHANNELS
 from billing.domain.money import Money
 from billing.domain.retry import may_retry
 
@@ -166,7 +167,7 @@ class _View(CaseMoment):
         level = step.action.barring_level
         if level is not None and self.case.warning_delivered_at is None:
             why = f"{step.name} needs a delivered warning and the last one was not; sent again on another channel"
-            return self.warning(step, level, why, taken="")
+            return self.warning(step, level, why, taken="", channels=self.counting_channels())
         if level is not None:
             return Bar(level=level, step=step.name, reason=self.because(f"{step.name} is due and was warned of"))
         bar = self.next_bar(step)
@@ -188,6 +189,10 @@ class _View(CaseMoment):
         bar_on = local_date(bar_at, self.case.zone)
         reason = self.because(f"{why}; bar planned on {bar_on}")
         return Warn(bar_on=bar_on, level=level, channels=channels, step=taken, reason=reason)
+
+    def counting_channels(self) -> tuple[str, ...]:
+        """The channels of a warning that is sent again, where the policy counts warnings on some channels only."""
+        return () if set(self.policy.warning_channels) == set(CHANNELS) else self.policy.warning_channels
 
     def next_bar(self, warn: DunningStep) -> tuple[DunningStep, BarringLevel] | None:
         """The bar a warning is about: the first after it that goes further than the present level and may come."""

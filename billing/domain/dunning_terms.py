@@ -10,9 +10,9 @@ from billing.domain.banking_days import is_public_holiday
 from billing.domain.cycle_calendar import at_local_time, zone_info
 from billing.domain.fields import Fields
 from billing.domain.retry import FailureCategory
+from billing.domain.tax import OUTSIDE
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-OUTSIDE_VAT = "outside"
 _CATEGORIES = tuple(category.value for category in FailureCategory)
 _MOST_DAYS = 730
 _LONGEST_SEARCH_DAYS = 30
@@ -121,7 +121,7 @@ class DunningFees:
     free_reminders: int = 1
     most_per_case_minor: int = 0
     reconnection_minor: int = 0
-    reminder_tax_code: str = OUTSIDE_VAT
+    reminder_tax_code: str = OUTSIDE
     reconnection_tax_code: str = "standard"
 
     def of_reminder(self, reminders_before: int, charged_before_minor: int) -> int:

@@ -34,6 +34,9 @@ MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
     NoticeKind.BARRING_WARNING: ("amount", "date", "paylink"),
     NoticeKind.PROMISE: ("date",),
     NoticeKind.ROAMING_REMINDER: ("amount",),
+    NoticeKind.PLAN_AGREED: ("amount", "date"),
+    NoticeKind.INSTALMENT: ("amount", "date"),
+    NoticeKind.INSTALMENT_DUE: ("amount", "date", "paylink"),
 }
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)

@@ -12,6 +12,8 @@ from billing.domain.quiet_hours import next_allowed
 from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Account, Brand
 
+# An instalment is announced like a further debit: so many banking days before.
+_ANNOUNCED_AGAIN = (NoticeKind.RETRY, NoticeKind.INSTALMENT)
 NEVER_DELAYED = frozenset({NoticeKind.THANK_YOU, NoticeKind.RESTORED})
 
 
@@ -32,10 +34,10 @@ def sent_on(at: datetime, account: Account) -> date:
 
 def is_in_time(kind: NoticeKind, noticed_on: date, debit_on: date | None, brand: Brand) -> bool:
     """True when a debit announced on one local date may be made on the other: the period of READY or of RETRY."""
-    if debit_on is None or kind not in (NoticeKind.READY, NoticeKind.RETRY):
+    if debit_on is None or kind not in (NoticeKind.READY, *_ANNOUNCED_AGAIN):
         return False
     policy = CyclePolicy.from_dict(brand.cycle_policy)
-    if kind is NoticeKind.RETRY:
+    if kind in _ANNOUNCED_AGAIN:
         earliest = add_banking_days(noticed_on, policy.retry_notice_banking_days, policy.scheme_calendar)
     elif policy.notice_in_banking_days:
         earliest = add_banking_days(noticed_on, policy.notice_days, policy.scheme_calendar)

@@ -50,12 +50,13 @@ class RetryPlanner:
         verdict: RetryVerdict,
     ) -> RetryPlan:
         begin = max(request.not_before, self._clock.now(), verdict.not_before or request.not_before)
-        dates = plan_retry(begin, policy, account.zone, MethodKind(method.kind))
+        dates = plan_retry(begin, policy, account.zone, MethodKind(method.kind), request.debit_on)
+        open_minor = sum(collectable(one) for one in invoices)
         return RetryPlan(
             possible=True,
             explanation=verdict.reason,
             invoice_ids=tuple(one.invoice_id for one in invoices),
-            amount_minor=sum(collectable(one) for one in invoices),
+            amount_minor=min(open_minor, request.most_minor) if request.most_minor else open_minor,
             currency=invoices[0].currency,
             notify_at=dates.notice_at,
             submit_at=dates.submit_at,
