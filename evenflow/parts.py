@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pydantic import SecretStr
@@ -32,6 +32,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
+from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
@@ -39,7 +40,12 @@ from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
+from billing.services.dunning_assignments import PolicyAssignments
+from billing.services.dunning_fees import FeeService
+from billing.services.dunning_moves import CaseMoves
 from billing.services.dunning_policies import DunningPolicyService
+from billing.services.dunning_promises import PromiseService
+from billing.services.hand_overs import HandOvers
 from billing.services.invoicing import InvoicingService
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
@@ -51,6 +57,7 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
+from billing.services.payment_plans import PaymentPlans
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
@@ -100,6 +107,8 @@ class Parts:
     notices: NoticeService
     announcing: AnnouncingService
     dunning: DunningService
+    arrangements: ArrangementService
+    promises: PromiseService
     barring: BarringService
     upkeep: UpkeepService
     close: Callable[[], Awaitable[None]]
@@ -150,7 +159,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe})
-    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler)
+    promises = PromiseService(make_work, clock)
+    repairs = replace(_repairs(settings, inbox, usage, notices, sources, reconciler), end_promises=promises.end_over)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -175,6 +185,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices=notices,
         announcing=AnnouncingService(make_work, clock, notices, payments),
         dunning=DunningService(make_work, clock),
+        arrangements=ArrangementService(make_work, clock),
+        promises=promises,
         barring=BarringService(make_work, clock, _network(settings)),
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
@@ -255,6 +267,13 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
         notice_templates=NoticeTemplates(make_work, clock),
         dunning=parts.dunning,
+        arrangements=parts.arrangements,
+        promises=parts.promises,
+        payment_plans=PaymentPlans(make_work, clock),
+        policy_assignments=PolicyAssignments(make_work, clock),
+        case_moves=CaseMoves(make_work, clock, process),
+        fees=FeeService(make_work, clock),
+        hand_overs=HandOvers(make_work),
         barring=parts.barring,
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),

@@ -35,5 +35,6 @@ class UpkeepReport:
     usage_moved: int = 0
     usage_resent: int = 0
     plans_correcting: int = 0
+    promises_ended: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

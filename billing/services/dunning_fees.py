@@ -12,6 +12,7 @@ from datetime import datetime
 
 from billing.domain.dunning_ladder import DunningPolicy
 from billing.domain.errors import UnableTo
+from billing.domain.ledger import still_written_off
 from billing.domain.money import Money
 from billing.domain.tax import TaxTable
 from billing.ports.accounts import TimelineEntry
@@ -52,7 +53,10 @@ async def charge_reminder(work: UnitOfWork, case: Case, policy: DunningPolicy, s
 
 
 async def charge_reconnection(work: UnitOfWork, case: Case, policy: DunningPolicy, now: datetime) -> None:
-    """The fee for lifting what this case barred; nothing when the network confirmed no bar of it."""
+    """The fee for lifting what this case barred; nothing without a confirmed bar, or when the debt was given up."""
+    given_up = still_written_off(await work.ledger.entries(case.account_id))
+    if any(one in given_up for one in case.invoice_ids):
+        return
     own = [one for one in await work.barring.orders(case.account_id) if one.order_id.startswith(f"{case.case_id}-")]
     barred = any(one.level not in ("none", "") and one.outcome == "confirmed" for one in own)
     if barred and policy.fees.reconnection_minor:

@@ -67,6 +67,7 @@ class Repairs:
     follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
     correct_plans: Callable[[], Awaitable[int]] = nothing_to_mend
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
+    end_promises: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -107,6 +108,7 @@ class UpkeepService:
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
             "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
+            "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
         }
