@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,13 +41,6 @@ class SqlArrangementRepository:
         c = t.dunning_assignments.c
         query = select(t.dunning_assignments).where(c.brand == brand).order_by(c.segment)
         return await fetch_all(self._connection, PolicyAssignment, query)
-
-    async def unassign(self, brand: str, segment: str) -> bool:
-        c = t.dunning_assignments.c
-        gone = await self._connection.execute(
-            delete(t.dunning_assignments).where(c.brand == brand, c.segment == segment).returning(c.segment)
-        )
-        return gone.first() is not None
 
     async def add_plan(self, values: Mapping[str, Any]) -> StoredPlan:
         return await insert_returning(self._connection, StoredPlan, t.payment_plans, values)

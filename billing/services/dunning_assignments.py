@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.domain.errors import InvalidValue, NotFound
+from billing.domain.errors import InvalidValue
 from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.arrangements import PolicyAssignment
 from billing.ports.clock import BusinessClock
@@ -17,7 +17,7 @@ async def policy_of(work: UnitOfWork, account: Account) -> PolicyVersion:
     if account.dunning_policy_code:
         return await work.dunning.policy(account.dunning_policy_code, account.dunning_policy_version)
     assigned = await work.arrangements.assignment(account.brand, account.segment)
-    if assigned is not None:
+    if assigned is not None and assigned.policy_code:
         return await work.dunning.policy(assigned.policy_code, assigned.policy_version)
     brand = await work.accounts.brand(account.brand)
     return await work.dunning.policy(brand.dunning_policy_code)
@@ -39,27 +39,19 @@ class PolicyAssignments:
     async def assign(
         self, brand: str, segment: str, policy_code: str, policy_version: int | None, author: str, reason: str
     ) -> PolicyAssignment:
-        """From now on cases of this segment open under this policy. Raises NotFound."""
+        """From now on cases of this segment open under this policy; under the brand's own when no code is given.
+
+        Raises NotFound.
+        """
         async with self._make_work() as work:
             await work.accounts.brand(brand)
-            await work.dunning.policy(policy_code, policy_version)
+            if policy_code:
+                await work.dunning.policy(policy_code, policy_version)
             now = self._clock.now()
             assignment = PolicyAssignment(brand, segment, policy_code, policy_version, author, reason, now)
             await work.arrangements.assign(assignment)
             await work.commit()
         return assignment
-
-    async def unassign(self, brand: str, segment: str) -> None:
-        """The segment has the brand's policy again. Raises NotFound when it had no other."""
-        async with self._make_work() as work:
-            if not await work.arrangements.unassign(brand, segment):
-                raise NotFound(
-                    f"The segment {segment} of {brand} has no policy of its own.",
-                    field="segment",
-                    value=segment,
-                    remedy=f"GET /v1/brands/{brand}/dunning-segments lists the assignments.",
-                )
-            await work.commit()
 
     async def move_account(self, account_id: str, segment: str, author: str, reason: str) -> Account:
         """Put an account into another segment; a running case keeps its policy, its steps read the new segment."""
