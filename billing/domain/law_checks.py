@@ -120,7 +120,7 @@ def _protected_segments(policy: DunningPolicy, value: list[str]) -> Iterator[Bre
             one for one in value if one not in step.when.except_segments and one in (step.when.segments or [one])
         ]
         if open_to:
-            names = ", ".join(step.when.except_segments)
+            names = ", ".join(step.when.except_segments) or "nobody"
             remedy = f"Add {', '.join(open_to)} to when.except_segments of the step."
             yield Breach(f"steps[{place}].when.except_segments", names, remedy)
 

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli import catalogue, catalogue_correcting, keys, usage, usage_door, usage_kept
+from evenflow.cli import catalogue, catalogue_correcting, collections, keys, usage, usage_door, usage_kept
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import ENVIRONMENT_FILE, StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -38,6 +38,7 @@ usage_kept.add_to(usage.app)
 app.add_typer(usage.app, name="usage")
 app.add_typer(catalogue.app, name="catalogue")
 catalogue_correcting.add_to(catalogue.app)
+app.add_typer(collections.app, name="collections")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")

@@ -61,11 +61,18 @@ class UsageDoor:
         """What a route answers."""
         return self._ask("GET", path, params=query)
 
+    def read(self, path: str) -> bytes:
+        """A document, as it is."""
+        return self._call("GET", path).content
+
     def post(self, path: str, body: Any) -> Any:
         """Tell a route something."""
         return self._ask("POST", path, json=body)
 
     def _ask(self, method: str, path: str, **request: Any) -> Any:
+        return self._call(method, path, **request).json()
+
+    def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **request)
         except httpx.TransportError as error:
@@ -75,7 +82,7 @@ class UsageDoor:
             raise NothingAnswers(_refusal(answer))
         if answer.status_code >= 400:
             raise StackError(_refusal(answer))
-        return answer.json()
+        return answer
 
 
 @contextmanager
