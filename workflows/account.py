@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.invoicing import InvoicingActivities
     from billing.messages.account import (
-        AccountClosed,
         AccountState,
         ClockChanged,
         CollectionRequested,
@@ -22,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         DisputeOpened,
         DunningEnded,
         DunningLost,
-        EndAccountRequest,
         InboxItem,
         MandateChanged,
         NetworkConfirmed,
@@ -31,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         PaymentOutcomeReceived,
         UsageThresholdCrossed,
     )
+    from billing.messages.ending import AccountClosed, EndAccountRequest
     from billing.messages.invoicing import IssuedInvoice, IssueInvoiceRequest
     from billing.messages.notices import NoticeKind, NoticeRequest
 

@@ -380,21 +380,6 @@ class CloseAccount(Command):
 
 
 @dataclass(frozen=True)
-class EndAccountRequest:
-    """The last amount of a closing account is settled: mark it closed."""
-
-    account_id: str
-
-
-@dataclass(frozen=True)
-class AccountClosed:
-    """The result of an account's last run."""
-
-    account_id: str
-    closed_at: datetime | None = None
-
-
-@dataclass(frozen=True)
 class AccountView:
     """What the account workflow answers to a look: where it stands and what comes next."""
 
