@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.dunning_ladder import DunningPolicy
+from billing.domain.ledger import spread
 from billing.domain.payment_plan import (
     Ask,
     Instalment,
@@ -64,6 +65,21 @@ async def owed_of(work: UnitOfWork, account_id: str, invoice_ids: Sequence[str])
 def owed_minor(invoices: Sequence[OpenInvoice]) -> int:
     """Open and undisputed, minor units."""
     return sum(one.open_minor - one.disputed_minor for one in invoices)
+
+
+async def next_part_of_plan(work: UnitOfWork, account_id: str, opened: Sequence[OpenInvoice]) -> Sequence[OpenInvoice]:
+    """Open invoices as a customer with a running plan pays them now: of what it covers, what is left of the instalment
+    in turn, on the oldest invoices first; everything else as it is."""
+    plan = await work.arrangements.running_plan(account_id)
+    if plan is None:
+        return opened
+    owed = [one for one in opened if one.invoice_id in plan.invoice_ids and one.open_minor > one.disputed_minor]
+    turn = instalment_in_turn(instalments_of(plan), plan.total_minor, owed_minor(owed))
+    shares = spread(turn[1] if turn else 0, [(one.invoice_id, one.open_minor - one.disputed_minor) for one in owed])
+    return [
+        replace(one, open_minor=one.disputed_minor + shares.get(one.invoice_id, 0)) if one in owed else one
+        for one in opened
+    ]
 
 
 async def look_at_plan(

@@ -65,6 +65,20 @@ async def plan_kept_by_debit(world: World) -> None:
     assert "barring_warning" not in await customer.notices()
 
 
+async def plan_kept_by_paylink(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", ["lost_card"])
+    await customer.told("failed")
+    await customer.gets_money()
+    await agree(customer, 2, "week", "paylink")
+    for times in (1, 2):
+        await customer.told("instalment_due", 40, times)
+        await customer.pay_by_paylink()
+        await customer.told("thank_you", 20, times)
+    await plan_stands(customer, "kept", 20)
+    assert [one.received_minor for one in await customer.attempts() if one.received_minor] == [605, 605]
+    assert "barring_warning" not in await customer.notices()
+
+
 async def plan_before_the_debit(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa")
     await customer.stands("announced")
@@ -132,6 +146,7 @@ async def given_to_an_agency(world: World) -> None:
 
 ARRANGEMENT_STORIES: tuple[Story, ...] = (
     plan_kept_by_debit,
+    plan_kept_by_paylink,
     plan_before_the_debit,
     plan_missed_once,
     written_off_and_restored,

@@ -11,6 +11,7 @@ from billing.domain.dunning_terms import Arrangements as Terms
 from billing.domain.errors import InvalidValue
 from billing.messages.dunning import NextAction
 from billing.messages.notices import NoticeKind
+from billing.services.dunning_plans import next_part_of_plan
 from billing.services.dunning_promises import UnableToPromise
 from billing.services.payment_plans import UnableToAgreePlan, UnableToCancelPlan
 from tests.builders_arrangements import Arrangements, an_arranged_debt
@@ -197,6 +198,25 @@ async def test_a_pause_holds_a_plan_as_well(debt: Arrangements) -> None:
     step = await debt.world.decide(case)
     assert (step.action, step.until) == (NextAction.WAIT, None)
     assert (await debt.plan()).status == "running"
+
+
+async def test_the_pay_page_asks_for_the_instalment_in_turn_and_for_what_the_plan_leaves_out(
+    debt: Arrangements,
+) -> None:
+    _, invoice = await debt.a_case()
+    await debt.agree((5, 2000), (35, 2210))
+    other = await debt.world.an_invoice(500)
+
+    async def payable() -> dict[str, int]:
+        async with debt.world.work() as work:
+            opened = await work.ledger.open_invoices(debt.account_id)
+            return {one.invoice_id: one.open_minor for one in await next_part_of_plan(work, debt.account_id, opened)}
+
+    assert await payable() == {invoice: 2000, other: 500}
+    await debt.world.pay(invoice, 1500)
+    assert await payable() == {invoice: 500, other: 500}
+    await debt.world.pay(invoice, 500)
+    assert await payable() == {invoice: 2210, other: 500}
 
 
 # Promises -----------------------------------------------------------------------------------------------------------
