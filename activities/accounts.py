@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.refusals import dependable
-from billing.messages.account import AccountClosed, EndAccountRequest
+from billing.messages.ending import AccountClosed, EndAccountRequest
 from billing.services.accounts import AccountService
 
 

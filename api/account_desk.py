@@ -53,7 +53,7 @@ class AccountDesk:
     async def ask(self, update: str, kind: type[Command], said: ActionIn) -> ActionOut:
         """Carry out a command. Raises the refusal it was answered with, NotFound without a running process."""
         account = await self.container.accounts.get(self.account_id)
-        command = kind(command_id=self.command_id, author=self.caller.name, **said.model_dump())
+        command = kind(command_id=self.command_id, author=self.caller.name, **said.command_fields())
         workflow_id = account_workflow_id(account.brand, account.number)
         result = await self.container.process.command(workflow_id, update, command)
         if not result.accepted:
@@ -63,7 +63,8 @@ class AccountDesk:
 
 def refusal_of(result: CommandResult, said: ActionIn) -> InvalidValue | UnableTo:
     """A field of the request that cannot be used is the caller's to correct; anything else is the account's state."""
-    kind = InvalidValue if result.field in type(said).model_fields else UnableTo
+    name = result.field.partition("[")[0]
+    kind = InvalidValue if name in type(said).model_fields else UnableTo
     return kind(
         result.summary or "The account refused this command.",
         field=result.field or "account",

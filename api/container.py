@@ -12,6 +12,7 @@ from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
 from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
+from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.bank_batches import BankBatches
 from billing.services.bank_creditors import BankCreditors
@@ -26,7 +27,12 @@ from billing.services.credit_refunds import CreditRefunds
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
+from billing.services.dunning_assignments import PolicyAssignments
+from billing.services.dunning_fees import FeeService
+from billing.services.dunning_moves import CaseMoves
 from billing.services.dunning_policies import DunningPolicyService
+from billing.services.dunning_promises import PromiseService
+from billing.services.hand_overs import HandOvers
 from billing.services.invariant_checks import InvariantChecks
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
@@ -39,6 +45,7 @@ from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
+from billing.services.payment_plans import PaymentPlans
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.retry_policies import RetryPolicyService
@@ -103,6 +110,13 @@ class Container:
     notice_templates: NoticeTemplates = field(default_factory=_not_built)
     whatsapp: WhatsAppDesk = field(default_factory=_not_built)
     dunning: DunningService = field(default_factory=_not_built)
+    arrangements: ArrangementService = field(default_factory=_not_built)
+    promises: PromiseService = field(default_factory=_not_built)
+    payment_plans: PaymentPlans = field(default_factory=_not_built)
+    policy_assignments: PolicyAssignments = field(default_factory=_not_built)
+    case_moves: CaseMoves = field(default_factory=_not_built)
+    fees: FeeService = field(default_factory=_not_built)
+    hand_overs: HandOvers = field(default_factory=_not_built)
     dunning_policies: DunningPolicyService = field(default_factory=_not_built)
     disputes: DisputeService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)

@@ -34,6 +34,7 @@ from billing.services.access import Access
 from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
+from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
@@ -42,7 +43,12 @@ from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
+from billing.services.dunning_assignments import PolicyAssignments
+from billing.services.dunning_fees import FeeService
+from billing.services.dunning_moves import CaseMoves
 from billing.services.dunning_policies import DunningPolicyService
+from billing.services.dunning_promises import PromiseService
+from billing.services.hand_overs import HandOvers
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
 from billing.services.method_desk import MethodDesk
@@ -58,6 +64,7 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
+from billing.services.payment_plans import PaymentPlans
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
@@ -117,6 +124,8 @@ class Parts:
     notices: NoticeService
     announcing: AnnouncingService
     dunning: DunningService
+    arrangements: ArrangementService
+    promises: PromiseService
     barring: BarringService
     bank: BankFiles
     bank_in: BankStatementParts
@@ -179,7 +188,12 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
     method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
     repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank, bank_in)
-    repairs = replace(people.joining(repairs, barring, reconciler), tell_of_methods=method_notices.send_due)
+    promises = PromiseService(make_work, clock)
+    repairs = replace(
+        people.joining(repairs, barring, reconciler),
+        tell_of_methods=method_notices.send_due,
+        end_promises=promises.end_over,
+    )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -207,6 +221,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         notices=notices,
         announcing=AnnouncingService(make_work, clock, notices, payments),
         dunning=DunningService(make_work, clock),
+        arrangements=ArrangementService(make_work, clock),
+        promises=promises,
         barring=barring,
         bank=bank,
         bank_in=bank_in,
@@ -299,6 +315,13 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_templates=NoticeTemplates(make_work, clock),
         whatsapp=WhatsAppDesk(make_work, clock, _whatsapp(settings)),
         dunning=parts.dunning,
+        arrangements=parts.arrangements,
+        promises=parts.promises,
+        payment_plans=PaymentPlans(make_work, clock),
+        policy_assignments=PolicyAssignments(make_work, clock),
+        case_moves=CaseMoves(make_work, clock, process),
+        fees=FeeService(make_work, clock),
+        hand_overs=HandOvers(make_work),
         barring=parts.barring,
         staff_cases=parts.people.cases,
         invariants=parts.people.invariants,

@@ -12,6 +12,7 @@ from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
 from activities.announcing import AnnouncingActivities
+from activities.arrangements import ArrangementActivities
 from activities.barring import BarringActivities
 from activities.dunning import DunningActivities
 from activities.invariants import InvariantActivities
@@ -95,6 +96,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(AccountActivities(parts.accounts)),
         *_of(InvoicingActivities(parts.invoicing)),
         *_of(DunningActivities(parts.dunning)),
+        *_of(ArrangementActivities(parts.arrangements)),
         *_of(BarringActivities(parts.barring)),  # orders begun by an earlier build, and what is written down
         *_of(UsageActivities(parts.usage)),
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.notices import NoticeActivities
     from activities.payments import PaymentActivities
     from billing.domain.money import Money
-    from billing.messages.account import CollectionStage, OpenCollection
+    from billing.messages.account import CollectionStage, InboxItem, OpenCollection
     from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
     from billing.messages.invoicing import IssuedInvoice
     from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
@@ -193,6 +193,9 @@ class Collector:
     async def _advance(self, collection: OpenCollection, result: PaymentResult) -> None:
         now = self._desk.now()
         match result.status:
+            case PaymentStatus.SUCCEEDED | PaymentStatus.NOTHING_TO_COLLECT if collection.instalment:
+                # The other instalments are still to come; the case, which is told of the money, asks for them.
+                self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None, instalment=""))
             case PaymentStatus.SUCCEEDED | PaymentStatus.NOTHING_TO_COLLECT:
                 self._desk.put(replace(collection, stage=CollectionStage.SETTLED, wake_at=None))
             case PaymentStatus.PENDING:
@@ -215,6 +218,20 @@ class Collector:
             replace(collection, stage=CollectionStage.RETRY_WANTED, submit_at=not_before, wake_at=self._desk.now())
         )
 
+    def want_instalment(self, fact: InboxItem) -> None:
+        """Announce and debit an instalment on its date; asked for twice, it is taken up once."""
+        desk, covered = self._desk, tuple(fact.detail.split(","))
+        known = any(one.instalment == fact.subject for one in desk.collections)
+        overdue = [one for one in desk.collections if one.stage is CollectionStage.OVERDUE]
+        holder = next((one for one in overdue if covered[0] in one.invoice_ids), None)
+        if known or holder is None:
+            workflow.logger.info("instalment %s is under way, or its invoices are", fact.subject)
+            return
+        wanted = replace(
+            holder, invoice_ids=covered, amount_minor=fact.amount_minor, instalment=fact.subject, debit_on=fact.on
+        )
+        self.want_retry(wanted, fact.at or desk.now())
+
     async def _announce_retry(self, collection: OpenCollection) -> None:
         announced = await workflow.execute_activity_method(
             AnnouncingActivities.announce_retry,
@@ -222,7 +239,10 @@ class Collector:
                 self._desk.account_id,
                 collection.invoice_ids,
                 collection.submit_at or self._desk.now(),
-                f"{collection.invoice_id}-{self._desk.attempts_made + 1}",
+                collection.instalment or f"{collection.invoice_id}-{self._desk.attempts_made + 1}",
+                collection.instalment,
+                collection.amount_minor if collection.instalment else 0,
+                collection.debit_on if collection.instalment else None,
             ),
             summary=f"Announce another debit of {self._amount(collection)}",
             **NOTIFY,

@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.payments import MethodReview, RefundRequest
     from billing.messages.restricting import BarService, UnbarService
 
+from workflows._arrangements import ArrangementCommands
 from workflows._board import of_brand
 from workflows._collecting import Collector
 from workflows._desk import Desk
@@ -74,6 +75,7 @@ class Commands:
             "change_payment_method": self._change_method,
             "close_account": self._close,
             **LimitCommands(desk, stops).handlers,
+            **ArrangementCommands(desk, collector, self._call_off_retries).handlers,
         }
 
     async def carry_out(self, kind: str, command: Command) -> None:
@@ -109,16 +111,16 @@ class Commands:
         summary = await self._change_case(
             "promise_to_pay", command, pay_by=command.pay_by, amount_minor=command.amount_minor
         )
-        self._call_off_retries(command)
+        self._call_off_retries()
         return CommandResult(command.command_id, summary=summary)
 
-    def _call_off_retries(self, promise: PromiseToPay) -> None:
+    def _call_off_retries(self) -> None:
         """A further debit before the promised day would break our word: dunning asks again when the promise is over."""
         for collection in list(self._desk.collections):
             wanted = collection.stage is CollectionStage.RETRY_WANTED
             announced = collection.is_retry and collection.stage is CollectionStage.REMINDED
             if wanted or announced:
-                self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None))
+                self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None, instalment=""))
 
     async def _change_policy(self, command: ChangeDunningPolicy) -> CommandResult:
         summary = await self._change_case(
@@ -126,6 +128,7 @@ class Commands:
             command,
             policy_code=command.policy_code,
             policy_version=command.policy_version,
+            case_only=command.case_only,
         )
         return CommandResult(command.command_id, summary=summary)
 

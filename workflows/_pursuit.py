@@ -26,7 +26,7 @@ class Pursuit:
 
     async def hand_over(self, collection: OpenCollection, *, category: str, attempt: str = "") -> None:
         """Let dunning press for a failed or unpaid amount; it joins the account's case if one runs."""
-        self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None))
+        self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None, instalment=""))
         overdue = InvoicesOverdue(attempt or collection.invoice_id, collection.invoice_ids, category, attempt)
         if not (self._desk.dunning_running and await self._signal("invoices_overdue", overdue)):
             await self._start(overdue)
@@ -67,6 +67,11 @@ class Pursuit:
             return
         if not await self._signal("case_changed", CaseChanged(why=why)) and is_wanted:
             await self._start(*self._overdue())
+
+    async def take_back(self) -> None:
+        """What was handed over is pressed for again: a new case begins."""
+        self._desk.handed_over_case = ""
+        await self.tell("taken back")
 
     async def find(self, case_id: str) -> None:
         """The case, if any, should run: it is told to look again, or started where it is not there."""

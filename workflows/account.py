@@ -13,7 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.invoicing import InvoicingActivities
     from billing.messages.account import (
-        AccountClosed,
         AccountState,
         ClockChanged,
         CollectionRequested,
@@ -22,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         DisputeOpened,
         DunningEnded,
         DunningLost,
-        EndAccountRequest,
         InboxItem,
         MandateChanged,
         NetworkConfirmed,
@@ -31,9 +29,11 @@ with workflow.unsafe.imports_passed_through():
         PaymentOutcomeReceived,
         UsageThresholdCrossed,
     )
+    from billing.messages.ending import AccountClosed, EndAccountRequest
     from billing.messages.invoicing import IssuedInvoice, IssueInvoiceRequest
     from billing.messages.notices import NoticeKind, NoticeRequest
 
+from workflows._arrangement_updates import ArrangementUpdates
 from workflows._collecting import Collector
 from workflows._commands import Commands
 from workflows._desk import Desk
@@ -51,7 +51,7 @@ BILL_AGAIN = timedelta(hours=6)
 
 
 @workflow.defn(name="AccountWorkflow")
-class AccountWorkflow(AccountUpdates):
+class AccountWorkflow(AccountUpdates, ArrangementUpdates):
     """Bills one account on its cycle day and sees that the money comes in, for as long as the account lives.
 
     Every wait serves messages and takes the due steps of older open amounts, so that nothing open ever blocks the next
@@ -228,6 +228,9 @@ class AccountWorkflow(AccountUpdates):
             self._desk.needs_operator = True
 
     def _try_again(self, fact: InboxItem) -> None:
+        if fact.subject:
+            self._collector.want_instalment(fact)
+            return
         wanted = set(fact.detail.split(","))
         for collection in list(self._desk.collections):
             if collection.stage is CollectionStage.OVERDUE and wanted & set(collection.invoice_ids):
@@ -290,7 +293,16 @@ class AccountWorkflow(AccountUpdates):
     @workflow.signal(name="collection_requested", description="Dunning asks to collect again.")
     def collection_requested(self, fact: CollectionRequested) -> None:
         self._desk.inbox.put(
-            InboxItem("collection_requested", fact.message_id, detail=",".join(fact.invoice_ids), at=fact.not_before)
+            InboxItem(
+                "collection_requested",
+                fact.message_id,
+                fact.instalment,
+                ",".join(fact.invoice_ids),
+                fact.not_before,
+                fact.amount_minor,
+                fact.currency,
+                on=fact.debit_on,
+            )
         )
 
     @workflow.signal(name="dunning_ended", description="The account's dunning case closed.")

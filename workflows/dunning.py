@@ -144,6 +144,7 @@ class DunningWorkflow:
             step.on,
             step.invoice_ids,
             hurry=step.hurry,
+            channels=step.channels,
         )
         notice = await self._send(request)
         while notice.wait_until is not None and self._deadline.now() < notice.wait_until:
@@ -160,10 +161,17 @@ class DunningWorkflow:
 
     async def _ask_to_collect(self, step: NextStep) -> str:
         account = workflow.get_external_workflow_handle(account_workflow_id(self._state.brand, self._state.number))
-        await account.signal(
-            "collection_requested",
-            CollectionRequested(f"{self._state.case_id}-{step.step}", step.invoice_ids, self._deadline.now()),
-        )
+        asked = CollectionRequested(f"{self._state.case_id}-{step.step}", step.invoice_ids, self._deadline.now())
+        if step.instalment:
+            asked = replace(
+                asked,
+                message_id=f"{asked.message_id}-{step.occasion}",
+                instalment=step.instalment,
+                amount_minor=step.amount_minor,
+                currency=step.currency,
+                debit_on=step.on,
+            )
+        await account.signal("collection_requested", asked)
         return "asked"
 
     async def _set_services_to(self, level: str, reason: str) -> str:

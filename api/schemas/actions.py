@@ -19,6 +19,10 @@ class ActionIn(Request):
 
     reason: str = Field(min_length=1, max_length=500, description="Why, in a few words.")
 
+    def command_fields(self) -> dict[str, Any]:
+        """What the command takes of it, by name."""
+        return self.model_dump()
+
 
 def example(**fields: Any) -> ConfigDict:
     """The configuration with one example of a request."""
@@ -168,6 +172,7 @@ class DunningPolicyIn(ActionIn):
     model_config = example(policy_code="gentle", policy_version=2)
     policy_code: str = Field(min_length=1, max_length=64, description="A published policy.")
     policy_version: int = Field(ge=1, le=10**6, description="One of its versions.")
+    case_only: bool = Field(default=False, description="Only for the case that runs; later ones take their own policy.")
 
 
 class PaymentMethodIn(ActionIn):

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from api.schemas.actions import ActionIn, example
 from api.schemas.base import Instant, Request, Response, identity_pattern
+from billing.ports.dunning import CaseFilter
 
 A_LADDER: dict[str, Any] = {
     "code": "default",
@@ -78,6 +80,116 @@ class PreviewedStepOut(Response):
     local_day: date
     reason: str
     bar_on: date | None = None
+    fee_minor: int = 0
+
+
+class LawRuleOut(Response):
+    """One rule of a law pack; ``check`` always: kept by the code that decides, whatever a policy says."""
+
+    code: str
+    check: str
+    value: Any
+    says: str
+    source: str
+
+
+class LawPackOut(Response):
+    """The rules of a country, and a policy definition that keeps them, to begin with."""
+
+    code: str
+    name: str
+    country: str
+    currency: str
+    rules: Sequence[LawRuleOut]
+    policy: Mapping[str, Any]
+
+
+class AssignPolicyIn(ActionIn):
+    """The policy of a segment; without a code the segment has the brand's policy again."""
+
+    model_config = example(policy_code="default", policy_version=1)
+    policy_code: str = Field(default="", max_length=64, description="A published policy; the brand's own when empty.")
+    policy_version: int | None = Field(
+        default=None, ge=1, le=10**6, description="One of its versions; the newest when a case opens when left out."
+    )
+
+
+class AssignmentOut(Response):
+    """Which policy the cases of a segment open under."""
+
+    brand: str
+    segment: str
+    policy_code: str
+    policy_version: int | None
+    author: str
+    reason: str
+    assigned_at: datetime
+
+
+class SegmentIn(ActionIn):
+    """Another segment for an account."""
+
+    model_config = example(segment="vulnerable")
+    segment: str = Field(min_length=1, max_length=64, description="For conditions and assignments of policies.")
+
+
+class CaseFilterIn(Request):
+    """Which open cases; at least one of these."""
+
+    brand: str = Field(default="", max_length=31, description="Of this brand.", examples=["vonk"])
+    segment: str = Field(default="", max_length=64, description="Of accounts of this segment.")
+    policy_code: str = Field(default="", max_length=64, description="That walk by this policy.")
+    policy_version: int = Field(default=0, ge=0, le=10**6, description="By this version of it; 0: any.")
+    stage: str = Field(default="", max_length=64, description="Whose last step is this one, like warn@10.")
+
+    def as_filter(self) -> CaseFilter:
+        """The use case's filter."""
+        return CaseFilter(**self.model_dump())
+
+
+A_MOVE: dict[str, Any] = {"cases": {"brand": "vonk"}, "policy_code": "default", "policy_version": 1}
+
+
+class PreviewMoveIn(Request):
+    """Cases to move to another policy version; nothing is changed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [A_MOVE]})
+
+    cases: CaseFilterIn = Field(description="Which open cases.")
+    policy_code: str = Field(min_length=1, max_length=64, description="A published policy.")
+    policy_version: int = Field(ge=1, le=10**6, description="One of its versions.")
+
+
+class MoveCasesIn(ActionIn):
+    """Cases to move, as they were previewed."""
+
+    model_config = example(**A_MOVE, expected=0)
+
+    cases: CaseFilterIn = Field(description="Which open cases.")
+    policy_code: str = Field(min_length=1, max_length=64, description="A published policy.")
+    policy_version: int = Field(ge=1, le=10**6, description="One of its versions.")
+    expected: int = Field(ge=0, le=10**9, description="The count that the preview answered as matched.")
+
+
+class MovedCaseOut(Response):
+    """One case: what comes next by its own policy, and by the new one."""
+
+    account_id: str
+    case_id: str
+    from_policy: str
+    stage: str
+    next_now: str
+    next_then: str
+    outcome: str
+
+
+class CaseMoveOut(Response):
+    """A move, or its preview; ``left`` cases are beyond the 200 of one call: send it again."""
+
+    to_policy: str
+    matched: int
+    left: int
+    cases: Sequence[MovedCaseOut]
 
 
 class CaseOut(Response):

@@ -101,12 +101,19 @@ def replan_debit(plan: CyclePlan, notice_sent_at: datetime, policy: CyclePolicy)
 
 
 def plan_retry(
-    notice_at: datetime, policy: CyclePolicy, zone: str, method_kind: MethodKind, *, full_notice: bool = False
+    notice_at: datetime,
+    policy: CyclePolicy,
+    zone: str,
+    method_kind: MethodKind,
+    wanted_on: date | None = None,
+    *,
+    full_notice: bool = False,
 ) -> RetryDates:
     """When a failed debit is tried again: its own notice first, the debit banking days after that notice.
 
-    The submission lead of direct debits is kept too, counted from the day after the notice. ``full_notice``: the debt
-    was never asked of this method, so that a Bacs debit needs its whole advance notice.
+    The submission lead of direct debits is kept too, counted from the day after the notice. ``wanted_on`` is a date
+    agreed with the customer: the debit comes then, or as soon afterwards as its notice allows. ``full_notice``: the
+    debt was never asked of this method, so that a Bacs debit needs its whole advance notice.
     """
     notice_at = next_allowed(notice_at, zone, policy.country, policy.quiet_hours)
     noticed_on = local_date(notice_at, zone)
@@ -114,7 +121,7 @@ def plan_retry(
     if full_notice and method_kind is MethodKind.BACS_DEBIT:
         in_time = policy.earliest_debit(noticed_on, method_kind)
     calendar = policy.calendar_of(method_kind)
-    debit_on = next_banking_day(in_time, calendar)
+    debit_on = next_banking_day(max(in_time, wanted_on or in_time), calendar)
     while (submit_on := _submit_on(debit_on, policy, method_kind)) < debit_on and submit_on <= noticed_on:
         debit_on = next_banking_day(debit_on + timedelta(days=1), calendar)
     return _retry_dates(notice_at, debit_on, policy, zone, method_kind)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from billing.domain.barring import BarringLevel
-from billing.domain.dunning_ladder import DunningAction
+from billing.domain.dunning_step import DunningAction
 from billing.domain.retry import FailureCategory, Scheme
 
 
@@ -27,9 +27,12 @@ class CaseFacts:
     """A case at one moment. Amounts in minor units of ``currency``; instants aware UTC; ``zone`` of the brand.
 
     ``open_amount_minor`` is everything overdue; disputed and promised parts are taken off it (``promised_amount_minor``
-    None: a promise covers everything, until ``promise_until``). ``steps_done`` are names of steps. ``warned_at`` is
-    when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet), ``warning_failed``
-    that it bounced. ``attempt_times`` are all tries with the instrument in use, the failed one included;
+    None: a promise covers everything, until ``promise_until``), and so is ``planned_amount_minor``, what a running
+    payment plan covers. ``unpaid_invoices`` are those with something pursued, the oldest of them due since
+    ``oldest_due_on`` (local date). ``rested_days`` are local days during which a plan covered everything: the ladder's
+    later days come as much later. ``handed_over`` is a person's decision. ``steps_done`` are names of steps.
+    ``warned_at`` is when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet),
+    ``warning_failed`` that it bounced. ``attempt_times`` are all tries with the instrument in use, also the failed one;
     ``method_untried`` that the instrument came after the failure. ``country`` names the public holidays.
     """
 
@@ -56,17 +59,24 @@ class CaseFacts:
     paused: bool = False
     barring_level: str = BarringLevel.NONE
     barred_at: datetime | None = None
+    planned_amount_minor: int = 0
+    unpaid_invoices: int = 1
+    oldest_due_on: date | None = None
+    segment: str = "standard"
+    rested_days: int = 0
+    handed_over: bool = False
 
     def promised_minor(self, now: datetime) -> int:
         """The undisputed amount a running promise covers at ``now``."""
         if self.promise_until is None or now >= self.promise_until:
             return 0
-        undisputed = max(0, self.open_amount_minor - self.disputed_amount_minor)
+        undisputed = max(0, self.open_amount_minor - self.disputed_amount_minor - self.planned_amount_minor)
         return undisputed if self.promised_amount_minor is None else min(undisputed, self.promised_amount_minor)
 
     def pursued_minor(self, now: datetime) -> int:
-        """What dunning may press for: open, not disputed, not promised."""
-        return max(0, self.open_amount_minor - self.disputed_amount_minor - self.promised_minor(now))
+        """What dunning may press for: open, not disputed, not promised, not in a payment plan."""
+        covered = self.disputed_amount_minor + self.planned_amount_minor + self.promised_minor(now)
+        return max(0, self.open_amount_minor - covered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +89,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remind(Decision):
-    """Send a notice with the paylink; ``notice`` is ``failed_notice`` or ``reminder``."""
+    """Send a notice with the paylink; ``notice`` is ``failed_notice`` or ``reminder``. No ``channels``: as chosen."""
 
     notice: DunningAction
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +106,7 @@ class Warn(Decision):
 
     bar_on: date
     level: str
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,75 +5,20 @@ A case pins the version it was opened under. A ladder that bars before its custo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from billing.domain.barring import BarringLevel
+from billing.domain.dunning_step import CHANNELS, DunningAction, DunningStep, read_steps
+from billing.domain.dunning_terms import NO_FEES, USUAL_ARRANGEMENTS, Arrangements, DunningFees
 from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields
 from billing.domain.quiet_hours import WORKING_HOURS, QuietHours, refuse_quiet_hour
-from billing.domain.restrictions import NAMES, goes_beyond, named
+from billing.domain.restrictions import goes_beyond
+
+__all__ = ["STANDARD", "DunningAction", "DunningPolicy", "DunningStep"]
 
 _MOST_STEPS = 50
-_LONGEST_LADDER_DAYS = 730
-
-
-class DunningAction(StrEnum):
-    """What a step of the ladder does."""
-
-    FAILED_NOTICE = "failed_notice"
-    RETRY = "retry"
-    REMINDER = "reminder"
-    WARN = "warn"
-    BAR_OUTGOING = "bar_outgoing"
-    BAR_FULL = "bar_full"
-    BAR = "bar"  # the kinds that the step names
-    HAND_OVER = "hand_over"
-
-    @property
-    def barring_level(self) -> BarringLevel | None:
-        """The named level a barring step asks for; None for the others, also where the step names kinds."""
-        return _LEVELS.get(self)
-
-    @property
-    def bars(self) -> bool:
-        """Whether it restricts services."""
-        return self is DunningAction.BAR or self in _LEVELS
-
-
-_LEVELS = {DunningAction.BAR_OUTGOING: BarringLevel.OUTGOING, DunningAction.BAR_FULL: BarringLevel.FULL}
-_ACTIONS = {action.value: action for action in DunningAction}
-
-
-@dataclass(frozen=True, slots=True)
-class DunningStep:
-    """One rung: an action, due ``day`` local calendar days after the case opened."""
-
-    day: int
-    action: DunningAction
-    kinds: tuple[str, ...] = ()  # of ``bar``: what is restricted, with the rate of throttled data
-    data_kbps: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name in a case's list of steps done: ``warn@10``."""
-        return f"{self.action}@{self.day}"
-
-    @property
-    def barring_level(self) -> str | None:
-        """The level a barring step asks for; None for the others."""
-        if self.action is DunningAction.BAR:
-            return named(self.kinds, self.data_kbps).level
-        return self.action.barring_level
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        kinds = {"kinds": list(self.kinds)} if self.kinds else {}
-        rate = {"data_kbps": self.data_kbps} if self.data_kbps is not None else {}
-        return {"day": self.day, "action": self.action.value, **kinds, **rate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +29,8 @@ class DunningPolicy:
     a customer is warned and barred. ``minimum_days_after_warning``: local days between a delivered warning and any
     bar. ``minimum_days_between_bars``: between outgoing and full. Steps run from ``action_hour_local`` on, notices
     outside ``notice_hours``' quiet time, bars outside ``barring_hours``' (evenings, weekends and holidays by default).
+    A delivered warning counts on ``warning_channels`` only. ``law_pack`` names the rules of a country that it keeps
+    (empty: none are checked); they are data of ``law_pack.LawPack``.
     """
 
     code: str
@@ -95,6 +42,10 @@ class DunningPolicy:
     action_hour_local: int = 9
     notice_hours: QuietHours = field(default_factory=QuietHours)
     barring_hours: QuietHours = WORKING_HOURS
+    warning_channels: tuple[str, ...] = CHANNELS
+    fees: DunningFees = NO_FEES
+    arrangements: Arrangements = USUAL_ARRANGEMENTS
+    law_pack: str = ""
 
     def validate(self) -> None:
         """Check that the ladder can be walked and warns in time before it bars.
@@ -107,6 +58,7 @@ class DunningPolicy:
         refuse_quiet_hour(self.action_hour_local, self.barring_hours, "action_hour_local")
         self._refuse_disorder()
         for place, step in enumerate(self.steps):
+            self._refuse_closed_window(place, step)
             if step.barring_level is not None:
                 self._refuse_unwarned_bar(place, step)
             if step.action is DunningAction.WARN:
@@ -120,12 +72,36 @@ class DunningPolicy:
                 raise _step_refusal(
                     place, "day", step.day, f"{step.name} comes after {before.name}.", "List the steps by rising day."
                 )
-            if step.name in [earlier.name for earlier in self.steps[:place]]:
+            if step.name in {earlier.name for earlier in self.steps[:place]}:
                 raise _step_refusal(place, "action", step.action, f"{step.name} is there twice.", "Remove one of them.")
             if before.action is DunningAction.HAND_OVER:
                 raise _step_refusal(
                     place, "action", step.action, f"{step.name} comes after the hand-over.", "Hand over last."
                 )
+
+    def _refuse_closed_window(self, place: int, step: DunningStep) -> None:
+        """A step whose window lies in its quiet hours would never be taken."""
+        window = step.window
+        if window is None or step.action is DunningAction.HAND_OVER:
+            return
+        quiet = self.hours_of(step.action)
+        if all(quiet.covers_hour(hour) for hour in range(window.from_hour, window.to_hour)):
+            raise _step_refusal(
+                place,
+                "window",
+                f"{window.from_hour}-{window.to_hour}",
+                f"The window of {step.name} lies in the quiet hours.",
+                "Open it at other hours, or change the policy's hours.",
+            )
+        shut = {"saturday": quiet.saturdays, "sunday": quiet.sundays}
+        if all(shut.get(day, False) for day in window.weekdays):
+            days = ", ".join(window.weekdays)
+            message = f"{step.name} may never be taken: its days are quiet."
+            raise _step_refusal(place, "window.weekdays", days, message, "Name a day on which it may be taken.")
+
+    def hours_of(self, action: DunningAction) -> QuietHours:
+        """The quiet hours that an action keeps."""
+        return self.barring_hours if action.bars else self.notice_hours
 
     def _refuse_unwarned_bar(self, place: int, step: DunningStep) -> None:
         warnings = [earlier.day for earlier in self.steps[:place] if earlier.action is DunningAction.WARN]
@@ -149,6 +125,10 @@ class DunningPolicy:
             raise _step_refusal(
                 place, "action", step.action, f"{step.name} warns of no bar.", "Add a bar after it, or use a reminder."
             )
+        if step.channels and not set(step.channels) & set(self.warning_channels):
+            message = f"{step.name} goes by channels on which no warning counts, so nothing could ever be barred."
+            remedy = f"Add one of: {', '.join(self.warning_channels)}."
+            raise _step_refusal(place, "channels", ", ".join(step.channels), message, remedy)
 
     def _refuse_hasty_levels(self) -> None:
         bars = [(place, step) for place, step in enumerate(self.steps) if step.barring_level is not None]
@@ -186,6 +166,10 @@ class DunningPolicy:
             "action_hour_local": self.action_hour_local,
             "notice_hours": self.notice_hours.to_dict(),
             "barring_hours": self.barring_hours.to_dict(),
+            "warning_channels": list(self.warning_channels),
+            "fees": self.fees.to_dict(),
+            "arrangements": self.arrangements.to_dict(),
+            **({"law_pack": self.law_pack} if self.law_pack else {}),
         }
 
     @classmethod
@@ -198,40 +182,25 @@ class DunningPolicy:
         policy = cls(
             code=fields.code("code"),
             version=fields.whole("version", default=1, least=1),
-            steps=_read_steps(fields.objects("steps", _MOST_STEPS)),
+            steps=read_steps(fields.objects("steps", _MOST_STEPS)),
             bar_threshold_minor=fields.whole("bar_threshold_minor", default=1000),
             minimum_days_after_warning=fields.whole("minimum_days_after_warning", default=7, most=365),
             minimum_days_between_bars=fields.whole("minimum_days_between_bars", default=14, most=365),
             action_hour_local=fields.whole("action_hour_local", default=9, most=23),
             notice_hours=QuietHours.within(fields, data, "notice_hours", QuietHours()),
             barring_hours=QuietHours.within(fields, data, "barring_hours", WORKING_HOURS),
+            warning_channels=fields.words("warning_channels", CHANNELS) or CHANNELS,
+            fees=DunningFees.read(fields.nested("fees")) if fields.has("fees") else NO_FEES,
+            arrangements=_arrangements(fields),
+            law_pack=fields.code("law_pack", ""),
         )
         fields.finish()
         policy.validate()
         return policy
 
 
-def _read_steps(items: Sequence[Fields]) -> tuple[DunningStep, ...]:
-    steps = []
-    for item in items:
-        day = item.whole("day", most=_LONGEST_LADDER_DAYS)
-        action = _ACTIONS[item.one_of("action", _ACTIONS)]
-        kinds, rate = _read_kinds(item) if action is DunningAction.BAR else ((), None)
-        steps.append(DunningStep(day, action, kinds, rate))
-        item.finish()
-    return tuple(steps)
-
-
-def _read_kinds(item: Fields) -> tuple[tuple[str, ...], int | None]:
-    """What a step restricts. Raises InvalidValue naming the field."""
-    kinds, rate = item.words("kinds", NAMES), item.optional_whole("data_kbps")
-    if not kinds:
-        raise item.refusal("kinds", "A bar names what it restricts.", f"Name any of {', '.join(NAMES)}.")
-    try:
-        named(kinds, rate)
-    except InvalidValue as refusal:
-        raise item.refusal(refusal.field, refusal.message, refusal.remedy) from None
-    return kinds, rate
+def _arrangements(fields: Fields) -> Arrangements:
+    return Arrangements.read(fields.nested("arrangements")) if fields.has("arrangements") else USUAL_ARRANGEMENTS
 
 
 def _step_refusal(place: int, name: str, value: object, message: str, remedy: str) -> InvalidValue:

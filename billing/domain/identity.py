@@ -27,6 +27,9 @@ SUSPENSE = "sus"
 STAFF_CASE = "stc"
 RESTRICTION = "rst"
 ACCEPTANCE = "man"
+PAYMENT_PLAN = "pln"
+FEE = "fee"
+HAND_OVER = "hnd"
 
 
 def show(prefix: str, number: int) -> str:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from billing.domain.discount import AppliedDiscount, Discount, DiscountBreakdown, apply_discounts
 from billing.domain.money import Money, total
 from billing.domain.rating import LineKind, RatedLine, RatedUsage
-from billing.domain.tax import TaxableLine, TaxBreakdown, TaxedCustomer, TaxTable, compute_tax
+from billing.domain.tax import OUTSIDE, TaxableLine, TaxBreakdown, TaxedCustomer, TaxTable, compute_tax
 
 LATE_USAGE = "late_usage"
 ADJUSTMENT = "adjustment"
@@ -221,7 +221,8 @@ def build_invoice(
 
     Raises InvalidValue for an unknown tax code or a line in another currency.
     """
-    subtotal = total((line.amount for line in lines), currency)
+    # What is outside of VAT is no sale: it is neither discounted nor does it help to reach a discount's minimum.
+    subtotal = total((line.amount for line in lines if line.tax_code != OUTSIDE), currency)
     discounted = apply_discounts(subtotal, discounts, on)
     tax = compute_tax(
         (TaxableLine(line.tax_code, line.amount) for line in lines), discounted.discounted, table, customer

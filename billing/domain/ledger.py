@@ -7,7 +7,7 @@ invoice's open amount is derived and never set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     MONEY_ASSIGNED = "money_assigned"
     MONEY_SENT_BACK = "money_sent_back"
     BANK_FEE = "bank_fee"
+    WRITE_OFF_REVERSED = "write_off_reversed"
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,27 @@ def bank_fee(
         Posting(LedgerAccount.CASH, -amount_minor, currency),
     )
     return Entry(house_account_id, EntryKind.BANK_FEE, at, provider, reference, postings, reason)
+
+
+def write_off_reversed(
+    account_id: str, reference: str, at: datetime, shares: Mapping[str, int], currency: str, reason: str
+) -> Entry:
+    """What was given up is owed again: money came in after all, or the write-off is taken back."""
+    postings = [Posting(LedgerAccount.RECEIVABLE, share, currency, name) for name, share in shares.items()]
+    postings.append(Posting(LedgerAccount.WRITE_OFF, -sum(shares.values()), currency))
+    return Entry(account_id, EntryKind.WRITE_OFF_REVERSED, at, "evenflow", reference, tuple(postings), reason)
+
+
+def still_written_off(entries: Iterable[Entry]) -> dict[str, int]:
+    """What is given up of each invoice and was not taken back, minor units; invoices with nothing are left out."""
+    left: dict[str, int] = {}
+    for entry in entries:
+        if entry.kind not in (EntryKind.WRITTEN_OFF, EntryKind.WRITE_OFF_REVERSED):
+            continue
+        for posting in entry.postings:
+            if posting.ledger_account is LedgerAccount.RECEIVABLE and posting.invoice_id is not None:
+                left[posting.invoice_id] = left.get(posting.invoice_id, 0) - posting.amount_minor
+    return {invoice_id: minor for invoice_id, minor in left.items() if minor > 0}
 
 
 def spread(amount_minor: int, open_minor: Sequence[tuple[str, int]]) -> dict[str, int]:

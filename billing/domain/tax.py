@@ -1,8 +1,8 @@
 """VAT: computed once per rate on the sum of the net lines after invoice discounts, never per line.
 
 Sources: directive 2006/112/EC, articles 44 and 196 (business customers in another member state: reverse charge) and 226
-(what an invoice shows); category codes of EN 16931 (S standard, Z zero, AE reverse charge). Rates are the brand's
-data; the usual national standard rates are offered as a starting point and are the operator's to check.
+(what an invoice shows); category codes of EN 16931 (S standard, Z zero, AE reverse charge, O outside of VAT). Rates
+are the brand's data; the usual national standard rates are offered as a starting point and are the operator's to check.
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 # Greece writes its VAT numbers with EL.
 _VAT_PREFIX = {"GR": "EL"}
 _HUNDRED = Decimal(100)
+# In every table: compensation for late payment is no price of a service (CJEU C-222/81, BAZ Bausystem).
+OUTSIDE = "outside"
+OUTSIDE_NOTE = "Outside of VAT: compensation for late payment."
 REVERSE_CHARGE_NOTE = "Reverse charge: the customer accounts for the VAT (article 196 of directive 2006/112/EC)."
+
+
+_Rate = tuple[Decimal, str]
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,18 @@ class TaxTable:
         fields.finish()
         return cls(country, percents)
 
+    def knows(self, tax_code: str) -> bool:
+        """True for a code that a line may have."""
+        return tax_code == OUTSIDE or tax_code in self.percents
+
     def to_dict(self) -> dict[str, object]:
         """The JSON form."""
         return {"country": self.country, "rates": {code: str(percent) for code, percent in self.percents.items()}}
 
     def percent(self, tax_code: str) -> Decimal:
         """The rate of a tax code. Raises InvalidValue when the table has none: a line is never taxed by guess."""
+        if tax_code == OUTSIDE:
+            return Decimal(0)
         if tax_code not in self.percents:
             raise InvalidValue(
                 f"The tax table of {self.country} has no such code.",
@@ -145,18 +157,19 @@ def compute_tax(
     """
     currency = discounted.currency
     is_reversed = _is_reverse_charge(table, customer)
-    codes: dict[Decimal, list[str]] = {}
-    sums: dict[Decimal, Money] = {}
+    codes: dict[_Rate, list[str]] = {}
+    sums: dict[_Rate, Money] = {}
     for line in lines:
-        own_percent = table.percent(line.tax_code)
-        percent = Decimal(0) if is_reversed else own_percent
-        sums[percent] = sums.get(percent, Money.zero(currency)) + line.net
-        codes.setdefault(percent, []).append(line.tax_code)
-    percents = sorted(sums, reverse=True)
-    shares = share_discount(discounted, [sums[percent] for percent in percents])
+        rate = _rate_of(line.tax_code, table, is_reversed)
+        sums[rate] = sums.get(rate, Money.zero(currency)) + line.net
+        codes.setdefault(rate, []).append(line.tax_code)
+    # Outside of VAT comes last, and no discount on what was sold is taken from it.
+    order = sorted(sums, key=lambda rate: (rate[1] != "O", rate[0]), reverse=True)
+    taxed = [rate for rate in order if rate[1] != "O"]
+    shares = dict(zip(taxed, share_discount(discounted, [sums[rate] for rate in taxed]), strict=True))
     rates = tuple(
-        _rate_tax(percent, tuple(dict.fromkeys(codes[percent])), sums[percent], share, is_reversed)
-        for percent, share in zip(percents, shares, strict=True)
+        _rate_tax(rate, tuple(dict.fromkeys(codes[rate])), sums[rate], shares.get(rate, Money.zero(currency)))
+        for rate in order
     )
     net, vat = total((rate.net for rate in rates), currency), total((rate.vat for rate in rates), currency)
     return TaxBreakdown(rates, net, vat, net + vat, tuple(rate.note for rate in rates if rate.note))
@@ -186,10 +199,20 @@ def _is_reverse_charge(table: TaxTable, customer: TaxedCustomer | None) -> bool:
     )
 
 
-def _rate_tax(percent: Decimal, codes: tuple[str, ...], lines: Money, discount: Money, is_reversed: bool) -> RateTax:
+def _rate_of(tax_code: str, table: TaxTable, is_reversed: bool) -> _Rate:
+    """The percent and the category of EN 16931 of a line."""
+    percent = table.percent(tax_code)
+    if tax_code == OUTSIDE:
+        return percent, "O"
+    if is_reversed:
+        return Decimal(0), "AE"
+    return percent, "S" if percent else "Z"
+
+
+def _rate_tax(rate: _Rate, codes: tuple[str, ...], lines: Money, discount: Money) -> RateTax:
+    percent, category = rate
     net = lines - discount
     vat = Money.from_decimal((net.decimal * percent).scaleb(-2), net.currency)
-    category = "AE" if is_reversed else ("S" if percent else "Z")
     less = "" if discount.is_zero else f"{lines} less discount {discount} = {net}; "
     return RateTax(
         percent=percent,
@@ -199,6 +222,6 @@ def _rate_tax(percent: Decimal, codes: tuple[str, ...], lines: Money, discount: 
         discount=discount,
         net=net,
         vat=vat,
-        note=REVERSE_CHARGE_NOTE if is_reversed else "",
+        note={"AE": REVERSE_CHARGE_NOTE, "O": OUTSIDE_NOTE}.get(category, ""),
         explanation=f"{less}{plain(percent)} % of {net} = {vat}",
     )

@@ -48,6 +48,7 @@ class OpenCollection:
     wake_at: datetime | None = None
     attempt_id: str = ""
     is_retry: bool = False
+    instalment: str = ""  # of a payment plan: debited on ``debit_on``, and the rest of the invoices stays open
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class InboxItem:
     currency: str = ""
     notice: str = ""
     stops: bool = False
+    on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -201,11 +203,18 @@ class ClockChanged:
 
 @dataclass(frozen=True)
 class CollectionRequested:
-    """Dunning asks the account, the only collector, to try these invoices again."""
+    """Dunning asks the account, the only collector, to try these invoices again.
+
+    Of a payment plan only ``amount_minor`` of them, on ``debit_on``, as ``instalment``.
+    """
 
     message_id: str = ""
     invoice_ids: tuple[str, ...] = ()
     not_before: datetime | None = None
+    instalment: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    debit_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -333,6 +342,7 @@ class ChangeDunningPolicy(Command):
 
     policy_code: str = ""
     policy_version: int = 0
+    case_only: bool = False  # later cases take the policy that is theirs by then
 
 
 @dataclass(frozen=True)
@@ -352,21 +362,6 @@ class OpenPaySession(Command):
 @dataclass(frozen=True)
 class CloseAccount(Command):
     """End all services now and bill the open cycle as the last one."""
-
-
-@dataclass(frozen=True)
-class EndAccountRequest:
-    """The last amount of a closing account is settled: mark it closed."""
-
-    account_id: str
-
-
-@dataclass(frozen=True)
-class AccountClosed:
-    """The result of an account's last run."""
-
-    account_id: str
-    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

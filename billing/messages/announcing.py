@@ -25,12 +25,18 @@ class AnnounceRequest:
 
 @dataclass(frozen=True)
 class AnnounceRetryRequest:
-    """Tell the customer that the open amount will be tried again; ``occasion`` makes it count once."""
+    """Tell the customer that the open amount will be tried again; ``occasion`` makes it count once.
+
+    With ``instalment`` it is one of a payment plan: at most ``most_minor``, on ``debit_on``.
+    """
 
     account_id: str
     invoice_ids: tuple[str, ...]
     not_before: datetime
     occasion: str
+    instalment: str = ""
+    most_minor: int = 0
+    debit_on: date | None = None
 
 
 @dataclass(frozen=True)

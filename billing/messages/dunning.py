@@ -92,7 +92,8 @@ class NextStep:
     local date services will be restricted). ``level`` is the level for BAR; for CLOSE and WAIT the level in force.
     ``until`` is when to decide again for WAIT (None: when something changes). ``occasion`` tells repeats apart.
     ``stage`` is the last step of the case; ``orders_placed`` counts its orders to the network so far. ``hurry`` sends
-    the notice in quiet hours too: the bank waits for the customer.
+    the notice in quiet hours too: the bank waits for the customer. ``channels`` are those the policy names for the
+    notice. With ``instalment`` a RETRY is of a payment plan: ``amount_minor``, to be debited ``on`` that date.
     """
 
     action: NextAction
@@ -109,6 +110,8 @@ class NextStep:
     stage: str = ""
     orders_placed: int = 0
     hurry: bool = False
+    channels: tuple[str, ...] = ()
+    instalment: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class CaseCommand:
     until: datetime | None = None
     policy_code: str = ""
     policy_version: int = 0
+    case_only: bool = False
 
 
 @dataclass(frozen=True)

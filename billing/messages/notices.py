@@ -37,6 +37,9 @@ class NoticeKind(StrEnum):
     CREDIT_NOTE = "credit_note"
     PAYMENT_REVERSED = "payment_reversed"  # neutral words after a chargeback
     CYCLE_DAY_CHANGED = "cycle_day_changed"
+    PLAN_AGREED = "plan_agreed"  # a payment plan, with its first instalment
+    INSTALMENT = "instalment"  # the debit of an instalment is announced
+    INSTALMENT_DUE = "instalment_due"  # an instalment is to be paid by paylink
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class NoticeRequest:
     invoice_ids: tuple[str, ...] = ()
     hurry: bool = False
     keep: bool = False
+    channels: tuple[str, ...] = ()  # in this order, instead of those the account or the brand chose
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,8 @@ class RetryPlanRequest:
     account_id: str
     invoice_ids: tuple[str, ...]
     not_before: datetime
+    most_minor: int = 0  # of an instalment: no more than this; 0: all that is open
+    debit_on: date | None = None  # of an instalment: on this date, or later where the notice would be too late
 
 
 @dataclass(frozen=True)

@@ -44,5 +44,6 @@ class UpkeepReport:
     cases_closed: int = 0
     alerts_sent: int = 0
     methods_told: int = 0
+    promises_ended: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

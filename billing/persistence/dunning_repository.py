@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import desc, insert, select, update
+from sqlalchemy import ColumnElement, desc, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import dunning as t
-from billing.ports.dunning import Case, Dispute, PolicyVersion, Promise
+from billing.persistence.tables.accounts import accounts
+from billing.ports.dunning import Case, CaseFilter, Dispute, OpenCase, PolicyVersion, Promise
 
 
 class SqlDunningRepository:
@@ -92,6 +94,33 @@ class SqlDunningRepository:
         query = select(t.promises).where(t.promises.c.account_id == account_id)
         return await fetch_all(self._connection, Promise, query.order_by(t.promises.c.promise_id))
 
+    async def change_promise(self, account_id: str, promise_id: str, values: Mapping[str, Any]) -> None:
+        promises = t.promises
+        mine = (promises.c.account_id == account_id, promises.c.promise_id == promise_id)
+        await self._connection.execute(update(promises).where(*mine).values(**values))
+
+    async def promises_over(self, now: datetime, limit: int = 200) -> Sequence[Promise]:
+        """Promises of any account whose time is over and whose outcome is not written down; for upkeep."""
+        promises = t.promises
+        query = select(promises).where(promises.c.outcome == "", promises.c.until <= now)
+        return await fetch_all(self._connection, Promise, query.order_by(promises.c.until).limit(limit))
+
+    async def open_cases(self, wanted: CaseFilter, limit: int) -> Sequence[OpenCase]:
+        """Open cases of any account, oldest first; for an operator who moves many."""
+        cases, owners = t.dunning_cases.c, accounts.c
+        query = (
+            select(t.dunning_cases, owners.brand, owners.number, owners.segment)
+            .join(accounts, owners.account_id == cases.account_id)
+            .where(*_chosen(wanted))
+        )
+        ordered = query.order_by(cases.opened_at, cases.case_id).limit(limit)
+        return await fetch_all(self._connection, OpenCase, ordered)
+
+    async def count_open_cases(self, wanted: CaseFilter) -> int:
+        joined = t.dunning_cases.join(accounts, accounts.c.account_id == t.dunning_cases.c.account_id)
+        query = select(func.count()).select_from(joined).where(*_chosen(wanted))
+        return int((await self._connection.execute(query)).scalar_one())
+
     async def add_dispute(self, values: Mapping[str, Any]) -> Dispute:
         return await insert_returning(self._connection, Dispute, t.disputes, values)
 
@@ -117,3 +146,15 @@ class SqlDunningRepository:
             .where(t.disputes.c.account_id == account_id, t.disputes.c.dispute_id == dispute_id)
             .values(**values)
         )
+
+
+def _chosen(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+    cases, owners = t.dunning_cases.c, accounts.c
+    asked = {
+        owners.brand: wanted.brand,
+        owners.segment: wanted.segment,
+        cases.policy_code: wanted.policy_code,
+        cases.policy_version: wanted.policy_version,
+        cases.stage: wanted.stage,
+    }
+    return [cases.closed_at.is_(None), *(column == value for column, value in asked.items() if value)]

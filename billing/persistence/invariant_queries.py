@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.ports.messenger import EMAIL
-from billing.services.dunning_facts import BOUNCE_WITHIN
+from billing.services.dunning_warnings import BOUNCE_WITHIN
 
 UNBALANCED_ENTRIES = """
 SELECT account_id, format('entry led_%s sums to %s %s, not to zero', entry_id, sum(amount_minor), currency) AS what
@@ -77,14 +77,15 @@ SELECT a.account_id, format('attempt %s took %s %s dated %s from inv_%s without 
     a.expected_minor, a.currency, a.debit_on, l.invoice_id) AS what
 FROM payment_attempts a JOIN payment_allocations l USING (account_id, attempt_id)
 WHERE a.purpose = 'debit' AND NOT EXISTS (
-    SELECT FROM notices n WHERE n.account_id = a.account_id AND n.kind IN ('ready', 'retry') AND n.in_time
+    SELECT FROM notices n WHERE n.account_id = a.account_id AND n.kind IN ('ready', 'retry', 'instalment') AND n.in_time
         AND n.accepted_at <= a.created_at AND n.named_on = a.debit_on AND n.amount_minor >= a.expected_minor
         AND n.invoice_ids @> to_jsonb(ARRAY['inv_' || l.invoice_id]))
 ORDER BY a.account_id, a.attempt_id
 """
 
-# The newest promise counts; a dispute of amount zero is of the whole invoice. A warning is delivered as dunning counts
-# it: the vendor confirmed it, or it is a mail that had not bounced a day after the vendor took it.
+# The newest promise counts, unless it was of a part only; a dispute of amount zero is of the whole invoice. A warning
+# is delivered as dunning counts it: the vendor confirmed it, or it is a mail that had not bounced a day after the
+# vendor took it.
 UNFAIR_BARS = f"""
 WITH bars AS (
     SELECT o.account_id, o.order_id, o.placed_at, c.case_id, c.invoice_ids
@@ -94,7 +95,13 @@ WITH bars AS (
 ), promised AS (
     SELECT DISTINCT ON (b.account_id, b.order_id) b.account_id, b.order_id, b.placed_at, p.until
     FROM bars b JOIN promises p ON p.account_id = b.account_id AND p.made_at <= b.placed_at
+        AND coalesce(p.ended_at, 'infinity') > b.placed_at
+        AND (p.amount_minor = 0 OR p.amount_minor >= p.open_before_minor)
     ORDER BY b.account_id, b.order_id, p.made_at DESC
+), planned AS (
+    SELECT b.account_id, b.order_id, p.plan_id FROM bars b JOIN payment_plans p ON p.account_id = b.account_id
+        AND p.made_at <= b.placed_at AND coalesce(p.ended_at, 'infinity') > b.placed_at
+        AND p.invoice_ids @> b.invoice_ids
 ), disputed AS (
     SELECT account_id, 'inv_' || invoice_id AS invoice_id, opened_at, coalesce(closed_at, 'infinity') AS closed_at
     FROM disputes WHERE amount_minor = 0
@@ -107,6 +114,9 @@ WHERE NOT EXISTS (SELECT FROM notices n WHERE n.account_id = b.account_id AND n.
 UNION ALL
 SELECT account_id, format('order %s was placed while a promise ran until %s', order_id, until) FROM promised
 WHERE until > placed_at
+UNION ALL
+SELECT account_id, format('order %s was placed while all of its case was in payment plan pln_%s', order_id, plan_id)
+FROM planned
 UNION ALL
 SELECT account_id, format('order %s was placed while all of its case was disputed', order_id) FROM bars b
 WHERE jsonb_array_length(b.invoice_ids) > 0 AND NOT EXISTS (

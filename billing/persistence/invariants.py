@@ -122,7 +122,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "no unfair bar",
-        "Dunning bars only after a delivered warning, never during a promise or while all that is overdue is disputed.",
+        "Dunning bars only after a delivered warning, never while all of a case is promised, in a plan or disputed.",
         "A customer lost service against the policy and perhaps the law.",
         "Unbar the account at once, and see in its timeline which step decided it.",
         _by_query(queries.UNFAIR_BARS),

@@ -31,7 +31,7 @@ from billing.ports.notices import (
 CLAIM = timedelta(seconds=60)
 # The process stops repeating a notice after an hour; what names no date is still good after that.
 GIVEN_UP = timedelta(hours=2)
-_ANNOUNCING = (NoticeKind.READY, NoticeKind.RETRY)
+_ANNOUNCING = (NoticeKind.READY, NoticeKind.RETRY, NoticeKind.INSTALMENT)
 _n = notices.c
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
 from billing.persistence.alert_store import SqlAlertStore
+from billing.persistence.arrangement_repository import SqlArrangementRepository
 from billing.persistence.bank_file_repository import SqlBankFileRepository
 from billing.persistence.bank_statement_repository import SqlBankStatementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
@@ -100,6 +101,10 @@ class SqlUnitOfWork:
     @cached_property
     def evidence(self) -> SqlEvidenceRepository:
         return SqlEvidenceRepository(self.connection)
+
+    @cached_property
+    def arrangements(self) -> SqlArrangementRepository:
+        return SqlArrangementRepository(self.connection)
 
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:

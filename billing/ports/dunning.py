@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 
@@ -40,11 +40,16 @@ class Case:
     next_action_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str = ""
+    rested_days: int = 0
 
 
 @dataclass(frozen=True)
 class Promise:
-    """The customer pays ``amount_minor`` (zero: everything open) before ``until``."""
+    """The customer pays ``amount_minor`` (zero: everything open) before ``until``.
+
+    ``invoice_ids`` were overdue when it was made, with ``open_before_minor`` open; ``outcome`` is kept, broken,
+    replaced by a newer one, or empty while it runs.
+    """
 
     account_id: str
     promise_id: str
@@ -53,6 +58,13 @@ class Promise:
     amount_minor: int
     made_at: datetime
     author: str
+    reason: str = ""
+    pay_by: date | None = None
+    case_id: str | None = None
+    invoice_ids: Sequence[str] = ()
+    open_before_minor: int = 0
+    outcome: str = ""
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,33 @@ class Dispute:
     decision: str = ""
 
 
+@dataclass(frozen=True)
+class CaseFilter:
+    """Which open cases; what is empty (or zero) does not choose."""
+
+    brand: str = ""
+    segment: str = ""
+    policy_code: str = ""
+    policy_version: int = 0
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    """An open case as a list shows it."""
+
+    account_id: str
+    brand: str
+    number: str
+    segment: str
+    case_id: str
+    policy_code: str
+    policy_version: int
+    opened_at: datetime
+    stage: str
+    next_action_at: datetime | None
+
+
 class DunningRepository(Protocol):
     """Dunning policies, cases, promises and disputes."""
 
@@ -83,6 +122,16 @@ class DunningRepository(Protocol):
     async def change_case(self, account_id: str, case_id: str, values: Mapping[str, Any]) -> None: ...
     async def add_promise(self, values: Mapping[str, Any]) -> bool: ...
     async def promises(self, account_id: str) -> Sequence[Promise]: ...
+    async def change_promise(self, account_id: str, promise_id: str, values: Mapping[str, Any]) -> None: ...
+    async def promises_over(self, now: datetime, limit: int = 200) -> Sequence[Promise]:
+        """Promises of any account whose time is over and whose outcome is not written down; for upkeep."""
+        ...
+
+    async def open_cases(self, wanted: CaseFilter, limit: int) -> Sequence[OpenCase]:
+        """Open cases of any account, oldest first; for an operator who moves many."""
+        ...
+
+    async def count_open_cases(self, wanted: CaseFilter) -> int: ...
     async def add_dispute(self, values: Mapping[str, Any]) -> Dispute: ...
     async def dispute(self, account_id: str, dispute_id: str) -> Dispute: ...
     async def disputes(self, account_id: str) -> Sequence[Dispute]: ...

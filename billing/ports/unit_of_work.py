@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
 from billing.ports.alerts import AlertStore
+from billing.ports.arrangements import ArrangementRepository
 from billing.ports.bank_files import BankFileRepository
 from billing.ports.bank_statements import BankStatementRepository
 from billing.ports.barring import BarringRepository
@@ -57,6 +58,9 @@ class UnitOfWork(Protocol):
     def retries(self) -> RetryRepository: ...
     @property
     def evidence(self) -> EvidenceRepository: ...
+
+    @property
+    def arrangements(self) -> ArrangementRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
     @property

@@ -13,7 +13,7 @@ from billing.domain.cycle_calendar import CycleDay, local_date
 from billing.domain.cycle_plan import CyclePlan
 from billing.domain.discount import Discount
 from billing.domain.errors import Conflict, InvalidValue
-from billing.messages.account import AccountClosed, EndAccountRequest
+from billing.messages.ending import AccountClosed, EndAccountRequest
 from billing.ports.accounts import Account, Brand, Service, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process

@@ -103,7 +103,9 @@ class AnnouncingService:
     async def announce_retry(self, request: AnnounceRetryRequest) -> Announced:
         """Find the next date a debit may be tried, and tell the customer; not told when nothing may be tried."""
         plan = await self._payments.plan_retry(
-            RetryPlanRequest(request.account_id, request.invoice_ids, request.not_before)
+            RetryPlanRequest(
+                request.account_id, request.invoice_ids, request.not_before, request.most_minor, request.debit_on
+            )
         )
         if not plan.possible or plan.debit_on is None or plan.submit_at is None:
             await self._explain(request, plan)
@@ -132,7 +134,7 @@ class AnnouncingService:
         return await self._notices.send(
             NoticeRequest(
                 request.account_id,
-                NoticeKind.RETRY,
+                NoticeKind.INSTALMENT if request.instalment else NoticeKind.RETRY,
                 plan.invoice_ids[0],
                 request.occasion,
                 plan.amount_minor,

@@ -32,6 +32,8 @@ async def charge_reconnection(work: UnitOfWork, order: Order, paid_at: datetime 
     account = await work.accounts.get(order.account_id)
     brand = await work.accounts.brand(account.brand)
     fee = BarringPolicy.from_dict(brand.barring_policy).reconnection_fee
+    if fee is not None and await _is_charged_by_its_case(work, order):
+        return
     restricted = await _restricted_services(work, order) if fee is not None else {}
     if fee is None or not restricted:
         return
@@ -40,6 +42,14 @@ async def charge_reconnection(work: UnitOfWork, order: Order, paid_at: datetime 
         await _tell(work, account, order, now, f"No reconnection fee: {free}", {"free": free})
         return
     await _charge(work, account, brand, fee, order, len(restricted), now)
+
+
+async def _is_charged_by_its_case(work: UnitOfWork, order: Order) -> bool:
+    """True when the case's own policy has such a fee: it takes the place of the brand's, and is booked with its end."""
+    case = await work.dunning.case(order.account_id, order.order_id.rpartition("-")[0])
+    pinned = await work.dunning.policy(case.policy_code, case.policy_version)
+    fees = pinned.definition.get("fees") or {}
+    return bool(fees.get("reconnection_minor"))
 
 
 async def _restricted_services(work: UnitOfWork, order: Order) -> Mapping[str, datetime]:

@@ -18,7 +18,6 @@ from billing.messages.dunning import (
     NextStep,
     OpenCaseRequest,
     OpenedCase,
-    StepDone,
 )
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
@@ -27,8 +26,13 @@ from billing.ports.barring import Order
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Case
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.dunning_assignments import policy_of
 from billing.services.dunning_commands import change_case
 from billing.services.dunning_facts import read_view
+from billing.services.dunning_fees import charge_reconnection
+from billing.services.dunning_plans import PlanLook, look_at_plan
+from billing.services.dunning_promises import settle_promises
+from billing.services.dunning_records import failures_with, write_down
 from billing.services.dunning_steps import next_step
 
 STORY_KINDS = ("case_opened", "dunning_step", "case_closed")
@@ -65,9 +69,7 @@ class DunningService:
 
     async def _open(self, work: UnitOfWork, account: Account, request: OpenCaseRequest, told_of: str) -> Case:
         now = self._clock.now()
-        brand = await work.accounts.brand(account.brand)
-        code = account.dunning_policy_code or brand.dunning_policy_code
-        policy = await work.dunning.policy(code, account.dunning_policy_version)
+        policy = await policy_of(work, account)
         case = await work.dunning.add_case(
             {
                 "account_id": account.account_id,
@@ -76,7 +78,7 @@ class DunningService:
                 "opened_at": now,
                 "invoice_ids": list(request.invoice_ids),
                 "steps_done": _replaced_steps(policy.definition, told_of),
-                "failures": _failures([], request.failed_attempt_id, told=bool(told_of)),
+                "failures": failures_with([], request.failed_attempt_id, told=bool(told_of)),
                 "last_failure_category": request.failure_category,
             }
         )
@@ -96,12 +98,11 @@ class DunningService:
             account = await work.accounts.get(request.account_id)
             case = await work.dunning.case(request.account_id, request.case_id)
             now = self._clock.now()
+            policy = await pinned_policy(work, case)
             if request.done is not None:
-                case = await _write_down(work, case, request.done, now)
-            pinned = await work.dunning.policy(case.policy_code, case.policy_version)
-            policy = DunningPolicy.from_dict({**pinned.definition, "version": pinned.policy_version})
-            view = await read_view(work, account, case, now)
-            step = await _not_twice(work, case, next_step(case, view, policy, now), now)
+                case = await write_down(work, case, policy, request.done, now)
+            await settle_promises(work, account, now)
+            case, step = await _decide(work, account, case, policy, now)
             await work.dunning.change_case(
                 case.account_id,
                 case.case_id,
@@ -118,6 +119,8 @@ class DunningService:
             if case.closed_at is not None:
                 return
             now = self._clock.now()
+            if request.outcome == "settled":
+                await charge_reconnection(work, case, await pinned_policy(work, case), now)
             await work.dunning.change_case(
                 case.account_id, case.case_id, {"closed_at": now, "outcome": request.outcome, "next_action_at": None}
             )
@@ -168,12 +171,6 @@ def _replaced_steps(definition: Mapping[str, Any], told_of: str) -> list[str]:
     return [one.name for one in steps if one.day == 0 and one.action is DunningAction.FAILED_NOTICE]
 
 
-def _failures(known: list[dict[str, Any]], attempt_id: str, *, told: bool) -> list[dict[str, Any]]:
-    if not attempt_id or attempt_id in {one["attempt_id"] for one in known}:
-        return known
-    return [*known, {"attempt_id": attempt_id, "told": told}]
-
-
 async def _join(work: UnitOfWork, case: Case, request: OpenCaseRequest, told_of: str) -> None:
     known = [dict(one) for one in case.failures]
     await work.dunning.change_case(
@@ -181,33 +178,36 @@ async def _join(work: UnitOfWork, case: Case, request: OpenCaseRequest, told_of:
         case.case_id,
         {
             "invoice_ids": list(dict.fromkeys([*case.invoice_ids, *request.invoice_ids])),
-            "failures": _failures(known, request.failed_attempt_id, told=bool(told_of)),
+            "failures": failures_with(known, request.failed_attempt_id, told=bool(told_of)),
             "last_failure_category": request.failure_category or case.last_failure_category,
         },
     )
 
 
-async def _write_down(work: UnitOfWork, case: Case, done: StepDone, now: datetime) -> Case:
-    """Keep what was done. A step that was interrupted is not done: the next decision looks at it again."""
-    if done.detail in ("interrupted", "withdrawn"):
-        return case
-    told = _told(case.failures, done.occasion) if done.action is NextAction.NOTIFY else list(case.failures)
-    steps = list(dict.fromkeys([*case.steps_done, *([done.step] if done.step else [])]))
-    changed = replace(case, steps_done=steps, failures=told)
-    if changed == case and done.action is not NextAction.WARN:
-        return case  # written down before
-    await work.dunning.change_case(case.account_id, case.case_id, {"steps_done": steps, "failures": told})
-    reason = {"rule": case.reason, "detail": done.detail, "occasion": done.occasion, "case_id": case.case_id}
-    summary = f"Dunning step {done.step or done.action} done{f': {done.detail}' if done.detail else ''}"
-    await work.timeline.add(TimelineEntry(case.account_id, now, "dunning_step", summary, reason))
-    return changed
+async def pinned_policy(work: UnitOfWork, case: Case) -> DunningPolicy:
+    """The version that the case walks by."""
+    pinned = await work.dunning.policy(case.policy_code, case.policy_version)
+    return DunningPolicy.from_dict({**pinned.definition, "version": pinned.policy_version})
 
 
-def _told(failures: Sequence[Mapping[str, Any]], attempt_id: str) -> list[Mapping[str, Any]]:
-    """The customer was told of this attempt, and with it of all before; what failed meanwhile is still to be told."""
-    attempts = [one["attempt_id"] for one in failures]
-    last = attempts.index(attempt_id) if attempt_id in attempts else -1
-    return [{**one, "told": one["told"] or place <= last} for place, one in enumerate(failures)]
+async def _decide(
+    work: UnitOfWork, account: Account, case: Case, policy: DunningPolicy, now: datetime
+) -> tuple[Case, NextStep]:
+    """The ladder's next step; a running payment plan comes first, unless everything stands still."""
+    look = PlanLook(case)
+    if not (account.paused or (account.hold_until is not None and now < account.hold_until)):
+        look = await look_at_plan(work, account, case, policy, now)
+    case = look.case
+    view = await read_view(work, account, case, policy, now)
+    step = await _not_twice(work, case, next_step(case, view, policy, now), now)
+    if view.facts.handed_over or step.action is NextAction.CLOSE:
+        return case, step
+    if look.step is not None:
+        return case, replace(look.step, level=view.facts.barring_level)
+    if step.action is NextAction.WAIT and look.until is not None:
+        until = look.until if step.until is None else min(step.until, look.until)
+        step = replace(step, until=until, reason=f"{look.reason}; {step.reason}")
+    return case, step
 
 
 async def _not_twice(work: UnitOfWork, case: Case, step: NextStep, now: datetime) -> NextStep:

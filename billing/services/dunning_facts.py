@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from billing.domain.barring import is_stop
-from billing.domain.dunning_policy import CaseFacts
+from billing.domain.dunning_policy import CaseFacts, DunningPolicy
 from billing.domain.restrictions import NOTHING, Cause, in_all
 from billing.domain.retry import FailureCategory, Scheme
 from billing.domain.staff_cases import DECEASED, DECEASED_CODES, REPORTED_DEATH, CaseState
-from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import Account, Brand
 from billing.ports.barring import Order
 from billing.ports.dunning import Case, Promise
 from billing.ports.ledger import OpenInvoice
-from billing.ports.messenger import EMAIL
-from billing.ports.notices import NoticeStatus
 from billing.ports.payments import Attempt, AttemptPurpose, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.barring_holds import together
+from billing.services.dunning_plans import owed_minor
+from billing.services.dunning_warnings import read_warning
 from billing.services.payment_instruments import scheme_of
 
 BY_DUNNING = "dunning"
-# A mail taken over and not bounced within a day has arrived; some mail systems never say so. A text message has not.
-BOUNCE_WITHIN = timedelta(days=1)
-_NOTICES_READ = 1000
 _NONE = "none"
 _CATEGORIES = {category.value: category for category in FailureCategory}
 _FAILURES = (PaymentStatus.FAILED, PaymentStatus.ACTION_REQUIRED, PaymentStatus.DISPUTED)
@@ -57,7 +53,7 @@ class _Instrument:
     last_failure: Attempt | None
 
 
-async def read_view(work: UnitOfWork, account: Account, case: Case, now: datetime) -> CaseView:
+async def read_view(work: UnitOfWork, account: Account, case: Case, policy: DunningPolicy, now: datetime) -> CaseView:
     """The case at this moment. Overdue is what the case's invoices have open; other invoices are not yet due."""
     overdue = [
         one
@@ -65,8 +61,20 @@ async def read_view(work: UnitOfWork, account: Account, case: Case, now: datetim
         if one.invoice_id in case.invoice_ids and one.open_minor > 0
     ]
     brand = await work.accounts.brand(account.brand)
+    plan = await work.arrangements.running_plan(account.account_id)
+    undisputed = [one for one in overdue if one.open_minor > one.disputed_minor]
+    pursued = [one for one in undisputed if plan is None or one.invoice_id not in plan.invoice_ids]
     facts = await _read_facts(work, account, brand, case, overdue, now)
-    pursued = [one for one in overdue if one.open_minor > one.disputed_minor]
+    facts = replace(
+        facts,
+        **await read_warning(work, case, policy, now),
+        planned_amount_minor=owed_minor(undisputed) - owed_minor(pursued),
+        unpaid_invoices=len(pursued),
+        oldest_due_on=min((one.due_on for one in pursued), default=None),
+        segment=account.segment,
+        rested_days=case.rested_days,
+        handed_over=await _is_handed_over(work, case),
+    )
     return CaseView(facts, pursued, await _hardest_level(work, account.account_id), await _failure_codes(work, case))
 
 
@@ -88,7 +96,6 @@ async def _read_facts(
     category = failure.category if failure else case.last_failure_category
     promise = _running_promise(await work.dunning.promises(account.account_id), now)
     level, barred_at = await _level_in_force(work, account.account_id, now)
-    warned_at = await work.notices.last_accepted(account.account_id, NoticeKind.BARRING_WARNING, case.case_id)
     return CaseFacts(
         opened_at=case.opened_at,
         currency=brand.currency,
@@ -104,9 +111,6 @@ async def _read_facts(
         scheme=scheme_of(instrument.method) if instrument.method else Scheme.CARD,
         attempt_times=tuple(one.created_at for one in instrument.tried),
         attempt_in_flight=await _is_money_under_way(work, account.account_id),
-        warned_at=warned_at,
-        warning_delivered_at=await _warning_delivered(work, case, now),
-        warning_failed=warned_at is None and any(step.startswith("warn") for step in case.steps_done),
         promise_until=promise.until if promise else None,
         promised_amount_minor=(promise.amount_minor or None) if promise else None,
         hold_until=account.hold_until,
@@ -133,25 +137,14 @@ async def _is_money_under_way(work: UnitOfWork, account_id: str) -> bool:
     return any(one.status in (PaymentStatus.PENDING, PaymentStatus.UNKNOWN) for one in live)
 
 
-async def _warning_delivered(work: UnitOfWork, case: Case, now: datetime) -> datetime | None:
-    """When the last warning reached the customer: as the vendor confirmed, or as a mail that did not bounce."""
-    confirmed = await work.notices.last_delivered(case.account_id, NoticeKind.BARRING_WARNING, case.case_id)
-    not_bounced = [
-        one.accepted_at
-        for one in await work.notices.of(case.account_id, _NOTICES_READ)
-        if one.kind is NoticeKind.BARRING_WARNING
-        and one.subject == case.case_id
-        and one.channel == EMAIL
-        and one.status is NoticeStatus.ACCEPTED
-        and one.accepted_at is not None
-        and one.accepted_at + BOUNCE_WITHIN <= now
-    ]
-    return max([*not_bounced, *([confirmed] if confirmed else [])], default=None)
+async def _is_handed_over(work: UnitOfWork, case: Case) -> bool:
+    given = await work.arrangements.hand_overs(case.account_id)
+    return any(one.case_id == case.case_id and one.taken_back_at is None for one in given)
 
 
 def _running_promise(promises: Sequence[Promise], now: datetime) -> Promise | None:
-    """The newest promise not yet over; an earlier one does not outlive it."""
-    return promises[-1] if promises and promises[-1].until > now else None
+    """The newest promise not yet over or kept; an earlier one does not outlive it."""
+    return promises[-1] if promises and promises[-1].until > now and not promises[-1].outcome else None
 
 
 async def _level_in_force(work: UnitOfWork, account_id: str, now: datetime) -> tuple[str, datetime | None]:

@@ -14,6 +14,7 @@ from billing.domain.retry import FailureCategory
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import PolicyVersion
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.law_packs import check_law
 
 DEFAULT_POLICY = "default"
 # A ladder has at most fifty steps; each may wait for a few free days.
@@ -22,13 +23,15 @@ _MOST_LOOKS = 500
 
 @dataclass(frozen=True)
 class PreviewedStep:
-    """A step of a case that nobody pays: when it would be taken, and why then. ``bar_on`` is what a warning names."""
+    """A step of a case that nobody pays: when it would be taken, and why then. ``bar_on`` is what a warning names,
+    ``fee_minor`` what a reminder costs (net)."""
 
     step: str
     at: datetime
     local_day: date
     reason: str
     bar_on: date | None = None
+    fee_minor: int = 0
 
 
 class DunningPolicyService:
@@ -41,9 +44,11 @@ class DunningPolicyService:
     async def publish(self, definition: Mapping[str, Any]) -> PolicyVersion:
         """Store a definition as the next version of its code; the newest version again when it says the same.
 
-        A ``version`` in it is not used. Raises InvalidValue naming the field.
+        A ``version`` in it is not used. Raises InvalidValue naming the field, also where the law pack that the policy
+        names is broken.
         """
         policy = read_definition(definition)
+        check_law(policy)
         async with self._make_work() as work:
             published = await _publish(work, policy, self._clock.now())
             await work.commit()
@@ -62,7 +67,9 @@ class DunningPolicyService:
             raise InvalidValue(
                 "An instant needs its offset.", field="opened_at", value=opened_at, remedy="Add Z or an offset."
             )
-        return walk(read_definition(definition), opened_at, zone, country, currency)
+        policy = read_definition(definition)
+        check_law(policy)
+        return walk(policy, opened_at, zone, country, currency)
 
 
 async def ensure_default(make_work: UnitOfWorkFactory, clock: BusinessClock) -> PolicyVersion:
@@ -102,13 +109,15 @@ def walk(policy: DunningPolicy, opened_at: datetime, zone: str, country: str, cu
     facts = CaseFacts(
         opened_at=opened_at,
         currency=currency,
-        open_amount_minor=max(policy.bar_threshold_minor, 1),
+        open_amount_minor=max(policy.bar_threshold_minor, 1, *(one.when.least_pursued_minor for one in policy.steps)),
+        unpaid_invoices=max(1, *(one.when.least_unpaid_invoices for one in policy.steps)),
+        oldest_due_on=local_date(opened_at, zone),
         zone=zone,
         country=country,
         last_failure_category=FailureCategory.FUNDS,
         attempt_times=(opened_at,),
     )
-    now, steps = opened_at, []
+    now, steps = opened_at, list[PreviewedStep]()
     for _ in range(_MOST_LOOKS):
         decision = decide(policy, facts, now)
         if isinstance(decision, Wait):
@@ -117,7 +126,8 @@ def walk(policy: DunningPolicy, opened_at: datetime, zone: str, country: str, cu
             now = decision.until
             continue
         bar_on = decision.bar_on if isinstance(decision, Warn) else None
-        steps.append(PreviewedStep(decision.step, now, local_date(now, zone), decision.reason, bar_on))
+        fee_minor = _fee(policy, decision.step, steps)
+        steps.append(PreviewedStep(decision.step, now, local_date(now, zone), decision.reason, bar_on, fee_minor))
         facts = replace(facts, steps_done=(*facts.steps_done, decision.step))
         if isinstance(decision, Warn):
             facts = replace(facts, warned_at=now, warning_delivered_at=now)
@@ -126,3 +136,11 @@ def walk(policy: DunningPolicy, opened_at: datetime, zone: str, country: str, cu
         elif isinstance(decision, HandOver):
             break
     return steps
+
+
+def _fee(policy: DunningPolicy, step: str, before: Sequence[PreviewedStep]) -> int:
+    """What the step costs the customer, minor units net."""
+    if not step.startswith("reminder@"):
+        return 0
+    reminders = [one for one in before if one.step.startswith("reminder@")]
+    return policy.fees.of_reminder(len(reminders), sum(one.fee_minor for one in reminders))

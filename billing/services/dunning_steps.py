@@ -70,10 +70,12 @@ def _may_press(facts: CaseFacts, now: datetime) -> bool:
 
 def _failed_notice(base: NextStep, attempt_id: str, policy: DunningPolicy, facts: CaseFacts, now: datetime) -> NextStep:
     """The failed notice of an attempt; it is the ladder's own as well when that one is due and not yet sent."""
+    step = first_failed_notice(policy, facts, now)
     return replace(
         base,
         action=NextAction.NOTIFY,
-        step=first_failed_notice(policy, facts, now),
+        step=step,
+        channels=next((one.channels for one in policy.steps if one.name == step), ()),
         notice=NoticeKind.FAILED,
         occasion=attempt_id,
         hurry=facts.last_failure_category is FailureCategory.NEEDS_CUSTOMER,
@@ -94,13 +96,14 @@ def first_failed_notice(policy: DunningPolicy, facts: CaseFacts, now: datetime) 
 
 def _as_step(base: NextStep, decision: Decision) -> NextStep:
     match decision:
-        case Remind():
+        case Remind(channels=channels):
             # Nothing was tried, so nothing failed: an invoice to be paid by paylink is reminded of.
-            return replace(base, action=NextAction.NOTIFY, notice=NoticeKind.DUNNING_REMINDER)
-        case Warn(bar_on=bar_on, level=level):
+            return replace(base, action=NextAction.NOTIFY, notice=NoticeKind.DUNNING_REMINDER, channels=channels)
+        case Warn(bar_on=bar_on, level=level, channels=channels):
             return replace(
                 base,
                 action=NextAction.WARN,
+                channels=channels,
                 notice=NoticeKind.BARRING_WARNING,
                 on=bar_on,
                 occasion=f"{decision.step}-{bar_on}",

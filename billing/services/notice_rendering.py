@@ -30,11 +30,14 @@ _PAID_BY_CUSTOMER = frozenset(
         NoticeKind.PROMISE,
         NoticeKind.MANDATE_NEEDED,
         NoticeKind.PAYMENT_REVERSED,
+        NoticeKind.PLAN_AGREED,
+        NoticeKind.INSTALMENT,
+        NoticeKind.INSTALMENT_DUE,
     }
 )
 _VIEWED = frozenset({NoticeKind.READY, NoticeKind.REMINDER, NoticeKind.NOTHING_TO_PAY, NoticeKind.CREDIT_NOTE})
-_COLLECTED_ON = frozenset({NoticeKind.READY, NoticeKind.REMINDER, NoticeKind.RETRY})
-_DUE_BY = frozenset({NoticeKind.READY_TO_PAY, NoticeKind.DUE_REMINDER, NoticeKind.PROMISE})
+_COLLECTED_ON = frozenset({NoticeKind.READY, NoticeKind.REMINDER, NoticeKind.RETRY, NoticeKind.INSTALMENT})
+_DUE_BY = frozenset({NoticeKind.READY_TO_PAY, NoticeKind.DUE_REMINDER, NoticeKind.PROMISE, NoticeKind.INSTALMENT_DUE})
 
 
 @dataclass(frozen=True)

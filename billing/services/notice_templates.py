@@ -41,6 +41,9 @@ MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
     NoticeKind.ROAMING_REMINDER: ("amount",),
     NoticeKind.MANDATE_CONFIRMED: ("mandate_reference", "notice_period"),
     NoticeKind.CARD_EXPIRING: ("date", "methods_url"),
+    NoticeKind.PLAN_AGREED: ("amount", "date"),
+    NoticeKind.INSTALMENT: ("amount", "date"),
+    NoticeKind.INSTALMENT_DUE: ("amount", "date", "paylink"),
 }
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)

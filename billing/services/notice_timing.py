@@ -12,6 +12,8 @@ from billing.domain.quiet_hours import next_allowed
 from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Account, Brand
 
+# An instalment is announced like a further debit: so many banking days before.
+_ANNOUNCED_AGAIN = (NoticeKind.RETRY, NoticeKind.INSTALMENT)
 NEVER_DELAYED = frozenset({NoticeKind.THANK_YOU, NoticeKind.RESTORED})
 
 
@@ -34,9 +36,9 @@ def is_in_time(
     kind: NoticeKind, noticed_on: date, debit_on: date | None, brand: Brand, pays_by: MethodKind = MethodKind.NONE
 ) -> bool:
     """True when a debit announced on one local date may be made on the other: the period of READY or of RETRY."""
-    if debit_on is None or kind not in (NoticeKind.READY, NoticeKind.RETRY):
+    if debit_on is None or kind not in (NoticeKind.READY, *_ANNOUNCED_AGAIN):
         return False
     policy = CyclePolicy.from_dict(brand.cycle_policy)
-    if kind is NoticeKind.RETRY:
+    if kind in _ANNOUNCED_AGAIN:
         return policy.earliest_retry(noticed_on, pays_by) <= debit_on
     return policy.earliest_debit(noticed_on, pays_by) <= debit_on

@@ -11,7 +11,7 @@ from billing.messages.payments import MethodKind
 from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.notice_channels import choose_channels, other_channels
+from billing.services.notice_channels import choose_channels, other_channels, recipient
 from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
 from billing.services.notice_timing import allowed_from
@@ -44,7 +44,7 @@ class NoticeService:
             return NoticeResult(WAIT, wait_until=allowed_at, explanation="quiet hours of the customer")
         if any(notice.send_after is not None and notice.status is NoticeStatus.WAITING for notice in before):
             return NoticeResult(KEPT, explanation="kept until the end of quiet hours")
-        channels = _to_do(before, choose_channels(request.kind, customer.account, customer.brand).channels)
+        channels = _to_do(before, _chosen(request, customer))
         for channel in channels:
             await self._delivery.deliver(request, customer, channel)
         after = await self._with_fallback(request) if channels or not _are_taken(before) else before
@@ -56,7 +56,7 @@ class NoticeService:
         self, request: NoticeRequest, customer: Customer, now: datetime, send_after: datetime
     ) -> NoticeResult:
         """Write it down for the upkeep, which sends it when quiet hours are over."""
-        channels = choose_channels(request.kind, customer.account, customer.brand).channels
+        channels = _chosen(request, customer)
         async with self._make_work() as work:
             for channel in channels:
                 await work.notices.add(new_notice(request, customer, channel, now, send_after=send_after))
@@ -152,6 +152,12 @@ def request_of(notice: Notice) -> NoticeRequest:
 
 async def _of(work: UnitOfWork, request: NoticeRequest) -> Sequence[Notice]:
     return await work.notices.of_occasion(request.account_id, request.subject, request.kind, request.occasion)
+
+
+def _chosen(request: NoticeRequest, customer: Customer) -> tuple[str, ...]:
+    """Those the request names, as far as the customer has an address there; else as account or brand chose."""
+    named = tuple(one for one in request.channels if recipient(customer.account, one))
+    return named or choose_channels(request.kind, customer.account, customer.brand).channels
 
 
 def _are_taken(notices: Sequence[Notice]) -> bool:

@@ -11,6 +11,7 @@ from billing.ports.ledger import OpenInvoice
 from billing.ports.payment_provider import HostedPage, PaySessionCommand
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.dunning_plans import next_part_of_plan
 from billing.services.paylinks import Paylinks
 from billing.services.payment_answers import collectable
 from billing.services.payment_calls import PaymentCalls
@@ -180,13 +181,10 @@ class PaySessionService:
 
 
 async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
-    """What may be paid now: open, not disputed, and not on its way to us already."""
+    """What may be paid now: open, not disputed, and not on its way to us already; of a payment plan its next part."""
     in_flight = await _in_flight(work, account_id)
-    return [
-        one
-        for one in await work.ledger.open_invoices(account_id)
-        if collectable(one) > 0 and one.invoice_id not in in_flight
-    ]
+    opened = await next_part_of_plan(work, account_id, await work.ledger.open_invoices(account_id))
+    return [one for one in opened if collectable(one) > 0 and one.invoice_id not in in_flight]
 
 
 async def _in_flight(work: UnitOfWork, account_id: str) -> set[str]:

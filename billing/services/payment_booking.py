@@ -32,6 +32,7 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.services.payment_cases import watch_death, watch_refund_and_chargeback
 from billing.services.payment_instruments import remember_outcome
 from billing.services.payment_reversals import book_disputes, book_refunds
+from billing.services.write_offs import recover_written_off
 
 # A pending payment without news is asked for this long after its last expected date, a page sooner.
 ASK_PENDING_AGAIN = timedelta(days=1)
@@ -109,7 +110,7 @@ def _status(outcome: Outcome, attempt: Attempt) -> PaymentStatus:
 
 async def _book_receipt(work: UnitOfWork, attempt: Attempt, outcome: Succeeded, now: datetime) -> tuple[Attempt, int]:
     """Money came: shared by the attempt's allocation, as far as it is still open; the rest is the customer's credit."""
-    shares = await _shares(work, attempt, outcome)
+    shares = await _shares(work, attempt, outcome, now)
     entry = payment_received(
         attempt.account_id,
         attempt.provider,
@@ -138,10 +139,12 @@ async def _book_receipt(work: UnitOfWork, attempt: Attempt, outcome: Succeeded, 
     return changed, outcome.received_minor
 
 
-async def _shares(work: UnitOfWork, attempt: Attempt, outcome: Succeeded) -> dict[str, int]:
+async def _shares(work: UnitOfWork, attempt: Attempt, outcome: Succeeded, now: datetime) -> dict[str, int]:
     if outcome.currency != attempt.currency:
         return {}  # another currency pays nothing by itself: it is held for the customer until a person decides
     allocated = await work.payments.allocations(attempt.account_id, attempt.attempt_id)
+    wanted = {one.invoice_id: one.amount_minor for one in allocated}
+    await recover_written_off(work, attempt.account_id, wanted, outcome.received_minor, attempt.attempt_id, now)
     open_parts = []
     for allocation in allocated:
         still_open = await work.ledger.open_of(attempt.account_id, allocation.invoice_id)

@@ -29,7 +29,10 @@ _MOST_LOOKS = 10
 
 @dataclass(frozen=True)
 class _Case:
-    """What is to be debited again, by what, under which policies; ``bar_on`` is when the ladder restricts services."""
+    """What is to be debited again, by what, under which policies; ``bar_on`` is when the ladder restricts services.
+
+    ``wanted_on`` and ``most_minor`` are those of an instalment, whose date and amount were agreed with the customer.
+    """
 
     account: Account
     cycle_policy: CyclePolicy
@@ -37,6 +40,13 @@ class _Case:
     method: PaymentMethod
     invoices: list[OpenInvoice]
     bar_on: date | None
+    wanted_on: date | None = None
+    most_minor: int = 0
+
+    @property
+    def amount_minor(self) -> int:
+        open_minor = sum(collectable(one) for one in self.invoices)
+        return min(open_minor, self.most_minor) if self.most_minor else open_minor
 
 
 class RetryPlanner:
@@ -61,7 +71,8 @@ class RetryPlanner:
             policy = await in_force(work, account.brand)
             dated_by = (await planned_by(work, method)).policy_of(brand)
             bar_on = await _next_bar_on(work, account, brand)
-            return await self._planned(work, _Case(account, dated_by, policy, method, invoices, bar_on), at)
+            agreed = (request.debit_on, request.most_minor)
+            return await self._planned(work, _Case(account, dated_by, policy, method, invoices, bar_on, *agreed), at)
 
     async def _planned(self, work: UnitOfWork, case: _Case, begin: datetime) -> RetryPlan:
         """Look for a date on which everything holds that must hold on it."""
@@ -85,8 +96,8 @@ class RetryPlanner:
         """The earliest dates with their notice, moved to the next payday where that is wanted and near."""
         kind, zone = MethodKind(case.method.kind), case.account.zone
         is_new = decision.inputs["failed_tries_of_this_debt"] == 0
-        dates = plan_retry(begin, case.cycle_policy, zone, kind, full_notice=is_new)
-        if not decision.on_payday:
+        dates = plan_retry(begin, case.cycle_policy, zone, kind, case.wanted_on, full_notice=is_new)
+        if not decision.on_payday or case.wanted_on is not None:
             return dates, ""
         calendar = case.cycle_policy.calendar_of(kind)
         wanted, reason = first_debit_on(dates.debit_on, case.policy.paydays, calendar, case.bar_on)
@@ -100,7 +111,7 @@ def _found(case: _Case, decision: RetryDecision, dates: RetryDates, payday: str)
         possible=True,
         explanation=_explained(decision, payday),
         invoice_ids=tuple(one.invoice_id for one in case.invoices),
-        amount_minor=sum(collectable(one) for one in case.invoices),
+        amount_minor=case.amount_minor,
         currency=case.invoices[0].currency,
         notify_at=dates.notice_at,
         submit_at=dates.submit_at,
@@ -141,6 +152,6 @@ async def _next_bar_on(work: UnitOfWork, account: Account, brand: Brand) -> date
     pinned = await work.dunning.policy(case.policy_code, case.policy_version)
     policy = DunningPolicy.from_dict({**pinned.definition, "version": pinned.policy_version})
     days = [
-        step.day for step in policy.steps if step.action.barring_level is not None and step.name not in case.steps_done
+        step.day for step in policy.steps if step.barring_level is not None and step.name not in case.steps_done
     ]
     return local_date(case.opened_at, brand.zone) + timedelta(days=min(days)) if days else None

@@ -23,6 +23,7 @@ from evenflow.cli import (
     cases,
     catalogue,
     catalogue_correcting,
+    collections,
     keys,
     reconciling,
     usage,
@@ -53,6 +54,7 @@ app.add_typer(catalogue.app, name="catalogue")
 catalogue_correcting.add_to(catalogue.app)
 app.add_typer(cases.app, name="cases")
 app.command()(reconciling.reconcile)
+app.add_typer(collections.app, name="collections")
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="EVENFLOW_DATA_DIR", help="Where the stack keeps everything.")

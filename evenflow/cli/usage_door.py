@@ -61,6 +61,10 @@ class UsageDoor:
         """What a route answers."""
         return self._ask("GET", path, params=query)
 
+    def read(self, path: str) -> bytes:
+        """A document, as it is."""
+        return self._call("GET", path).content
+
     def post(self, path: str, body: Any) -> Any:
         """Tell a route something."""
         return self._ask("POST", path, json=body)

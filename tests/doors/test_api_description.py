@@ -100,6 +100,7 @@ REFUSED_EXAMPLES = {
     "POST /v1/usage/files/{file_id}/cancel": (404, "file_id"),
     "POST /v1/usage/files/{file_id}/reject": (404, "file_id"),
     "POST /v1/usage/streams/move": (404, "topic"),
+    "POST /v1/accounts/{account_id}/dunning/fees/{fee_id}/waive": (404, "fee_id"),
     "DELETE /v1/accounts/{account_id}/payment-methods/{method_id}": (404, "method_id"),
     "POST /v1/brands": (409, "brand"),
     "POST /v1/accounts/{account_id}/services": (409, "services.identifier"),

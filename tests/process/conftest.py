@@ -12,6 +12,7 @@ from tests.process.world import World, a_world
 
 # Their assertions then say what was found.
 pytest.register_assert_rewrite(
+    "tests.process.arrangement_stories",
     "tests.process.customer_stories",
     "tests.process.limit_stories",
     "tests.process.operator_stories",

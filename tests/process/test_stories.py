@@ -9,13 +9,15 @@ import pytest
 
 from billing.persistence.invariants import broken_rules
 from tests.histories.record import keep
+from tests.process.arrangement_stories import ARRANGEMENT_STORIES
 from tests.process.customer_stories import CUSTOMER_STORIES
 from tests.process.limit_stories import LIMIT_STORIES
 from tests.process.operator_stories import OPERATOR_STORIES
 from tests.process.usage_stories import USAGE_STORIES
 from tests.process.world import World
 
-STORIES = {story.__name__: story for story in (*CUSTOMER_STORIES, *OPERATOR_STORIES, *LIMIT_STORIES, *USAGE_STORIES)}
+ALL_STORIES = (*CUSTOMER_STORIES, *OPERATOR_STORIES, *LIMIT_STORIES, *USAGE_STORIES, *ARRANGEMENT_STORIES)
+STORIES = {story.__name__: story for story in ALL_STORIES}
 Tasks = dict[str, asyncio.Task[None]]
 # One world for all of them, also when tests run on several processes.
 pytestmark = [pytest.mark.xdist_group("stories"), pytest.mark.timeout(900)]

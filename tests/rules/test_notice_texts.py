@@ -165,6 +165,18 @@ FURTHER = {
         "Hello! Your invoice day has changed. Your next payment is on or just after the 6th of June. "
         f"You can view the dates at {ACCOUNT}."
     ),
+    NoticeKind.PLAN_AGREED: (
+        "Hello! Your payment plan is agreed. The first instalment of 42.10 Euro is due on the 6th of June. "
+        f"See all dates at {ACCOUNT}, or pay sooner via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.INSTALMENT: (
+        "Hello! As agreed, we will collect your instalment of 42.10 Euro on or just after the 6th of June. "
+        f"You can also pay now via paylink, by {PAYLINK}. Thank you!"
+    ),
+    NoticeKind.INSTALMENT_DUE: (
+        "Hello! As agreed, your instalment of 42.10 Euro is due by the 6th of June. "
+        f"Pay now via paylink, by {PAYLINK}. Thank you!"
+    ),
 }
 
 

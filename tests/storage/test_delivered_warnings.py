@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from billing.domain.dunning_policy import STANDARD
 from billing.messages.notices import NoticeKind
 from billing.persistence.invariants import check_books
 from billing.ports.messenger import EMAIL, SMS
@@ -41,7 +42,7 @@ async def _warn(world: DebtWorld, case_id: str, channel: str, status: NoticeStat
 async def _counts_for_dunning(world: DebtWorld, case_id: str) -> bool:
     async with world.work() as work:
         case = await work.dunning.case(world.account_id, case_id)
-        view = await read_view(work, world.account, case, world.clock.at)
+        view = await read_view(work, world.account, case, STANDARD, world.clock.at)
     return view.facts.warning_delivered_at is not None
 
 

@@ -3,6 +3,7 @@
 from billing.persistence.columns import metadata
 from billing.persistence.tables import (
     accounts,
+    arrangements,
     bank_files,
     bank_statements,
     barring,
@@ -25,6 +26,7 @@ from billing.persistence.tables import (
 
 __all__ = [
     "accounts",
+    "arrangements",
     "bank_files",
     "bank_statements",
     "barring",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, account_key, document, generated_key, metadata, reference
@@ -33,6 +34,7 @@ dunning_cases = Table(
     Column("next_action_at", Instant),
     Column("closed_at", Instant),
     Column("outcome", Text, nullable=False, server_default=""),  # settled | handed_over
+    Column("rested_days", Integer, nullable=False, server_default="0"),  # a payment plan covered everything
 )
 # At most one open case per account.
 Index(
@@ -52,6 +54,13 @@ promises = Table(
     Column("amount_minor", BigInteger, nullable=False),  # zero: everything open
     Column("made_at", Instant, nullable=False),
     Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("pay_by", Date),  # the local date that was promised
+    reference("case_id", identity.CASE, nullable=True),
+    Column("invoice_ids", JSONB, nullable=False, server_default="[]"),  # what was overdue when it was made
+    Column("open_before_minor", BigInteger, nullable=False, server_default="0"),
+    Column("outcome", Text, nullable=False, server_default=""),  # none yet | kept | broken | replaced
+    Column("ended_at", Instant),
     UniqueConstraint("account_id", "command_id"),
 )
 
