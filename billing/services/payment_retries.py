@@ -151,7 +151,5 @@ async def _next_bar_on(work: UnitOfWork, account: Account, brand: Brand) -> date
         return None
     pinned = await work.dunning.policy(case.policy_code, case.policy_version)
     policy = DunningPolicy.from_dict({**pinned.definition, "version": pinned.policy_version})
-    days = [
-        step.day for step in policy.steps if step.barring_level is not None and step.name not in case.steps_done
-    ]
+    days = [step.day for step in policy.steps if step.barring_level is not None and step.name not in case.steps_done]
     return local_date(case.opened_at, brand.zone) + timedelta(days=min(days)) if days else None

@@ -30,7 +30,7 @@ from billing.ports.invoicing import InvoiceTax
 
 _DAY = timedelta(days=1)
 _MEANS = {"card": CARD, "sepa_debit": SEPA_DIRECT_DEBIT, "none": ONLINE}
-_REVERSE_CHARGE = "AE"
+_REVERSE_CHARGE, _OUTSIDE, _EXEMPT = "AE", "O", "E"
 _REVERSE_CHARGE_CODE = "VATEX-EU-AE"
 # Schemes of the EAS code list for VAT numbers, by country: the address of a business that told no other.
 _VAT_SCHEMES = {
@@ -179,7 +179,8 @@ def _tax_of(line: InvoiceLine, document: InvoiceDocument) -> InvoiceTax:
 
 
 def _category(tax: InvoiceTax) -> TaxCategory:
-    return TaxCategory(tax.category, tax.percent)
+    """As EN 16931 has it: what is outside of VAT (O) may not stand beside taxed lines there, and is exempt (E)."""
+    return TaxCategory(_EXEMPT if tax.category == _OUTSIDE else tax.category, tax.percent)
 
 
 def _line(document: InvoiceDocument, place: int, line: InvoiceLine | None, tax: TaxCategory) -> StructuredLine:
@@ -217,6 +218,6 @@ def _allowances(
 
 
 def _tax_sum(tax: InvoiceTax) -> TaxSum:
-    is_reverse = tax.category == _REVERSE_CHARGE
-    code = _REVERSE_CHARGE_CODE if is_reverse else ""
-    return TaxSum(_category(tax), tax.net_minor, tax.vat_minor, code, tax.note if is_reverse else "")
+    code = _REVERSE_CHARGE_CODE if tax.category == _REVERSE_CHARGE else ""
+    reason = tax.note if tax.category in (_REVERSE_CHARGE, _OUTSIDE) else ""
+    return TaxSum(_category(tax), tax.net_minor, tax.vat_minor, code, reason)

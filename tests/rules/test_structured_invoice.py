@@ -29,6 +29,8 @@ DOCUMENTS = {
     "nothing": a_document([]),
     "a line of nothing": a_document([a_line(0)]),
     "reverse charge": a_document([a_line(1999), a_line(200, "reduced")], country="BE", vat_number="BE0123456749"),
+    "a fee outside of VAT": a_document([a_line(1999), a_line(500, "outside", "Reminder fee")]),
+    "only a fee outside of VAT": a_document([a_line(500, "outside", "Reminder fee")]),
     "a consumer": a_document([a_line(1999)], company="", vat_number=""),
     "letters of any kind": a_document([a_line(100, description="Łódź & <co> \x01 “quoted” 漢字")]),
 }
