@@ -24,9 +24,10 @@ from billing.messages.invariants import InvariantsState
 from billing.messages.upkeep import UpkeepState
 from billing.services.dunning_policies import ensure_default
 from evenflow.collector import calm_collector
+from evenflow.container import container_of
 from evenflow.ending import told_of_the_end
 from evenflow.intake import running
-from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, container_of, read_clock
+from evenflow.parts import LOOK_AGAIN_SECONDS, START_PATIENCE_SECONDS, build_parts, read_clock
 from evenflow.settings import read_settings
 from evenflow.workers import make_workers
 

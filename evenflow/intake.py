@@ -16,7 +16,8 @@ from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import event_types, record_of
 from billing.services.usage_folder import FolderRules, WatchedFolder
 from billing.services.usage_streams import StreamSource, consume_forever
-from evenflow.settings import KafkaSettings, Settings, SettingsError
+from evenflow.settings import Settings, SettingsError
+from evenflow.usage_settings import KafkaSettings
 
 
 class UsageSources:

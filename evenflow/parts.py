@@ -7,86 +7,58 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pydantic import SecretStr
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.container import Container
-from billing.adapters.http_network import HttpNetwork, SignedConfirmations
-from billing.adapters.pdf import PdfRenderer, StatementPdf
-from billing.adapters.sendgrid.callbacks import SendGridCallbacks
-from billing.adapters.sendgrid.messenger import SendGridMessenger
+from billing.adapters.pdf import PdfRenderer
 from billing.adapters.stripe.provider import StripePayments
-from billing.adapters.twilio.messenger import TwilioMessenger
-from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.adapters.usage_formats import known_formats
 from billing.persistence.balance_reading import SqlBalanceSource
 from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
-from billing.persistence.queries import SqlQueries
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
-from billing.ports.messenger import EMAIL, SMS, WHATSAPP, Messenger
+from billing.ports.messenger import Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
-from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
-from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
-from billing.services.catalogue_files.service import CatalogueFiles
-from billing.services.credit_refunds import CreditRefunds
-from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
-from billing.services.dunning_assignments import PolicyAssignments
-from billing.services.dunning_fees import FeeService
-from billing.services.dunning_moves import CaseMoves
-from billing.services.dunning_policies import DunningPolicyService
 from billing.services.dunning_promises import PromiseService
-from billing.services.hand_overs import HandOvers
 from billing.services.invoicing import InvoicingService
 from billing.services.letterheads import Letterheads
 from billing.services.method_desk import MethodDesk
 from billing.services.method_links import MethodLinks
 from billing.services.method_notices import MethodNotices, MethodWords
-from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
-from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
-from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
-from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
-from billing.services.payment_plans import PaymentPlans
-from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
-from billing.services.plan_changes import PlanChanges
 from billing.services.reconcile import Reconciler
-from billing.services.retry_policies import RetryPolicyService
-from billing.services.service_changes import ServiceChanges
-from billing.services.service_restrictions import RestrictionDesk
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
-from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
-from billing.services.whatsapp import WhatsAppDesk
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.boundaries import watched
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
+from evenflow.paying import Paying, build_paying
 from evenflow.payload_codec import codec_from
 from evenflow.people import People, build_people
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess, connect
+from evenflow.vendors import messengers_of, network_of, stripe_of
 
 # Usage files wait here, in the data directory, until they are imported and kept.
 SPOOL = "usage-files"
@@ -161,33 +133,24 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     engine = make_engine(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     make_work: UnitOfWorkFactory = partial(SqlUnitOfWork, engine)
     process = TemporalProcess(partial(_connect, settings, metrics_address))
-    keys = _several(settings.secrets.paylink_signing_key)
-    paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
-    stripe = watched(settings, _stripe(settings))
+    stripe = watched(settings, stripe_of(settings))
     bank = bank_files(settings, make_work, clock, process)
     bank_in = bank_statements(settings, make_work, clock, process)
-    providers = PaymentProviders(stripe, {bank.provider.name: bank.provider}, settings.payments.sepa_debit)
-    methods = MethodService(make_work, clock, providers, process)
-    inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
-    calls = PaymentCalls(make_work, clock, providers)
-    payments = PaymentService(make_work, clock, providers, paylinks)
+    paying = build_paying(settings, make_work, clock, process, stripe, bank)
     balances = SqlBalanceSource(settings.database.url.get_secret_value())
     quick = SqlQuickStore(settings.database.url.get_secret_value())
     usage = _usage(settings, make_work, clock, process, balances, quick)
     sources = UsageSources(settings, usage, clock)
     renderer = PdfRenderer()
     invoicing = InvoicingService(make_work, clock, renderer)
-    method_links = MethodLinks(make_work, keys, settings.public.api_base.rstrip("/"))
-    method_words = MethodWords(make_work, method_links.paylink_for)
-    composer = Composer(paylinks.paylink_for, documents=_Documents(invoicing), method_words=method_words)
-    messengers = _messengers(settings)
-    notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
+    messengers = messengers_of(settings)
+    notices = _notices(make_work, clock, paying, invoicing, messengers)
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
-    barring = BarringService(make_work, clock, watched(settings, _network(settings)))
+    barring = BarringService(make_work, clock, watched(settings, network_of(settings)))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
-    reconciler = Reconciler(make_work, inbox, {stripe.name: stripe}, clock=clock)
+    reconciler = Reconciler(make_work, paying.webhook_inbox, {stripe.name: stripe}, clock=clock)
     method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
-    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank, bank_in)
+    repairs = _repairs(settings, paying.webhook_inbox, usage, notices, sources, reconciler, bank, bank_in)
     promises = PromiseService(make_work, clock)
     repairs = replace(
         people.joining(repairs, barring, reconciler),
@@ -199,10 +162,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         settings=settings,
         engine=engine,
         messengers=messengers,
-        methods=methods,
-        method_links=method_links,
-        method_desk=MethodDesk(make_work, clock, method_links, methods, providers, settings.stripe.creditor_id),
-        pay_sessions=PaySessionService(make_work, clock, providers, paylinks, calls),
+        **vars(paying),
         clock=clock,
         process=process,
         make_work=make_work,
@@ -215,11 +175,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         sources=sources,
         invoicing=invoicing,
         letterheads=Letterheads(make_work, clock, renderer),
-        paylinks=paylinks,
-        payments=payments,
-        webhook_inbox=inbox,
         notices=notices,
-        announcing=AnnouncingService(make_work, clock, notices, payments),
+        announcing=AnnouncingService(make_work, clock, notices, paying.payments),
         dunning=DunningService(make_work, clock),
         arrangements=ArrangementService(make_work, clock),
         promises=promises,
@@ -230,6 +187,18 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         people=people,
         close=partial(_close, stripe, quick, balances, engine),
     )
+
+
+def _notices(
+    make_work: UnitOfWorkFactory,
+    clock: SegmentClock,
+    paying: Paying,
+    invoicing: InvoicingService,
+    messengers: Mapping[str, Messenger],
+) -> NoticeService:
+    words = MethodWords(make_work, paying.method_links.paylink_for)
+    composer = Composer(paying.paylinks.paylink_for, documents=_Documents(invoicing), method_words=words)
+    return NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
 
 
 def _repairs(
@@ -281,81 +250,6 @@ class _Documents:
         return (await self.invoicing.pdf(account_id, invoice_id))[1]
 
 
-def container_of(parts: Parts, settings: Settings) -> Container:
-    """What the doors may reach of the parts."""
-    make_work, clock, process = parts.make_work, parts.clock, parts.process
-    return Container(
-        make_work=make_work,
-        clock=clock,
-        process=process,
-        public_url=settings.public.api_base.rstrip("/"),
-        links=_links(settings),
-        session_key=settings.secrets.session_key.get_secret_value(),
-        demo_mode=settings.clock.rate != 1,
-        cloud_event_types=event_types(settings.usage.cloud_event_types),
-        accounts=parts.accounts,
-        service_changes=ServiceChanges(make_work, clock, parts.usage.moves.number_moved),
-        plan_changes=PlanChanges(make_work, clock, parts.usage.moves.number_moved),
-        catalogue=parts.catalogue,
-        catalogue_files=CatalogueFiles(make_work, clock),
-        usage=parts.usage,
-        limits=parts.limits,
-        balance_watch=parts.balance_watch,
-        invoicing=parts.invoicing,
-        letterheads=parts.letterheads,
-        payments=parts.payments,
-        payment_methods=parts.methods,
-        method_links=parts.method_links,
-        method_desk=parts.method_desk,
-        retry_policies=RetryPolicyService(make_work, clock),
-        pay_sessions=parts.pay_sessions,
-        pay_desk=PayDesk(make_work, clock, process, parts.paylinks, parts.pay_sessions),
-        notices=parts.notices,
-        notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
-        notice_templates=NoticeTemplates(make_work, clock),
-        whatsapp=WhatsAppDesk(make_work, clock, _whatsapp(settings)),
-        dunning=parts.dunning,
-        arrangements=parts.arrangements,
-        promises=parts.promises,
-        payment_plans=PaymentPlans(make_work, clock),
-        policy_assignments=PolicyAssignments(make_work, clock),
-        case_moves=CaseMoves(make_work, clock, process),
-        fees=FeeService(make_work, clock),
-        hand_overs=HandOvers(make_work),
-        barring=parts.barring,
-        staff_cases=parts.people.cases,
-        invariants=parts.people.invariants,
-        daily_totals=parts.people.totals,
-        statements=StatementService(make_work, clock, StatementPdf()),
-        credit_refunds=CreditRefunds(make_work),
-        restrictions=RestrictionDesk(make_work, clock),
-        network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
-        dunning_policies=DunningPolicyService(make_work, clock),
-        bank_creditors=parts.bank.creditors,
-        bank_statements=parts.bank_in.statements,
-        suspense=parts.bank_in.suspense,
-        bank_mandates=parts.bank.mandates,
-        bank_batches=parts.bank.batches,
-        bank_debits=parts.bank.debits,
-        disputes=DisputeService(make_work, clock, process),
-        paylinks=parts.paylinks,
-        access=parts.access,
-        queries=SqlQueries(parts.engine),
-        webhook_inbox=parts.webhook_inbox,
-    )
-
-
-def _links(settings: Settings) -> dict[str, str]:
-    """Pages beside the console."""
-    temporal = settings.temporal
-    links = {"API docs": "/docs"}
-    if temporal.ui_base:
-        links["Temporal"] = f"{temporal.ui_base.rstrip('/')}/namespaces/{temporal.namespace}/workflows"
-    if settings.stripe.is_simulated_key:
-        links["Inbox of every email and SMS"] = f"{settings.stripe.api_base.removesuffix('/stripe')}/inbox"
-    return links
-
-
 async def _connect(settings: Settings, metrics_address: str) -> Client:
     temporal = settings.temporal
     return await connect(
@@ -366,65 +260,6 @@ async def _connect(settings: Settings, metrics_address: str) -> Client:
         codec_from(temporal.payload_keys.get_secret_value()),
         metrics_address,
     )
-
-
-def _stripe(settings: Settings) -> StripePayments:
-    stripe = settings.stripe
-    secrets = _several(stripe.webhook_secret)
-    key = stripe.secret_key.get_secret_value()
-    return StripePayments(key, secrets, stripe.api_base, creditor_id=stripe.creditor_id)
-
-
-def _several(keys: SecretStr | str) -> tuple[str, ...]:
-    """The keys of a setting, the newest first: "new,old" while one is being replaced."""
-    text = keys if isinstance(keys, str) else keys.get_secret_value()
-    return tuple(key.strip() for key in text.split(",") if key.strip())
-
-
-def _messengers(settings: Settings) -> dict[str, Messenger]:
-    email, sms = settings.sendgrid, settings.twilio
-    messengers: dict[str, Messenger] = {
-        EMAIL: SendGridMessenger(
-            email.api_key.get_secret_value(),
-            email.from_address,
-            SendGridCallbacks(_several(email.verification_key)),
-            api_base=email.api_base,
-        ),
-        SMS: TwilioMessenger(
-            sms.account_sid,
-            sms.auth_token.get_secret_value(),
-            sms.from_number,
-            f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
-            api_base=sms.api_base,
-        ),
-        WHATSAPP: _whatsapp(settings),
-    }
-    return {channel: watched(settings, messenger) for channel, messenger in messengers.items()}
-
-
-def _whatsapp(settings: Settings) -> TwilioWhatsApp:
-    twilio = settings.twilio
-    return TwilioWhatsApp(
-        twilio.account_sid,
-        twilio.auth_token.get_secret_value(),
-        _senders(twilio.whatsapp_from),
-        f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
-        api_base=twilio.api_base,
-    )
-
-
-def _senders(text: str) -> dict[str, str]:
-    """Numbers by brand; one without a brand is everybody's."""
-    pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
-    return {brand.strip(): number.strip() for brand, _, number in pairs}
-
-
-def _network(settings: Settings) -> HttpNetwork:
-    return HttpNetwork(settings.network.api_base, settings.network.api_key.get_secret_value())
-
-
-def _confirmations(settings: Settings) -> SignedConfirmations:
-    return SignedConfirmations(_several(settings.network.signing_secret))
 
 
 async def _close(stripe: StripePayments, quick: SqlQuickStore, balances: SqlBalanceSource, engine: AsyncEngine) -> None:

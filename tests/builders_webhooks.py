@@ -25,7 +25,8 @@ from twilio.request_validator import RequestValidator
 import evenflow.parts
 from api.app import create_app
 from billing.messages.payments import AttemptQuery
-from evenflow.parts import Parts, build_parts, container_of
+from evenflow.container import container_of
+from evenflow.parts import Parts, build_parts
 from evenflow.settings import settings_from
 from tests.builders_payments import MovableClock, TillWorld, a_till
 from tests.contracts.simulator_process import (

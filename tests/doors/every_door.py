@@ -14,7 +14,8 @@ import evenflow.parts
 from api.app import create_app
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.services.dunning_policies import ensure_default
-from evenflow.parts import build_parts, container_of
+from evenflow.container import container_of
+from evenflow.parts import build_parts
 from evenflow.settings import settings_from
 from tests.browser.console_server import served
 from tests.doors.console_data import RUNNING, fill

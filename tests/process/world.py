@@ -19,7 +19,8 @@ from temporalio.client import Client
 from api.app import create_app
 from billing.messages.upkeep import UpkeepState
 from billing.persistence.clock_segments import SegmentClock, begin_segment
-from evenflow.parts import Parts, build_parts, container_of
+from evenflow.container import container_of
+from evenflow.parts import Parts, build_parts
 from evenflow.settings import Settings, settings_from
 from evenflow.workers import make_workers
 
