@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,7 +33,7 @@ from billing.services.staff_cases import StaffCases
 from billing.services.stuck_orders import StuckOrders
 from billing.services.upkeep import Repairs
 from evenflow.intake import UsageSources
-from evenflow.live_accounts import accounts_live
+from evenflow.live_accounts import CONNECT_SECONDS, accounts_live
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess
 from evenflow.workflow_troubles import WorkflowTroubles
@@ -130,6 +131,6 @@ def rules_of(settings: Settings) -> AlertRules:
 async def _rules_of_the_process(process: TemporalProcess) -> Sequence[Invariant]:
     """None while the process server is away: that is not the books' fault."""
     try:
-        return (accounts_live(await process.client()),)
-    except (RPCError, RuntimeError):
+        return (accounts_live(await asyncio.wait_for(process.client(), CONNECT_SECONDS)),)
+    except (RPCError, RuntimeError, TimeoutError):
         return ()

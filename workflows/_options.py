@@ -60,6 +60,14 @@ QUICK_WRITE = ActivityOptions(
     retry_policy=_SOON,
     priority=Urgency.INVOICE,
 )
+# A round of upkeep looks at everything: a slow hour must not end it before anything is mended.
+ROUND = ActivityOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(minutes=2),
+    heartbeat_timeout=SILENT_AT_MOST,
+    retry_policy=_SOON,
+    priority=Urgency.INVOICE,
+)
 # Checks of the books read much and hurry nobody; one that cannot end is left to the next round.
 CHECK = BoundedOptions(
     task_queue=BILLING_QUEUE,

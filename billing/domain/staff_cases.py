@@ -159,7 +159,7 @@ _ALL = (
         INVARIANT_BROKEN,
         Severity.URGENT,
         "A rule of the books does not hold.",
-        "docs/invariants.md says for each rule what that means and what to do; the case lists where it does not hold.",
+        "See docs/invariants.md for what the rule means and what to do. The case lists where it does not hold.",
     ),
     CaseKind(
         WEBHOOK_SILENCE,

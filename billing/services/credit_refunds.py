@@ -46,7 +46,9 @@ class CreditRefunds:
             currency = (await work.accounts.brand(account.brand)).currency
             attempts = await work.payments.attempts(account_id)
             made = [one for each in attempts for one in await work.payments.refunds(account_id, each.attempt_id)]
-            planned = [one for one in made if one.refund_id.startswith(f"{command_id}/")]
+            # Providers know refunds by their ids alone, whoever's they are: two accounts may share a command's id.
+            name = f"{command_id}/{account_id}"
+            planned = [one for one in made if one.refund_id.startswith(f"{name}/")]
             if planned:
                 return [CreditPart(one.attempt_id, one.amount_minor, one.refund_id) for one in planned]
             credit = await work.ledger.credit_minor(account_id, currency)
@@ -54,7 +56,7 @@ class CreditRefunds:
             if not 0 < wanted <= credit:
                 raise _unable(wanted, f"Credit of {Money(max(credit, 0), currency)} is held, and no more.")
             left = await _left(work, attempts, made, currency)
-        return _parts(left, wanted, command_id, currency)
+        return _parts(left, wanted, name, currency)
 
 
 async def _left(
@@ -71,12 +73,12 @@ async def _left(
     return left
 
 
-def _parts(left: Sequence[tuple[str, int]], wanted: int, command_id: str, currency: str) -> Sequence[CreditPart]:
+def _parts(left: Sequence[tuple[str, int]], wanted: int, name: str, currency: str) -> Sequence[CreditPart]:
     parts: list[CreditPart] = []
     for attempt_id, amount in left:
         part = min(amount, wanted - sum(one.amount_minor for one in parts))
         if part > 0:
-            parts.append(CreditPart(attempt_id, part, f"{command_id}/{len(parts) + 1}"))
+            parts.append(CreditPart(attempt_id, part, f"{name}/{len(parts) + 1}"))
     if sum(one.amount_minor for one in parts) < wanted:
         able = Money(sum(one.amount_minor for one in parts), currency)
         raise _unable(wanted, f"Only {able} of it came by payments that can be refunded; pay the rest out by hand.")

@@ -304,6 +304,6 @@ def _not_started(account: Account, error: Exception) -> Cause:
     return Cause(
         kinds.WORKFLOW_MISSING,
         account_workflow_id(account.brand, account.number),
-        f"The workflow of {account.account_id} does not run and cannot be started: {in_words(error)}.",
+        f"The workflow of {account.account_id} does not run and cannot be started: {in_words(error).rstrip('.')}.",
         account.account_id,
     )

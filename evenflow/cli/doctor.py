@@ -72,6 +72,8 @@ def examine(settings: Settings, console: Console) -> int:
     console.print(table)
     pace = "normal time" if settings.clock.rate == 1 else f"{settings.clock.rate:g} times as fast as real time"
     console.print(f"The business clock runs at {pace}. Real vendors: {', '.join(settings.live_vendors) or 'none'}.")
+    told = [*settings.alerts.mailboxes, *(["a web address"] if settings.alerts.webhook else [])]
+    console.print(f"Staff are told of cases at: {', '.join(told) or 'the console only (EVENFLOW_ALERTS_EMAIL)'}.")
     if all(finding.state == "ok" for finding in findings):
         return 0
     console.print("`evenflow up` sets all of this by itself on one machine; otherwise set the variables above.")

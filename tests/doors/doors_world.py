@@ -69,6 +69,9 @@ class RecordingProcess:
         default=lambda command: CommandResult(command.command_id, summary="done")
     )
 
+    async def client(self) -> Any:
+        raise RuntimeError("there is no process server")
+
     async def start_account(self, state: AccountState) -> None:
         self.started[account_workflow_id(state.brand, state.number)] = state
 

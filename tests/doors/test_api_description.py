@@ -87,6 +87,7 @@ REFUSED_EXAMPLES = {
     "POST /v1/suspense-items/{suspense_id}/offset": (404, "suspense_id"),
     "POST /v1/suspense-items/{suspense_id}/reopen": (404, "suspense_id"),
     "POST /v1/suspense-items/{suspense_id}/send-back": (404, "suspense_id"),
+    "POST /v1/accounts/{account_id}/actions/refund-credit": (409, "amount_minor"),
     "GET /v1/cases/{case_id}": (404, "case_id"),
     "POST /v1/cases/{case_id}/acknowledge": (404, "case_id"),
     "POST /v1/cases/{case_id}/close": (404, "case_id"),

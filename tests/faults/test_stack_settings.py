@@ -46,6 +46,10 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"EVENFLOW_BILLING_SPREAD_SECONDS": "86400"}, "EVENFLOW_BILLING_SPREAD_SECONDS cannot be used"),
         ({"EVENFLOW_USAGE_KEEP_DAYS": "30"}, "EVENFLOW_USAGE_KEEP_DAYS cannot be used: records may be sent again"),
         ({"EVENFLOW_USAGE_RESENT_DAYS": "91"}, "EVENFLOW_USAGE_RESENT_DAYS cannot be used"),
+        ({"EVENFLOW_ALERTS_EMAIL": "ops@example.com, nobody"}, "nobody is no email address"),
+        ({"EVENFLOW_ALERTS_WEBHOOK": "chat.example.com"}, "EVENFLOW_ALERTS_WEBHOOK cannot be used: write it like"),
+        ({"EVENFLOW_ALERTS_DIGEST_HOUR": "24"}, "EVENFLOW_ALERTS_DIGEST_HOUR cannot be used"),
+        ({"EVENFLOW_ALERTS_LEAST_SEVERITY": "loud"}, "EVENFLOW_ALERTS_LEAST_SEVERITY cannot be used"),
     ],
 )
 def test_what_must_not_run_is_refused_in_one_line(

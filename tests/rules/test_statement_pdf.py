@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -20,8 +20,8 @@ START = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def _account(locale: str) -> Account:
-    values = an_account(locale=locale) | {"account_id": "acc_1001"}
-    return Account(**values)
+    nothing = {each.name: None for each in fields(Account)}
+    return Account(**{**nothing, **an_account(locale=locale), "account_id": "acc_1001"})
 
 
 def a_statement(locale: str, payments: int = 1) -> AccountStatement:

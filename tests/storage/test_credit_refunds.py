@@ -48,17 +48,22 @@ async def _refund(till: TillWorld, amount_minor: int, command_id: str) -> list[C
 async def test_all_credit_goes_back_on_the_newest_payments_first(till: TillWorld) -> None:
     older, newer = await _credited(till, 700), await _credited(till, 300)
     assert await till.credit() == 1000
-    parts = await _refund(till, 0, "c1")
-    assert parts == [CreditPart(newer, 300, "c1/1"), CreditPart(older, 700, "c1/2")]
+    command = f"c-{till.simulator.port}-{id(till)}"
+    name = f"{command}/{till.account_id}"
+    assert await _refund(till, 0, command) == [
+        CreditPart(newer, 300, f"{name}/1"),
+        CreditPart(older, 700, f"{name}/2"),
+    ]
     assert (await till.credit(), (await till.kinds()).count("refund_paid")) == (0, 2)
 
 
 async def test_a_part_goes_back_once_per_command(till: TillWorld) -> None:
     await _credited(till, 700)
-    first = await _refund(till, 200, "c1")
-    assert await _refund(till, 200, "c1") == first
+    command = f"c-{till.simulator.port}-{id(till)}"
+    first = await _refund(till, 200, command)
+    assert await _refund(till, 200, command) == first
     assert await till.credit() == 500
-    await _refund(till, 200, "c2")
+    await _refund(till, 200, f"{command}-again")
     assert (await till.credit(), (await till.kinds()).count("refund_paid")) == (300, 2)
 
 
