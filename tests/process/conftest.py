@@ -12,7 +12,10 @@ from tests.process.world import World, a_world
 
 # Their assertions then say what was found.
 pytest.register_assert_rewrite(
-    "tests.process.customer_stories", "tests.process.limit_stories", "tests.process.operator_stories"
+    "tests.process.customer_stories",
+    "tests.process.limit_stories",
+    "tests.process.operator_stories",
+    "tests.process.restriction_stories",
 )
 
 

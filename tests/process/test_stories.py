@@ -12,9 +12,11 @@ from tests.histories.record import keep
 from tests.process.customer_stories import CUSTOMER_STORIES
 from tests.process.limit_stories import LIMIT_STORIES
 from tests.process.operator_stories import OPERATOR_STORIES
+from tests.process.restriction_stories import RESTRICTION_STORIES
 from tests.process.world import World
 
-STORIES = {story.__name__: story for story in (*CUSTOMER_STORIES, *OPERATOR_STORIES, *LIMIT_STORIES)}
+TOLD = (*CUSTOMER_STORIES, *OPERATOR_STORIES, *LIMIT_STORIES, *RESTRICTION_STORIES)
+STORIES = {story.__name__: story for story in TOLD}
 Tasks = dict[str, asyncio.Task[None]]
 # One world for all of them, also when tests run on several processes.
 pytestmark = [pytest.mark.xdist_group("stories"), pytest.mark.timeout(900)]
