@@ -24,7 +24,7 @@ class MeaningOut(Response):
 class HeldOut(Response):
     """One kind that a cause holds: who set it, why and by which order; ``lifted_at`` None: it holds.
 
-    ``author`` is a person, or the part of the system whose rule it was: an order of dunning is named by its case.
+    ``author`` is a person, or the part of the system whose rule it was; ``case_id`` the case of dunning's, else empty.
     """
 
     restriction_id: str
@@ -34,6 +34,7 @@ class HeldOut(Response):
     author: str
     reason: str
     order_id: str
+    case_id: str
     since: datetime
     lifted_at: datetime | None
     lifted_by: str

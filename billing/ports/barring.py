@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from billing.domain.errors import InvalidValue
+from billing.domain.restrictions import Cause
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Held:
     lifted_by: str = ""
     lift_reason: str = ""
     lift_order_id: str = ""
+
+    @property
+    def case_id(self) -> str:
+        """The dunning case whose order this is, by the order's name; empty for any other cause."""
+        return self.order_id.rpartition("-")[0] if self.cause == Cause.DUNNING else ""
 
 
 class NetworkRefused(Exception):

@@ -25,6 +25,8 @@ from billing.services.barring_holds import LIFTED, cause_of, write_holds
 from billing.services.barring_records import Restored, order_finished, record_confirmed, record_overtaken
 from billing.services.barring_standing import CONFIRMED, ORDERED, is_overtaken, level_of, newest_naming
 
+WITHDRAWN = "withdrawn"
+
 
 @dataclass(frozen=True)
 class OrderView:
@@ -122,8 +124,11 @@ class BarringService:
     async def check_order(self, check: OrderCheck) -> PlacedOrder:
         """Ask the network for these services' state and record what holds; order the others again where wanted.
 
-        A service that a newer order names is left to that order. Raises the first fault after all were tried.
+        A service that a newer order names is left to that order. An order that was never written down is placed now.
+        Raises the first fault after all were tried.
         """
+        if not await self._is_written_down(check.state):
+            return await self.place_order(check.state)
         faults: list[Exception] = []
         for ordered in await self._pending(check):
             try:
@@ -135,6 +140,10 @@ class BarringService:
         if faults:
             raise faults[0]
         return await self._placed(check.state)
+
+    async def _is_written_down(self, state: BarringState) -> bool:
+        async with self._make_work() as work:
+            return any(one.order_id == state.order_id for one in await work.barring.orders(state.account_id))
 
     async def _pending(self, check: OrderCheck) -> Sequence[OrderedService]:
         async with self._make_work() as work:
@@ -193,8 +202,10 @@ class BarringService:
             await work.accounts.lock(result.account_id)
             try:
                 order = await work.barring.order(result.account_id, result.order_id)
-            except NotFound:  # withdrawn while it waited for the brand's hours: nothing was ordered
-                return None
+            except NotFound:
+                if result.outcome != WITHDRAWN:
+                    raise
+                return None  # while it waited for the brand's hours: nothing was ordered
             if order.finished_at is not None:
                 return None
             restored = await order_finished(work, order, result, self._clock)

@@ -31,8 +31,8 @@ async def test_a_line_is_shown_with_every_cause_and_what_the_network_confirmed(w
     assert (shown["confirmed"]["level"], shown["wanted"]["level"], shown["in_step"]) == ("outgoing", "outgoing", True)
     assert shown["confirmed"]["restrictions"]["outgoing_calls"] == "barred"
     assert shown["confirmed"]["restrictions"]["emergency_calls"] == "allowed"
-    assert {(one["cause"], one["reason"], one["order_id"]) for one in shown["held"]} == {
-        ("dunning", "not paid", "case_1001-1")
+    assert {(one["cause"], one["reason"], one["order_id"], one["case_id"]) for one in shown["held"]} == {
+        ("dunning", "not paid", "case_1001-1", "case_1001")
     }
     assert sorted(one["kind"] for one in shown["held"]) == [
         "data",

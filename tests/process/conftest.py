@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(
     "tests.process.customer_stories",
     "tests.process.limit_stories",
     "tests.process.operator_stories",
+    "tests.process.restriction_stories",
     "tests.process.usage_stories",
 )
 

@@ -13,10 +13,18 @@ from tests.process.arrangement_stories import ARRANGEMENT_STORIES
 from tests.process.customer_stories import CUSTOMER_STORIES
 from tests.process.limit_stories import LIMIT_STORIES
 from tests.process.operator_stories import OPERATOR_STORIES
+from tests.process.restriction_stories import RESTRICTION_STORIES
 from tests.process.usage_stories import USAGE_STORIES
 from tests.process.world import World
 
-ALL_STORIES = (*CUSTOMER_STORIES, *OPERATOR_STORIES, *LIMIT_STORIES, *USAGE_STORIES, *ARRANGEMENT_STORIES)
+ALL_STORIES = (
+    *CUSTOMER_STORIES,
+    *OPERATOR_STORIES,
+    *LIMIT_STORIES,
+    *USAGE_STORIES,
+    *ARRANGEMENT_STORIES,
+    *RESTRICTION_STORIES,
+)
 STORIES = {story.__name__: story for story in ALL_STORIES}
 Tasks = dict[str, asyncio.Task[None]]
 # One world for all of them, also when tests run on several processes.

@@ -214,3 +214,12 @@ async def test_an_order_withdrawn_while_it_waited_left_nothing_behind(world: Deb
     await world.barring.place_order(world.order("outgoing"))
     await world.barring.record_outcome(BarringResult(world.account_id, "case_1-1", "outgoing", "withdrawn"))
     assert (await world.timeline("barring"), await causes(world)) == ([], {})
+
+
+async def test_an_order_that_was_never_written_down_is_placed_by_its_check(world: DebtWorld) -> None:
+    """The database was away while it was handed in: nothing may be called confirmed that nobody ordered."""
+    state = world.order("outgoing")
+    checked = await world.barring.check_order(OrderCheck(state, ()))
+    assert (checked.pending_service_ids, told(world)) == ((world.line.service_id,), ["outgoing"])
+    with pytest.raises(NotFound):
+        await world.barring.record_outcome(BarringResult(world.account_id, "case_9-9", "outgoing", "confirmed"))
