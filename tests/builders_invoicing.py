@@ -106,11 +106,12 @@ class Office:
                     "last_four": "4242",
                     "expires_on": expires_on,
                     "status": MethodStatus.USABLE.value,
-                    "is_default": True,
+                    "is_default": False,
                     "created_at": self.clock.at,
                 }
             )
-            if kind is MethodKind.SEPA_DEBIT:
+            await work.payments.make_default(account_id, method.method_id)
+            if kind in (MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT):
                 mandate = Mandate(
                     account_id, method.method_id, "stripe", "md_1", "REF-1", MandateStatus.ACTIVE, self.clock.at
                 )

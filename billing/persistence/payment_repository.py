@@ -15,7 +15,7 @@ from billing.messages.payments import PaymentStatus
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import payments as t
 from billing.persistence.webhook_inbox_repository import SqlWebhookInboxRepository
-from billing.ports.payments import Allocation, Attempt, AttemptPurpose, Refund
+from billing.ports.payments import Allocation, Attempt, AttemptPurpose, PaymentMethod, Refund
 
 
 class SqlPaymentRepository(SqlWebhookInboxRepository):
@@ -45,6 +45,29 @@ class SqlPaymentRepository(SqlWebhookInboxRepository):
         query = select(t.payment_attempts).where(attempts.account_id == account_id)
         newest = query.order_by(attempts.created_at.desc(), attempts.attempt_id.desc())
         return [_typed(one) for one in await fetch_all(self._connection, Attempt, newest)]
+
+    async def debits_of(self, method: PaymentMethod) -> Sequence[tuple[Attempt, frozenset[str]]]:
+        """Debits of a method's card or bank account by its own account, oldest first, each with its invoices."""
+        attempts, methods, held = t.payment_attempts.c, t.payment_methods.c, t.payment_allocations.c
+        same = select(methods.method_id).where(
+            methods.account_id == method.account_id,
+            or_(
+                methods.method_id == method.method_id,
+                and_(methods.fingerprint == method.fingerprint, methods.fingerprint != ""),
+            ),
+        )
+        debits = (
+            attempts.account_id == method.account_id,
+            attempts.purpose == AttemptPurpose.DEBIT,
+            attempts.method_id.in_(same),
+        )
+        query = select(t.payment_attempts).where(*debits).order_by(attempts.created_at, attempts.attempt_id)
+        found = [_typed(one) for one in await fetch_all(self._connection, Attempt, query)]
+        of_these = (held.account_id == method.account_id, held.attempt_id.in_([one.attempt_id for one in found]))
+        invoices: dict[str, set[str]] = {}
+        for row in await self._connection.execute(select(held.attempt_id, held.invoice_id).where(*of_these)):
+            invoices.setdefault(row.attempt_id, set()).add(row.invoice_id)
+        return [(one, frozenset(invoices.get(one.attempt_id, ()))) for one in found]
 
     async def live_attempts(self, account_id: str) -> Sequence[Attempt]:
         attempts, allocations = t.payment_attempts.c, t.payment_allocations.c

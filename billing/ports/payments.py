@@ -248,6 +248,13 @@ class PaymentRepository(MethodRepository, Protocol):
         """Newest first."""
         ...
 
+    async def debits_of(self, method: PaymentMethod) -> Sequence[tuple[Attempt, frozenset[str]]]:
+        """Debits by a method, or by another one of its account on the same instrument; each with its invoices.
+
+        Oldest first.
+        """
+        ...
+
     async def live_attempts(self, account_id: str) -> Sequence[Attempt]:
         """Attempts whose outcome is not certain, pay sessions included."""
         ...

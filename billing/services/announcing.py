@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time
 
 from billing.domain.cycle_calendar import at_local_time, local_date
-from billing.domain.cycle_plan import CyclePlan, replan_debit
+from billing.domain.cycle_plan import CyclePlan, MethodKind, replan_debit
 from billing.domain.cycle_policy import CyclePolicy
 from billing.domain.money import Money
 from billing.messages.announcing import Announced, AnnounceRequest, AnnounceRetryRequest
@@ -13,8 +14,8 @@ from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 from billing.messages.payments import RetryPlan, RetryPlanRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
-from billing.ports.unit_of_work import UnitOfWorkFactory
-from billing.services.invoicing_cycles import store_plan
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.invoicing_cycles import store_plan, usable_method_kind
 from billing.services.notices import FAILED, SENT, NoticeService
 from billing.services.payments import PaymentService
 from billing.services.planned_methods import planned_method
@@ -84,7 +85,7 @@ class AnnouncingService:
         now = self._clock.now()
         async with self._make_work() as work:
             cycle = await work.accounts.lock_cycle(request.account_id, request.cycle_number)
-            plan = CyclePlan.from_dict(dict(cycle.plan))
+            plan = await _by_method_in_use(work, request, CyclePlan.from_dict(dict(cycle.plan)), now)
             account = await work.accounts.get(request.account_id)
             brand = await work.accounts.brand(account.brand)
             method = await planned_method(work, request.account_id, now)
@@ -181,6 +182,12 @@ def _why(request: AnnounceRetryRequest, plan: RetryPlan) -> dict[str, object]:
         "invoices": list(request.invoice_ids),
         "inputs": dict(plan.inputs),
     }
+
+
+async def _by_method_in_use(work: UnitOfWork, request: AnnounceRequest, plan: CyclePlan, now: datetime) -> CyclePlan:
+    """The plan for a customer who chose Bacs since it was made: that notice has to be longer."""
+    kind = await usable_method_kind(work, request.account_id, now)
+    return replace(plan, method_kind=kind) if request.debits and kind is MethodKind.BACS_DEBIT else plan
 
 
 def _ready_kind(request: AnnounceRequest) -> NoticeKind:

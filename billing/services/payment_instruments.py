@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from billing.domain.retry import FailureCategory, RetryVerdict, Scheme
 from billing.domain.retry_decision import Try, ended_by, may_be_debited
 from billing.messages.payments import MethodKind, PaymentStatus
-from billing.ports.payments import Attempt, AttemptPurpose, MethodStatus, PaymentMethod
+from billing.ports.payments import Attempt, MethodStatus, PaymentMethod
 from billing.ports.retries import InstrumentTry
 from billing.ports.unit_of_work import UnitOfWork
 
@@ -27,27 +26,14 @@ def scheme_of(method: PaymentMethod) -> Scheme:
 
 async def tries_of(work: UnitOfWork, method: PaymentMethod) -> list[Try]:
     """All tries with a method's card or bank account, oldest first: the account's own with their debts."""
-    own = [
-        one
-        for one in await work.payments.attempts(method.account_id)
-        if one.purpose == AttemptPurpose.DEBIT and await _is_of(work, one, method)
-    ]
-    found = [await _own_try(work, one) for one in own]
+    found = [_own_try(attempt, invoices) for attempt, invoices in await work.payments.debits_of(method)]
     if method.fingerprint:
         everybodys = await work.retries.tries(method.provider, method.fingerprint)
         found += [_others_try(one) for one in everybodys if one.account_id != method.account_id]
     return sorted(found, key=lambda one: one.at)
 
 
-async def _is_of(work: UnitOfWork, attempt: Attempt, method: PaymentMethod) -> bool:
-    """By the method itself, or by an earlier one of the account on the same card or bank account."""
-    if attempt.method_id == method.method_id or attempt.method_id is None or not method.fingerprint:
-        return attempt.method_id == method.method_id
-    return (await work.payments.method(method.account_id, attempt.method_id)).fingerprint == method.fingerprint
-
-
-async def _own_try(work: UnitOfWork, attempt: Attempt) -> Try:
-    held = await work.payments.allocations(attempt.account_id, attempt.attempt_id)
+def _own_try(attempt: Attempt, invoices: frozenset[str]) -> Try:
     failed = attempt.status in _FAILURES
     category = FailureCategory(attempt.category or FailureCategory.TECHNICAL) if failed else None
     return Try(
@@ -56,7 +42,7 @@ async def _own_try(work: UnitOfWork, attempt: Attempt) -> Try:
         code=attempt.code if failed else "",
         has_paid=attempt.status == PaymentStatus.SUCCEEDED,
         is_open=attempt.status in (PaymentStatus.UNKNOWN, PaymentStatus.PENDING),
-        debts=frozenset(one.invoice_id for one in held),
+        debts=invoices,
     )
 
 
@@ -98,9 +84,3 @@ async def end_where_forbidden(work: UnitOfWork, method: PaymentMethod, why: str)
     blocked = {"status": MethodStatus.BLOCKED, "blocked_reason": why}
     await work.payments.change_method(method.account_id, method.method_id, blocked)
     return True
-
-
-def newest(tries: Sequence[Try]) -> Try | None:
-    """The last of the account's own tries."""
-    own = [one for one in tries if one.is_own]
-    return own[-1] if own else None

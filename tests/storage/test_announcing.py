@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 from typing import cast
 
 import pytest
@@ -53,3 +54,22 @@ async def test_an_invoice_that_nobody_could_be_told_of_is_not_announced(office: 
     announced, _ = await announce(office, Failed("400", "no such address"), Failed("400", "no such address"))
     assert (announced.told, announced.wait_until) == (False, None)
     assert "no such address" in announced.explanation
+
+
+async def test_a_customer_who_chose_bacs_after_the_bill_is_told_a_later_date(office: Office) -> None:
+    account, _ = await office.open_account(activated_at=datetime(2027, 2, 19, 9, tzinfo=UTC), cycle_day=19)
+    await office.a_method(account.account_id, MethodKind.CARD)
+    issued = await office.issue(account.account_id)
+    await office.a_method(account.account_id, MethodKind.BACS_DEBIT)
+    both = {name: ScriptedMessenger(name) for name in ("email", "sms")}
+    delivery = NoticeDelivery(office.work, office.clock, both, Composer(a_paylink))
+    notices = NoticeService(office.work, office.clock, delivery)
+    service = AnnouncingService(office.work, office.clock, notices, cast(PaymentService, None))
+    office.clock.at = issued.plan.ready_notice_at
+    announced = await service.announce_invoice(
+        AnnounceRequest(
+            account.account_id, issued.invoice_id, (issued.invoice_id,), 1, 2420, "EUR", True, issued.plan.debit_on
+        )
+    )
+    # Fourteen days lead to the Monday after Easter week, ten working days of the UK to the Tuesday.
+    assert (issued.plan.debit_on, announced.told, announced.debit_on) == (date(2027, 4, 5), True, date(2027, 4, 6))
