@@ -70,7 +70,7 @@ class UsageProtocol(HttpToolsProtocol):
             self.url == _PATH
             and short_cut is not None
             and is_free
-            and not self.access_log
+            and not self.config.access_log
             and self.limit_concurrency is None
             and self.parser.get_method() == _POST
             and self.parser.get_http_version() == "1.1"

@@ -44,6 +44,7 @@ class Pipeline:
         self._asked: deque[tuple[asyncio.Future[list[pq.abc.PGresult]], list[pq.abc.PGresult]]] = deque()
         set_json_loads(_decode, connection)
         self._transformer = Transformer(connection)
+        self._is_closed = False
         self._libpq.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
 
@@ -71,7 +72,7 @@ class Pipeline:
         """One result per statement, in binary form. Raises the error of the first that failed; then, within a
         transaction, the connection is of no more use.
         """
-        if self._libpq.status != pq.ConnStatus.OK:
+        if self._is_closed or self._libpq.status != pq.ConnStatus.OK:
             raise psycopg.OperationalError("the connection is lost")
         for name, values in questions:
             self._libpq.send_query_prepared(name, values, result_format=pq.Format.BINARY)
@@ -84,6 +85,9 @@ class Pipeline:
 
     def close(self) -> None:
         """End the connection at once; the server rolls back what was begun. Whoever waits is told."""
+        if self._is_closed:  # by now its socket's number may be another's
+            return
+        self._is_closed = True
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._libpq.finish()
