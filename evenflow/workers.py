@@ -114,6 +114,8 @@ def _vendor_worker(client: Client, watching: Sequence[Interceptor], queue: str, 
         activities=[method for one in collaborators for method in _of(one)],
         max_task_queue_activities_per_second=CALLS_PER_SECOND,
         max_concurrent_activities=20,
+        # Held back for longer, as by default, a sign of life comes too late from a machine that is busy.
+        max_heartbeat_throttle_interval=SHOWN_EVERY,
         interceptors=watching,
         graceful_shutdown_timeout=GRACE,
         disable_eager_activity_execution=True,

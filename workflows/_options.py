@@ -60,14 +60,6 @@ QUICK_WRITE = ActivityOptions(
     retry_policy=_SOON,
     priority=Urgency.INVOICE,
 )
-# A round of upkeep looks at everything: a slow hour must not end it before anything is mended.
-ROUND = ActivityOptions(
-    task_queue=BILLING_QUEUE,
-    start_to_close_timeout=timedelta(minutes=2),
-    heartbeat_timeout=SILENT_AT_MOST,
-    retry_policy=_SOON,
-    priority=Urgency.INVOICE,
-)
 # Checks of the books read much and hurry nobody; one that cannot end is left to the next round.
 CHECK = BoundedOptions(
     task_queue=BILLING_QUEUE,
@@ -90,6 +82,15 @@ ASK_PROVIDER = ActivityOptions(
     heartbeat_timeout=SILENT_AT_MOST,
     retry_policy=_PATIENTLY,
     priority=Urgency.PAID,
+)
+# A round of upkeep takes as long as there is to mend. Ended and begun anew, it would never come to its end after a bad
+# day; a worker that was killed is noticed by its silence.
+MEND = ActivityOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(minutes=15),
+    heartbeat_timeout=SILENT_AT_MOST,
+    retry_policy=_SOON,
+    priority=Urgency.INVOICE,
 )
 # A messenger that is away for an hour must not hold up an account's bill or a customer's unbarring.
 NOTIFY = BoundedOptions(

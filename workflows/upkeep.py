@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.messages.upkeep import UpkeepState
 
 from workflows._deadline import Deadline
-from workflows._options import ROUND
+from workflows._options import MEND
 
 # However fast business time runs, real servers are asked at most this often.
 LEAST_PAUSE = timedelta(seconds=2)
@@ -37,7 +37,7 @@ class UpkeepWorkflow:
         for _ in range(ROUNDS_PER_RUN):
             await self._pause()
             report = await workflow.execute_activity_method(
-                UpkeepActivities.mend, self._state, summary="Find and mend what was missed", **ROUND
+                UpkeepActivities.mend, self._state, summary="Find and mend what was missed", **MEND
             )
             workflow.set_current_details(f"last round: {report}")
         workflow.continue_as_new(

@@ -34,9 +34,11 @@ _BOOKS = {
     "orders to the network without an end": (
         "SELECT count(*) FROM barring_orders WHERE outcome = 'placed' AND placed_at < CAST(:late AS timestamptz)"
     ),
+    # An announcement whose date has passed is not sent any more: another one with another date took its place.
     "notices with a vendor and no answer": (
         "SELECT count(*) FROM notices WHERE status IN ('sending', 'unknown')"
         " AND created_at < CAST(:late AS timestamptz)"
+        " AND (named_on IS NULL OR named_on >= CAST(CAST(:late AS timestamptz) AS date))"
     ),
     "notices past the end of their quiet hours": (
         "SELECT count(*) FROM notices WHERE status = 'waiting' AND send_after < CAST(:late AS timestamptz)"

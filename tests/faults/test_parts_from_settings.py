@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from temporalio.client import Client
 
 from billing.messages.account import AccountState
 from billing.ports.messenger import EMAIL, Callback, CallbackRefused
@@ -20,8 +21,10 @@ from billing.services.paylinks import Paylinks, UnusablePaylink
 from evenflow import parts as building
 from evenflow.parts import Parts, build_parts
 from evenflow.settings import settings_from
+from evenflow.workers import make_workers
 from tests.builders_invoicing import an_office
 from tests.builders_notices import StandingClock
+from workflows._options import SILENT_AT_MOST
 
 Build = Callable[..., Parts]
 
@@ -108,3 +111,10 @@ async def test_the_accounts_of_one_day_have_fixed_places_spread_over_the_window(
     assert places[8:16] == places[16:]
     assert len(set(places[8:16])) > 4
     assert all(0 <= place < 3600 for place in places)
+
+
+async def test_no_worker_holds_back_the_signs_of_life_of_its_activities(build: Build, temporal_client: Client) -> None:
+    """Held back for most of the patience, as by default, a working activity on a busy machine is taken for dead."""
+    workers = make_workers(temporal_client, build(), settings_from({}).temporal)
+    held_back = [worker.config()["max_heartbeat_throttle_interval"] for worker in workers]
+    assert [one for one in held_back if one * 3 > SILENT_AT_MOST] == []
