@@ -51,7 +51,6 @@ _ENGLISH = {
     "mandate": "Mandate {reference} · creditor {creditor}",
     "vat_of": "VAT {number}",
     "late_usage": "came late",
-    "bacs_debit": "Direct Debit",
     "bank_debit": "direct debit",
 }
 _DUTCH = {
@@ -103,7 +102,6 @@ _DUTCH = {
     "mandate": "Machtiging {reference} · incassant {creditor}",
     "vat_of": "Btw {number}",
     "late_usage": "kwam later",
-    "bacs_debit": "automatische incasso",
     "bank_debit": "automatische incasso",
 }
 _FRENCH = {
@@ -155,7 +153,6 @@ _FRENCH = {
     "mandate": "Mandat {reference} · créancier {creditor}",
     "vat_of": "TVA {number}",
     "late_usage": "arrivé plus tard",
-    "bacs_debit": "prélèvement",
     "bank_debit": "prélèvement",
 }
 _GERMAN = {
@@ -207,7 +204,6 @@ _GERMAN = {
     "mandate": "Mandat {reference} · Gläubiger {creditor}",
     "vat_of": "USt-IdNr. {number}",
     "late_usage": "kam später",
-    "bacs_debit": "Lastschrift",
     "bank_debit": "Lastschrift",
 }
 _SPANISH = {
@@ -259,7 +255,6 @@ _SPANISH = {
     "mandate": "Mandato {reference} · acreedor {creditor}",
     "vat_of": "IVA {number}",
     "late_usage": "llegó más tarde",
-    "bacs_debit": "domiciliación",
     "bank_debit": "domiciliación",
 }
 _BY_LANGUAGE = {"en": _ENGLISH, "nl": _DUTCH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH}
