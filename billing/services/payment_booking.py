@@ -27,8 +27,9 @@ from billing.ports.payment_provider import (
     Succeeded,
     Unknown,
 )
-from billing.ports.payments import Attempt, AttemptPurpose, MandateStatus, MethodStatus, Refund
+from billing.ports.payments import Attempt, AttemptPurpose, Refund
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.dead_methods import end_dead_method
 from billing.services.payment_cases import watch_death, watch_refund_and_chargeback
 from billing.services.payment_instruments import remember_outcome
 from billing.services.payment_reversals import book_disputes, book_refunds
@@ -38,7 +39,6 @@ from billing.services.write_offs import recover_written_off
 ASK_PENDING_AGAIN = timedelta(days=1)
 ASK_PAGE_AGAIN = timedelta(hours=1)
 
-_ENDS_METHOD = frozenset({FailureCategory.HARD_STOP, FailureCategory.METHOD_DEAD, FailureCategory.MANDATE_DEAD})
 _RANK = {
     PaymentStatus.UNKNOWN: 0,
     PaymentStatus.ACTION_REQUIRED: 1,
@@ -229,8 +229,7 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
     if attempt.status == PaymentStatus.FAILED:
         return attempt
     await work.payments.release(attempt.account_id, attempt.attempt_id)
-    if attempt.method_id is not None and outcome.category in _ENDS_METHOD:
-        await _end_method(work, attempt, attempt.method_id, outcome)
+    await end_dead_method(work, attempt, outcome.category, outcome.code)
     await watch_death(work, attempt, outcome, now)
     reason = {"attempt_id": attempt.attempt_id, "category": outcome.category, "code": outcome.code}
     summary = f"The payment of {Money(attempt.expected_minor, attempt.currency)} failed: {outcome.code}."
@@ -243,15 +242,6 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
         "settled_at": now,
     }
     return await _change(work, attempt, values)
-
-
-async def _end_method(work: UnitOfWork, attempt: Attempt, method_id: str, outcome: Failed) -> None:
-    """Never try this instrument again (scheme rules): the customer gets a paylink and is asked for another."""
-    blocked = {"status": MethodStatus.BLOCKED, "blocked_reason": f"{outcome.category}: {outcome.code}"}
-    await work.payments.change_method(attempt.account_id, method_id, blocked)
-    mandate = await work.payments.mandate(attempt.account_id, method_id)
-    if mandate is not None and outcome.category == FailureCategory.MANDATE_DEAD:
-        await work.payments.put_mandate(replace(mandate, status=MandateStatus.INACTIVE))
 
 
 async def _note_rest(
