@@ -15,7 +15,7 @@ from billing.messages.payments import RetryPlan, RetryPlanRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.invoicing_cycles import store_plan, usable_method_kind
+from billing.services.invoicing_cycles import store_plan
 from billing.services.notices import FAILED, SENT, NoticeService
 from billing.services.payments import PaymentService
 from billing.services.planned_methods import planned_method
@@ -186,7 +186,7 @@ def _why(request: AnnounceRetryRequest, plan: RetryPlan) -> dict[str, object]:
 
 async def _by_method_in_use(work: UnitOfWork, request: AnnounceRequest, plan: CyclePlan, now: datetime) -> CyclePlan:
     """The plan for a customer who chose Bacs since it was made: that notice has to be longer."""
-    kind = await usable_method_kind(work, request.account_id, now)
+    kind = (await planned_method(work, request.account_id, now)).kind
     return replace(plan, method_kind=kind) if request.debits and kind is MethodKind.BACS_DEBIT else plan
 
 
