@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from api.container import Container
 from billing.adapters.pdf import StatementPdf
 from billing.persistence.queries import SqlQueries
@@ -80,18 +82,25 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         restrictions=RestrictionDesk(make_work, clock),
         network_confirmations=ConfirmationDesk(make_work, confirmations_of(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
-        bank_creditors=parts.bank.creditors,
-        bank_statements=parts.bank_in.statements,
-        suspense=parts.bank_in.suspense,
-        bank_mandates=parts.bank.mandates,
-        bank_batches=parts.bank.batches,
-        bank_debits=parts.bank.debits,
+        **_of_the_bank(parts),
         disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,
         queries=SqlQueries(parts.engine),
         webhook_inbox=parts.webhook_inbox,
     )
+
+
+def _of_the_bank(parts: Parts) -> dict[str, Any]:
+    """Debits by file, and what the bank tells."""
+    return {
+        "bank_creditors": parts.bank.creditors,
+        "bank_mandates": parts.bank.mandates,
+        "bank_batches": parts.bank.batches,
+        "bank_debits": parts.bank.debits,
+        "bank_statements": parts.bank_in.statements,
+        "suspense": parts.bank_in.suspense,
+    }
 
 
 def _links(settings: Settings) -> dict[str, str]:
