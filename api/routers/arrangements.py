@@ -100,7 +100,7 @@ async def list_write_offs(account_id: AccountId, container: ContainerDep, _calle
     return [WriteOffOut.model_validate(one) for one in await container.arrangements.write_offs(account_id)]
 
 
-@router.post("/actions/write-off", summary="Write off")
+@router.post("/actions/write-off-debt", summary="Write off")
 async def write_off(desk: FinanceDesk, said: WriteOffIn) -> ActionOut:
     """Give up what is open; money that comes in after all is booked, and takes the write-off back as far as it goes."""
     return await desk.ask("write_off_debt", commands.WriteOffDebt, said)

@@ -10,6 +10,7 @@ import pytest
 
 from api.schemas.accounts import AN_ACCOUNT
 from billing.messages import account as messages
+from billing.messages import arrangements as debts
 from billing.messages import limits
 from billing.messages.account import Command, CommandResult
 from billing.messages.restricting import BarService, UnbarService
@@ -61,8 +62,27 @@ ACTIONS: list[tuple[str, dict[str, Any], Command]] = [
         limits.RemoveUsageLimit(roaming=True, service_id="svc_1001"),
     ),
     ("agree-to-continue", {"service_id": "svc_1001"}, limits.AgreeToContinue(service_id="svc_1001")),
+    (
+        "agree-payment-plan",
+        {"invoice_ids": ["inv_1001"], "instalments": [{"due_on": "2027-07-01", "amount_minor": 4210}]},
+        debts.AgreePaymentPlan(
+            invoice_ids=("inv_1001",), instalments=(debts.PlannedInstalment(date(2027, 7, 1), 4210),)
+        ),
+    ),
+    ("cancel-payment-plan", {"plan_id": "pln_1001"}, debts.CancelPaymentPlan(plan_id="pln_1001")),
+    ("write-off-debt", {"invoice_ids": ["inv_1001"]}, debts.WriteOffDebt(invoice_ids=("inv_1001",))),
+    ("restore-debt", {"write_off_id": "off-1"}, debts.RestoreDebt(write_off_id="off-1")),
+    (
+        "hand-over-case",
+        {"case_id": "case_1001", "agency": "Incasso Noord"},
+        debts.HandOverCase(case_id="case_1001", agency="Incasso Noord"),
+    ),
+    ("take-back-case", {"case_id": "case_1001"}, debts.TakeBackCase(case_id="case_1001")),
 ]
-MONEY_ACTIONS = ("waive-invoice", "adjust-balance", "refund-payment")
+MONEY_ACTIONS = (
+    *("waive-invoice", "adjust-balance", "refund-payment"),
+    *("write-off-debt", "restore-debt", "hand-over-case", "take-back-case"),
+)
 
 
 @pytest.fixture
