@@ -71,6 +71,7 @@ class BankCreditors:
             make_hour = wanted.cut_off_hour_local - wanted.make_hours_before
             policy = CyclePolicy.from_dict(dict(found.cycle_policy)).with_bank_lead(wanted.lead_banking_days, make_hour)
             validate_policy(policy, found.zone)
+            await work.accounts.lock_catalogue()
             before = await work.bank_files.creditor(brand)
             creditor = Creditor(
                 brand=brand,
