@@ -132,6 +132,7 @@ async def a_world(
             "EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY": "paylinks-of-a-test",
             "EVENFLOW_SECRETS_SESSION_KEY": "sessions-of-a-test",
             "EVENFLOW_SECRETS_ADMIN_API_KEY": ADMIN_KEY,
+            "EVENFLOW_SECRETS_IBAN_KEYS": f"first:{'k' * 43}",
             "EVENFLOW_CLOCK_RATE": str(86400 / day_seconds),
         }
     )
