@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.domain.ledger import payment_received, spread
+from billing.domain.ledger import payment_received, spread, still_written_off
 from billing.domain.money import Money
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import TimelineEntry
 from billing.ports.bank_statements import BANK_TRANSFER, News
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.write_offs import recover_written_off
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ async def book_transfer(work: UnitOfWork, transfer: Transfer, now: datetime) -> 
     Booked as received: never more on an invoice than is open of it, the rest is the customer's credit. Money of another
     currency than an invoice's pays nothing by itself (docs/payments.md).
     """
+    await _owe_again(work, transfer, now)
     shares = await _shares(work, transfer)
     entry = payment_received(
         transfer.account_id,
@@ -52,6 +54,19 @@ async def book_transfer(work: UnitOfWork, transfer: Transfer, now: datetime) -> 
         await _tell(work, transfer, shares, now)
     await work.bank_statements.add_news(News(transfer.account_id, transfer.reference, transfer.reference), now)
     return transfer.reference
+
+
+async def _owe_again(work: UnitOfWork, transfer: Transfer, now: datetime) -> None:
+    """As much of what was given up as the money pays, beyond what is open of the invoices it is for."""
+    account_id = transfer.account_id
+    given_up = still_written_off(await work.ledger.entries(account_id))
+    brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
+    if not given_up or transfer.currency != brand.currency:
+        return
+    opened = {one.invoice_id: one.open_minor for one in await work.ledger.open_invoices(account_id)}
+    names = transfer.invoice_ids or [*opened, *given_up]
+    wanted = {name: opened.get(name, 0) + given_up.get(name, 0) for name in names}
+    await recover_written_off(work, account_id, wanted, transfer.amount_minor, transfer.reference, now)
 
 
 async def _shares(work: UnitOfWork, transfer: Transfer) -> dict[str, int]:
