@@ -1,9 +1,9 @@
 """What a bank tells about our account, independent of the file it wrote it in.
 
-A *statement* (camt.053) has balances and follows the one before; a *notification* (camt.054) only tells of entries, early
-or with more detail. An *entry* is one booking on the account; its *details* are the single payments that it sums up. A
-*status* (pain.002) says what became of debits we handed in, and moves no money. Amounts are minor units: of an entry and
-a balance signed, positive when the account has more.
+A *statement* (camt.053) has balances and follows the one before; a *notification* (camt.054) only tells of entries,
+early or with more detail. An *entry* is one booking on the account; its *details* are the single payments that it sums
+up. A *status* (pain.002) says what became of debits we handed in, and moves no money. Amounts are minor units: of an
+entry and a balance signed, positive when the account has more.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class DeclaredTotals:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one statement or notification says of one account. ``sequence`` counts up by one from statement to statement.
+    """What one statement or notification says of one account.
 
-    A statement in pages has one ``sequence`` with a ``page`` each.
+    ``sequence`` counts up by one from statement to statement; a statement in pages has one, with a ``page`` each.
     """
 
     statement_id: str
