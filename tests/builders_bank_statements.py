@@ -186,7 +186,8 @@ def _payment(pay: Pay, version: str) -> str:
     structured = f"<Strd><CdtrRefInf><Ref>{pay.structured}</Ref></CdtrRefInf></Strd>" if pay.structured else ""
     words = f"<Ustrd>{escape(pay.remittance)}</Ustrd>" if pay.remittance else ""
     return (
-        f"<TxDtls><Refs><EndToEndId>{pay.end_to_end_id or 'NOTPROVIDED'}</EndToEndId></Refs>{amount}{_charges(pay, version)}"
+        f"<TxDtls><Refs><EndToEndId>{pay.end_to_end_id or 'NOTPROVIDED'}</EndToEndId></Refs>{amount}"
+        f"{_charges(pay, version)}"
         f"<RltdPties><{role}>{party}</{role}><{role}Acct><Id><IBAN>{pay.iban}</IBAN></Id></{role}Acct></RltdPties>"
         f"<RmtInf>{words}{structured}</RmtInf>{reason}</TxDtls>"
     )

@@ -21,6 +21,9 @@ MOVE = "mov"
 GRANT = "grt"
 CORRECTION = "cor"
 BATCH = "batch"
+BANK_FILE = "bkf"
+BANK_ENTRY = "bke"
+SUSPENSE = "sus"
 
 
 def show(prefix: str, number: int) -> str:

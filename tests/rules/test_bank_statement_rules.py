@@ -23,7 +23,17 @@ from billing.domain.bank_statement_checks import (
 )
 from billing.domain.retry import NEVER_AGAIN_CODES, FailureCategory, Scheme
 from billing.domain.sepa_reasons import RETURN_REASONS, TakenBackBy, reason_of
-from tests.builders_bank_statements import OUR_IBAN, Account, Booking, Pay, camt053, camt054, incoming, returned, settlement
+from tests.builders_bank_statements import (
+    OUR_IBAN,
+    Account,
+    Booking,
+    Pay,
+    camt053,
+    camt054,
+    incoming,
+    returned,
+    settlement,
+)
 
 TWO = (incoming(1000, "VONK-1"), Booking(minor=-250, code="PMNT/MDOP/FEES"))
 LAST = StatementPlace(6, 1, True, 0, 5000)

@@ -14,8 +14,8 @@ from billing.persistence import tables
 from billing.persistence.columns import metadata
 from evenflow.stack.migrate import alembic_config, upgrade
 
-# Found before the account is known: by number, by a vendor's reference, by place in a series.
-GLOBAL_TABLES = {"number_directory", "issued_numbers", "provider_references", "webhook_inbox"}
+# Found before the account is known: by number, by a vendor's reference, by place in a series, by brand.
+GLOBAL_TABLES = {"number_directory", "issued_numbers", "provider_references", "webhook_inbox", "house_accounts"}
 # Its rows are found by their start first: a day's rows lie together and are dropped together.
 TIME_PREFIXED = {"usage_events"}
 # What makes an account: a brand's number is one account's.

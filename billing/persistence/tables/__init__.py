@@ -4,6 +4,7 @@ from billing.persistence.columns import metadata
 from billing.persistence.tables import (
     accounts,
     bank_files,
+    bank_statements,
     barring,
     dunning,
     grants,
@@ -21,6 +22,7 @@ from billing.persistence.tables import (
 __all__ = [
     "accounts",
     "bank_files",
+    "bank_statements",
     "barring",
     "dunning",
     "grants",
