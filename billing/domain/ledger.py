@@ -25,7 +25,8 @@ class LedgerAccount(StrEnum):
     CUSTOMER_CREDIT = "customer_credit"  # money or credit held for the customer
     DISPUTED_CASH = "disputed_cash"  # taken back by the customer's bank
     WRITE_OFF = "write_off"
-    SUSPENSE = "suspense"  # money received that belongs to nobody yet
+    SUSPENSE = "suspense"  # money that came or left and belongs to nobody yet
+    BANK_FEES = "bank_fees"  # what the bank keeps for its own service
 
 
 class EntryKind(StrEnum):
@@ -39,6 +40,10 @@ class EntryKind(StrEnum):
     REVERSAL_WITHDRAWN = "reversal_withdrawn"
     REFUND_PAID = "refund_paid"
     WRITTEN_OFF = "written_off"
+    MONEY_UNASSIGNED = "money_unassigned"
+    MONEY_ASSIGNED = "money_assigned"
+    MONEY_SENT_BACK = "money_sent_back"
+    BANK_FEE = "bank_fee"
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,40 @@ def written_off(
     postings = [Posting(LedgerAccount.WRITE_OFF, sum(shares.values()), currency)]
     postings += [Posting(LedgerAccount.RECEIVABLE, -share, currency, name) for name, share in shares.items()]
     return Entry(account_id, EntryKind.WRITTEN_OFF, at, "evenflow", reference, tuple(postings), reason)
+
+
+def money_unassigned(
+    house_account_id: str, provider: str, reference: str, at: datetime, amount_minor: int, currency: str, reason: str
+) -> Entry:
+    """Money that nobody is known for, kept on the house account until a person decides; negative when it left."""
+    postings = (
+        Posting(LedgerAccount.CASH, amount_minor, currency),
+        Posting(LedgerAccount.SUSPENSE, -amount_minor, currency),
+    )
+    return Entry(house_account_id, EntryKind.MONEY_UNASSIGNED, at, provider, reference, postings, reason)
+
+
+def suspense_cleared(
+    house_account_id: str, kind: EntryKind, provider: str, reference: str, at: datetime, amount_minor: int,
+    currency: str, reason: str,
+) -> Entry:  # fmt: skip
+    """The other way: the money goes to the account it belongs to (whose own entry receives it), or left the bank."""
+    postings = (
+        Posting(LedgerAccount.SUSPENSE, amount_minor, currency),
+        Posting(LedgerAccount.CASH, -amount_minor, currency),
+    )
+    return Entry(house_account_id, kind, at, provider, reference, postings, reason)
+
+
+def bank_fee(
+    house_account_id: str, provider: str, reference: str, at: datetime, amount_minor: int, currency: str, reason: str
+) -> Entry:
+    """What the bank took for itself; negative when it gave some back. Never a matter of a customer's payment."""
+    postings = (
+        Posting(LedgerAccount.BANK_FEES, amount_minor, currency),
+        Posting(LedgerAccount.CASH, -amount_minor, currency),
+    )
+    return Entry(house_account_id, EntryKind.BANK_FEE, at, provider, reference, postings, reason)
 
 
 def spread(amount_minor: int, open_minor: Sequence[tuple[str, int]]) -> dict[str, int]:

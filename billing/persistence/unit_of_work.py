@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from billing.persistence.account_repository import SqlAccountRepository, SqlTimeline
 from billing.persistence.bank_file_repository import SqlBankFileRepository
+from billing.persistence.bank_statement_repository import SqlBankStatementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.grant_repository import SqlGrantRepository
@@ -20,6 +21,7 @@ from billing.persistence.limit_repository import SqlLimitRepository
 from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
+from billing.persistence.suspense_repository import SqlSuspenseRepository
 from billing.persistence.usage_repository import SqlUsageRepository
 
 
@@ -92,6 +94,14 @@ class SqlUnitOfWork:
     @cached_property
     def bank_files(self) -> SqlBankFileRepository:
         return SqlBankFileRepository(self.connection)
+
+    @cached_property
+    def bank_statements(self) -> SqlBankStatementRepository:
+        return SqlBankStatementRepository(self.connection)
+
+    @cached_property
+    def suspense(self) -> SqlSuspenseRepository:
+        return SqlSuspenseRepository(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -29,10 +29,11 @@ class MandateStatus(StrEnum):
 
 
 class AttemptPurpose(StrEnum):
-    """Who started a try: a debit by us, or a page the customer pays on."""
+    """How money comes: a debit by us, a page the customer pays on, or a transfer the customer made unasked."""
 
     DEBIT = "debit"
     PAY_SESSION = "pay_session"
+    TRANSFER = "transfer"  # booked from the bank's statement; there is nobody to ask about it
 
 
 class InboxStatus(StrEnum):

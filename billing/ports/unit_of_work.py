@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from billing.ports.accounts import AccountRepository, Timeline
 from billing.ports.bank_files import BankFileRepository
+from billing.ports.bank_statements import BankStatementRepository
 from billing.ports.barring import BarringRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
@@ -17,6 +18,7 @@ from billing.ports.limits import LimitRepository
 from billing.ports.notices import NoticeRepository
 from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
+from billing.ports.suspense import SuspenseRepository
 from billing.ports.usage import UsageRepository
 
 
@@ -49,6 +51,11 @@ class UnitOfWork(Protocol):
     def plan_corrections(self) -> PlanCorrectionRepository: ...
     @property
     def bank_files(self) -> BankFileRepository: ...
+
+    @property
+    def bank_statements(self) -> BankStatementRepository: ...
+    @property
+    def suspense(self) -> SuspenseRepository: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -47,6 +47,8 @@ class PaymentCalls:
 
     async def ask_again(self, attempt: Attempt) -> PaymentResult:
         """Read how the attempt stands; when the provider has nothing of it, repeat the call."""
+        if attempt.purpose == AttemptPurpose.TRANSFER:
+            return await self._answer_of(attempt)
         provider = self._providers.of(attempt.provider)
         if attempt.provider_session and not attempt.provider_payment:
             return await self.book(attempt, await provider.pay_session(attempt.provider_session))
@@ -157,6 +159,11 @@ class PaymentCalls:
         if attempt.method_id is not None:
             kind = MethodKind((await work.payments.method(attempt.account_id, attempt.method_id)).kind)
         return self._providers.of(attempt.provider).capabilities(kind).settles_within_days
+
+    async def _answer_of(self, attempt: Attempt) -> PaymentResult:
+        """A transfer is booked when its statement is read: the books know all of it."""
+        async with self._make_work() as work:
+            return await answers.answer(work, attempt)
 
     async def answer_now(self, account_id: str, attempt_id: str, before: PaymentResult) -> PaymentResult:
         """The answer again, after more was booked."""

@@ -10,7 +10,7 @@ from billing.messages.payments import PaymentStatus, RefundRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.payment_provider import RefundFact
-from billing.ports.payments import Attempt, Refund
+from billing.ports.payments import Attempt, AttemptPurpose, Refund
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payment_reversals import book_refunds
@@ -56,6 +56,9 @@ class RefundService:
             raise _unable(
                 request, f"The payment is {attempt.status}.", "Only a payment that succeeded can be refunded."
             )
+        if attempt.purpose == AttemptPurpose.TRANSFER:
+            remedy = "Order a transfer back at the bank; until then it is the customer's credit."
+            raise _unable(request, "A bank transfer has no provider that could give it back.", remedy)
         left = await _left(work, attempt)
         amount = request.amount_minor or left
         if not 0 < amount <= left:

@@ -95,6 +95,7 @@ def _create_entries() -> None:
         day("value_on", nullable=True),
         sa.Column("is_reversal", sa.Boolean(), nullable=False),
         *texts("bank_reference", "content", "transaction_code", "batch_message_id", "payment_information_id", "text"),
+        *big("file_id"),
         *big("notified_in", "stated_in", nullable=True),
         sa.CheckConstraint("notified_in IS NOT NULL OR stated_in IS NOT NULL", name=op.f("ck_bank_entries_told")),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_bank_entries")),

@@ -86,6 +86,7 @@ bank_entries = Table(
     Column("batch_message_id", Text, nullable=False),
     Column("payment_information_id", Text, nullable=False),
     Column("text", Text, nullable=False),
+    reference("file_id", identity.BANK_FILE),  # the file that brought it first
     reference("notified_in", identity.BANK_FILE, nullable=True),
     reference("stated_in", identity.BANK_FILE, nullable=True),
     CheckConstraint("notified_in IS NOT NULL OR stated_in IS NOT NULL", name="told"),
