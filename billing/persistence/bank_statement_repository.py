@@ -17,6 +17,7 @@ from billing.domain.errors import NotFound
 from billing.persistence.bank_effect_repository import SqlBankEffects
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import bank_statements as t
+from billing.persistence.tables.bank_files import bank_creditors
 from billing.ports.bank_statements import BankStatementFile, FileEffects, KeptEntry, KeptPayment
 
 _FILE, _PLACE, _ENTRY, _PAYMENT = (
@@ -42,6 +43,14 @@ class SqlBankStatementRepository(SqlBankEffects):
     async def lock(self) -> None:
         """One file is stored at a time, until the end of the transaction."""
         await self._connection.execute(_LOCK)
+
+    async def own_accounts(self) -> Mapping[str, Sequence[str]]:
+        creditors = bank_creditors.c
+        query = select(creditors.iban, creditors.brand).distinct().order_by(creditors.brand)
+        found: dict[str, list[str]] = {}
+        for iban, brand in await self._connection.execute(query):
+            found.setdefault(iban, []).append(brand)
+        return found
 
     async def file_of(self, content_hash: str) -> BankStatementFile | None:
         query = select(*_SHOWN).where(_FILE.content_hash == content_hash)

@@ -46,7 +46,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class BankStatementFile:
-    """A file as it was taken or held. ``doubts`` are sentences with amounts; ``not_booked`` counts what is announced."""
+    """A file as it was taken or held. ``doubts`` are sentences with amounts; ``not_booked`` is only announced."""
 
     file_id: str
     content_hash: str
@@ -169,6 +169,10 @@ class BankStatementRepository(Protocol):
 
     async def lock(self) -> None:
         """One file is stored at a time, until the end of the transaction: the same entry in two files is seen."""
+        ...
+
+    async def own_accounts(self) -> Mapping[str, Sequence[str]]:
+        """Our bank accounts by IBAN, those of earlier revisions of creditors too, each with the brands it is of."""
         ...
 
     async def file_of(self, content_hash: str) -> BankStatementFile | None: ...

@@ -7,22 +7,28 @@ in between, the next round tells it again, and the process counts it once by its
 from __future__ import annotations
 
 import logging
+from typing import Any, Protocol
 
 from billing.domain.errors import NotFound
 from billing.messages.account import PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
 from billing.ports.bank_statements import News
-from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 
 _log = logging.getLogger(__name__)
 AT_ONCE = 500
 
 
+class Signals(Protocol):
+    """The part of the process that is needed here (``billing.ports.process``)."""
+
+    async def signal(self, workflow_id: str, signal: str, payload: Any) -> None: ...
+
+
 class BankNews:
     """Passes news on."""
 
-    def __init__(self, make_work: UnitOfWorkFactory, process: Process) -> None:
+    def __init__(self, make_work: UnitOfWorkFactory, process: Signals) -> None:
         self._make_work = make_work
         self._process = process
 

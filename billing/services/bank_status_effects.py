@@ -1,7 +1,7 @@
 """What a status report (pain.002) leads to: a debit accepted or refused, a batch or file refused as a whole.
 
-A refusal for something of ours (the file, the creditor, the mandate's data) is no failure of the customer: the debits are
-held for staff, nobody hears of it (docs/scenarios.md, 22).
+A refusal for something of ours (the file, the creditor, the mandate's data) is no failure of the customer: the debits
+are held for staff, nobody hears of it (docs/scenarios.md, 22).
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ async def _refuse_batch(work: UnitOfWork, batch: BankBatch, status: KeptStatus, 
     debits = await work.bank_files.debits(wanted, limit=MOST_OF_A_BATCH)
     for debit in debits:
         await _hold(work, debit, status, now)
-    return Told(Effect.HELD, f"Batch {batch.batch_id} was refused ({words}): its {len(debits)} debits are held for staff.")
+    return Told(
+        Effect.HELD, f"Batch {batch.batch_id} was refused ({words}): its {len(debits)} debits are held for staff."
+    )
 
 
 async def _hold(work: UnitOfWork, debit: BankDebit, status: KeptStatus, now: datetime) -> None:
