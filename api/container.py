@@ -16,6 +16,7 @@ from billing.services.bank_batches import BankBatches
 from billing.services.bank_creditors import BankCreditors
 from billing.services.bank_debits import BankDebits
 from billing.services.bank_mandates import BankMandates
+from billing.services.bank_statements import BankStatements
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
@@ -34,6 +35,7 @@ from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
+from billing.services.suspense import SuspenseService
 from billing.services.usage import UsageService
 from billing.services.usage_cloudevents import EventTypes
 from billing.services.usage_limits import LimitService
@@ -97,3 +99,5 @@ class Container:
     bank_mandates: BankMandates = field(default_factory=_not_built)
     bank_batches: BankBatches = field(default_factory=_not_built)
     bank_debits: BankDebits = field(default_factory=_not_built)
+    bank_statements: BankStatements = field(default_factory=_not_built)
+    suspense: SuspenseService = field(default_factory=_not_built)

@@ -17,6 +17,7 @@ LARGER_BODIES = {
     "/v1/usage/files": 1024 * MEBIBYTE,
     "/v1/usage/": 64 * MEBIBYTE,
     "/v1/catalogue/import": 20 * MEBIBYTE,
+    "/v1/bank-statements": 64 * MEBIBYTE,
 }
 
 

@@ -65,7 +65,7 @@ async def run_worker() -> None:
         for worker in make_workers(client, parts, settings.temporal):
             await open_parts.enter_async_context(worker)
         calm_collector()
-        await open_parts.enter_async_context(running(parts.sources.tasks()))
+        await open_parts.enter_async_context(running([*parts.sources.tasks(), *parts.bank_in.tasks()]))
         await stop.wait()
 
 

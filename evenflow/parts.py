@@ -62,6 +62,7 @@ from billing.services.usage_cloudevents import event_types
 from billing.services.usage_limits import LimitService
 from billing.services.webhook_inbox import WebhookInbox
 from evenflow.bank_files import BankFiles, bank_files
+from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.payload_codec import codec_from
@@ -103,6 +104,7 @@ class Parts:
     dunning: DunningService
     barring: BarringService
     bank: BankFiles
+    bank_in: BankStatementParts
     upkeep: UpkeepService
     close: Callable[[], Awaitable[None]]
 
@@ -138,6 +140,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     paylinks = Paylinks(make_work, keys, settings.public.api_base.rstrip("/"))
     stripe = _stripe(settings)
     bank = bank_files(settings, make_work, clock, process)
+    bank_in = bank_statements(settings, make_work, clock, process)
     providers = PaymentProviders(stripe, {bank.provider.name: bank.provider}, settings.payments.sepa_debit)
     methods = MethodService(make_work, clock, providers, process)
     inbox = WebhookInbox(make_work, process, {stripe.name: stripe}, methods)
@@ -153,7 +156,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     notices = NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     reconciler = Reconciler(make_work, inbox, {stripe.name: stripe})
-    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank)
+    repairs = _repairs(settings, inbox, usage, notices, sources, reconciler, bank, bank_in)
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
         settings=settings,
@@ -180,6 +183,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         dunning=DunningService(make_work, clock),
         barring=BarringService(make_work, clock, _network(settings)),
         bank=bank,
+        bank_in=bank_in,
         upkeep=upkeep,
         close=partial(_close, stripe, quick, engine, looks),
     )
@@ -193,6 +197,7 @@ def _repairs(
     sources: UsageSources,
     reconciler: Reconciler,
     bank: BankFiles,
+    bank_in: BankStatementParts,
 ) -> Repairs:
     return Repairs(
         inbox.deliver_undelivered,
@@ -206,6 +211,7 @@ def _repairs(
         follow_numbers=usage.moves.follow_pending,
         correct_plans=usage.plan_corrections.start_unfinished,
         look_after_bank_files=bank.round.look_after,
+        look_after_bank_statements=bank_in.round.look_after,
         take_back_resent=partial(usage.resent.look_after, settings.usage.resent_days),
     )
 
@@ -265,6 +271,8 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         network_confirmations=ConfirmationDesk(make_work, _confirmations(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         bank_creditors=parts.bank.creditors,
+        bank_statements=parts.bank_in.statements,
+        suspense=parts.bank_in.suspense,
         bank_mandates=parts.bank.mandates,
         bank_batches=parts.bank.batches,
         bank_debits=parts.bank.debits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from billing.messages.payments import PaymentStatus
 from billing.persistence.invariants import broken_rules
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Account
-from billing.ports.bank_files import BANK_FILES, BankDebit, Creditor, DebitStatus
+from billing.ports.bank_files import BANK_FILES, BankBatch, BankDebit, Creditor, DebitStatus
 from billing.ports.invoicing import Invoice, InvoiceTax
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.ports.suspense import SuspenseFilter, SuspenseItem
@@ -146,7 +146,6 @@ class BankWorld:
             sequence="RCUR",
             collect_on=DAY,
             status=status,
-            batch_id="batch_1001",
         )
         attempt = Attempt(
             account_id=invoice.account_id,
@@ -162,8 +161,10 @@ class BankWorld:
         async with self.work() as work:
             allocation = Allocation(invoice.account_id, attempt_id, invoice.invoice_id, invoice.total_minor)
             await work.payments.add_attempt(attempt, [allocation])
-            await work.bank_files.add_debit(debit)
             await work.bank_files.claim_reference(debit.end_to_end_id, invoice.account_id, attempt_id)
+            debit = replace(debit, batch_id=await work.bank_files.next_batch_id())
+            await work.bank_files.add_debit(debit)
+            await work.bank_files.add_batch(_a_batch(debit), b"sealed", [debit])
             await work.commit()
         return debit
 
@@ -198,6 +199,31 @@ class BankWorld:
     async def broken(self) -> list[str]:
         """Rules of the books that do not hold."""
         return await broken_rules(self.engine)
+
+
+def _a_batch(debit: BankDebit) -> BankBatch:
+    """The file that carries one debit, delivered; its message id is that of its batch."""
+    assert debit.batch_id is not None
+    return BankBatch(
+        batch_id=debit.batch_id,
+        brand=debit.brand,
+        collect_on=DAY,
+        sequence=debit.sequence,
+        scheme=debit.scheme,
+        version="pain.008.001.08",
+        message_id=f"EF-{debit.batch_id.rpartition('_')[2]}",
+        count=1,
+        control_sum_minor=debit.amount_minor,
+        file_hash="0" * 64,
+        creditor={},
+        status="delivered",
+        reason="",
+        made_at=NOON,
+        deliver_by=NOON,
+        delivered_how="folder",
+        author="test",
+        delivered_at=NOON,
+    )
 
 
 @asynccontextmanager

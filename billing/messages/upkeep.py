@@ -36,5 +36,6 @@ class UpkeepReport:
     usage_resent: int = 0
     plans_correcting: int = 0
     bank_files_delivered: int = 0
+    bank_payments_carried_out: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

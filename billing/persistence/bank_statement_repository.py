@@ -65,7 +65,7 @@ class SqlBankStatementRepository(SqlBankEffects):
     async def _file(self, file_id: str, query: Select[Any]) -> BankStatementFile:
         found = await fetch_one(self._connection, BankStatementFile, query.where(_FILE.file_id == file_id))
         if found is None:
-            remedy = "GET /v1/bank-files lists those there are."
+            remedy = "GET /v1/bank-statements lists those there are."
             raise NotFound(f"There is no bank file {file_id}.", field="file_id", value=file_id, remedy=remedy)
         return found
 

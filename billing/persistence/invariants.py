@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from billing.domain import identity
 from billing.persistence import bank_file_invariants as bank
 from billing.persistence import invariant_queries as queries
+from billing.persistence.bank_statement_invariants import ENTRIES_THAT_DO_NOT_ADD_UP, SUSPENSE_WITHOUT_ITEMS
 from billing.persistence.usage_invariants import counters_disagree
 
 
@@ -141,6 +142,20 @@ INVARIANTS: tuple[Invariant, ...] = (
         "The bank would refuse the file, or collect other amounts than the books expect.",
         "Hold the file if it has not left; compare it with its debits.",
         _by_query(bank.BANK_FILES_THAT_DO_NOT_ADD_UP),
+    ),
+    Invariant(
+        "suspense is its items",
+        "The suspense ledger of each brand is the sum of the amounts that nobody has decided about.",
+        "Money of nobody is lost sight of, or is shown though it was given to somebody.",
+        "Compare the house account's ledger with the items; book the difference with a reason.",
+        _by_query(SUSPENSE_WITHOUT_ITEMS),
+    ),
+    Invariant(
+        "entries are their payments",
+        "The payments of every entry on a bank account of ours add up to it, or say that it waits as a whole.",
+        "Something that the bank booked was left out, or counted twice.",
+        "Compare the entry with the bank's statement; see what became of each of its payments.",
+        _by_query(ENTRIES_THAT_DO_NOT_ADD_UP),
     ),
     Invariant(
         "counters are the events",

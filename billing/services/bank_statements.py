@@ -176,7 +176,9 @@ class BankStatements:
             message = await self._opened(work, file_id)
             doubts = await doubts_of(work, message, await work.bank_statements.own_accounts())
             if any(one.kind in _NEVER_PASSED for one in doubts):
-                remedy = "Set the creditor whose account it is (PUT /v1/bank-creditors/{brand}), or reject the file."
+                remedy = (
+                    "Set the creditor whose account it is (PUT /v1/brands/{brand}/bank-creditor), or reject the file."
+                )
                 raise _unable(file_id, doubts[0].message, remedy)
             await self._store(work, file_id, without_doubtful_details(message))
             await self._decide(work, file_id, BankFileStatus.TAKEN, author, reason)

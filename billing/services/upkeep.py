@@ -67,6 +67,7 @@ class Repairs:
     follow_numbers: Callable[[], Awaitable[int]] = nothing_to_mend
     correct_plans: Callable[[], Awaitable[int]] = nothing_to_mend
     look_after_bank_files: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
+    look_after_bank_statements: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
     take_back_resent: Callable[[], Awaitable[int | Watched]] = nothing_to_mend
 
 
@@ -110,6 +111,7 @@ class UpkeepService:
             "usage_resent": tried.attempt("usage that was sent again", repairs.take_back_resent),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),
+            "bank_payments_carried_out": tried.attempt("what the bank told", repairs.look_after_bank_statements),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),
         }
         found = dict(zip(rounds, await asyncio.gather(*rounds.values()), strict=True))
