@@ -20,7 +20,7 @@ A_STATEMENT_FILE = """<?xml version="1.0" encoding="UTF-8"?>
 """
 A_DOUBT: dict[str, Any] = {
     "kind": "balances",
-    "message": "The balance 100.00 EUR and entries of 19.99 EUR lead to 119.99 EUR, but statement 7 closes with 120.00.",
+    "message": "The balance 100.00 EUR and entries of 19.99 EUR lead to 119.99 EUR, but it closes with 120.00 EUR.",
     "expected_minor": 11999,
     "found_minor": 12000,
     "difference_minor": 1,

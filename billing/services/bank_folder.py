@@ -1,8 +1,8 @@
 """The folder that the bank writes to: complete files are taken from ``incoming`` and put away with their report.
 
 As for usage (``billing.services.usage_folder``) it is strange ground: links are never followed, names lead nowhere
-else, and a file is only taken when nobody writes to it any more. A file is known by its content, so taking it again after a
-fall does nothing but move it.
+else, and a file is only taken when nobody writes to it any more. A file is known by its content, so taking it again
+after a fall does nothing but move it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,16 @@ suspense = typer.Typer(
     help="Money that belongs to nobody yet: list, show, assign, send back, reopen, offset.", no_args_is_help=True
 )
 COLUMNS = ("file_id", "name", "kind", "status", "entries", "new_entries", "received_at", "author")
-ITEM_COLUMNS = ("suspense_id", "booked_on", "amount_minor", "currency", "status", "why", "counterparty_name", "remittance")
+ITEM_COLUMNS = (
+    "suspense_id",
+    "booked_on",
+    "amount_minor",
+    "currency",
+    "status",
+    "why",
+    "counterparty_name",
+    "remittance",
+)
 CANDIDATE_COLUMNS = ("account_id", "number", "customer_name", "invoice_number", "open_minor", "attempt_id", "because")
 
 
@@ -195,8 +204,6 @@ def offset(
 
 
 def _item(suspense_id: str, verb: str, body: dict[str, Any], data_dir: Path, api: str, key: str) -> dict[str, Any]:
-    done: dict[str, Any] = carry_out(
-        data_dir, api, key, lambda door: door.post(f"{ITEMS}/{suspense_id}/{verb}", body)
-    )
+    done: dict[str, Any] = carry_out(data_dir, api, key, lambda door: door.post(f"{ITEMS}/{suspense_id}/{verb}", body))
     print(f"{done['suspense_id']} is {done['status']}.")
     return done
