@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse, Response
 from api.dependencies import ContainerDep, Finance, Viewer
 from api.schemas.bank_statements import (
     A_STATEMENT_FILE,
-    BankDecisionIn,
     BankPaymentOut,
     BankReportOut,
     BankStatementOut,
+    StatementDecisionIn,
     TakenInOut,
     shown_file,
 )
@@ -107,7 +107,7 @@ async def list_payments(
 
 @router.post("/{file_id}/release", summary="Take a held file as it is", responses=problems(404, 409))
 async def release_file(
-    file_id: FileId, decision: BankDecisionIn, container: ContainerDep, caller: Finance
+    file_id: FileId, decision: StatementDecisionIn, container: ContainerDep, caller: Finance
 ) -> BankReportOut:
     """Payments that do not add up to their entry are taken as its sum, and wait in suspense."""
     return BankReportOut.of(await container.bank_statements.release(file_id, caller.name, decision.reason))
@@ -115,7 +115,7 @@ async def release_file(
 
 @router.post("/{file_id}/reject", summary="Put a held file aside for good", responses=problems(404, 409))
 async def reject_file(
-    file_id: FileId, decision: BankDecisionIn, container: ContainerDep, caller: Finance
+    file_id: FileId, decision: StatementDecisionIn, container: ContainerDep, caller: Finance
 ) -> BankReportOut:
     """Nothing of it is booked."""
     return BankReportOut.of(await container.bank_statements.reject(file_id, caller.name, decision.reason))

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Query
 from api.dependencies import ContainerDep, Finance, Viewer
 from api.schemas.bank_statements import (
     AssignmentIn,
-    BankDecisionIn,
     CandidateOut,
     OffsetIn,
+    StatementDecisionIn,
     SuspenseItemOut,
     SuspenseViewOut,
 )
@@ -69,7 +69,7 @@ async def assign_item(
 
 @router.post("/{suspense_id}/send-back", summary="Send money back to its payer", responses=problems(404, 409))
 async def send_item_back(
-    suspense_id: SuspenseId, decision: BankDecisionIn, container: ContainerDep, caller: Finance
+    suspense_id: SuspenseId, decision: StatementDecisionIn, container: ContainerDep, caller: Finance
 ) -> SuspenseItemOut:
     """Order the transfer at the bank with `transfer_reference` as end-to-end id; the statement that shows it closes the
     item.
@@ -80,7 +80,7 @@ async def send_item_back(
 
 @router.post("/{suspense_id}/reopen", summary="Do not send it back after all", responses=problems(404, 409))
 async def reopen_item(
-    suspense_id: SuspenseId, decision: BankDecisionIn, container: ContainerDep, caller: Finance
+    suspense_id: SuspenseId, decision: StatementDecisionIn, container: ContainerDep, caller: Finance
 ) -> SuspenseItemOut:
     """As long as the money has not left."""
     done = await container.suspense.reopen(suspense_id, caller.name, decision.reason)

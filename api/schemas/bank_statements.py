@@ -113,7 +113,7 @@ class TakenInOut(BankReportOut):
     already_known: bool = Field(examples=[False], description="The content was handed in before.")
 
 
-class BankDecisionIn(Request):
+class StatementDecisionIn(Request):
     """Why something is decided so: it stays, beside the author."""
 
     model_config = ConfigDict(

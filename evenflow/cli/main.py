@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from billing.domain.errors import Refusal
-from evenflow.cli import bank, catalogue, catalogue_correcting, keys, usage, usage_door, usage_kept
+from evenflow.cli import bank, bank_statements, catalogue, catalogue_correcting, keys, usage, usage_door, usage_kept
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import ENVIRONMENT_FILE, StackOptions, run_stack, settings_beside
 from evenflow.stack.errors import StackError
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="key")
 usage_kept.add_to(usage.app)
 app.add_typer(usage.app, name="usage")
+bank_statements.add_to(bank.app)
 app.add_typer(bank.app, name="bank")
 app.add_typer(catalogue.app, name="catalogue")
 catalogue_correcting.add_to(catalogue.app)

@@ -65,6 +65,10 @@ class UsageDoor:
         """Tell a route something."""
         return self._ask("POST", path, json=body)
 
+    def send(self, route: str, path: Path, sent: Sent = lambda _: None) -> Any:
+        """Stream a file to a route under its name; what the route answers."""
+        return self._ask("POST", route, params={"name": path.name}, content=_pieces(path, sent))
+
     def fetch(self, path: str) -> tuple[str, bytes]:
         """A file and the name it has."""
         answer = self._call("GET", path)
