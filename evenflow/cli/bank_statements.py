@@ -10,6 +10,7 @@ import typer
 
 from evenflow.cli.usage import DEFAULT_DATA_DIR, Api, AsJson, DataDir, Key, Limit, carry_out, show
 from evenflow.cli.usage_door import UsageDoor
+from evenflow.stack.errors import StackError
 
 FILES, ITEMS = "/v1/bank-statements", "/v1/suspense-items"
 NOTHING_TO_DECIDE, SOME_UNASSIGNED, HELD = 0, 3, 4
@@ -56,6 +57,9 @@ def import_(
     """
 
     def work(door: UsageDoor) -> list[dict[str, Any]]:
+        missing = next((path for path in files if not path.is_file()), None)
+        if missing is not None:
+            raise StackError(f"There is no file {missing}.")
         return [door.send(FILES, path) for path in sorted(files, key=lambda one: one.name)]
 
     reports = carry_out(data_dir, api, key, work)
