@@ -27,15 +27,15 @@ from billing.ports.payment_provider import (
     Succeeded,
     Unknown,
 )
-from billing.ports.payments import Attempt, AttemptPurpose, MandateStatus, MethodStatus, Refund
+from billing.ports.payments import Attempt, AttemptPurpose, Refund
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.dead_methods import end_dead_method
 from billing.services.payment_reversals import book_disputes, book_refunds
 
 # A pending payment without news is asked for this long after its last expected date, a page sooner.
 ASK_PENDING_AGAIN = timedelta(days=1)
 ASK_PAGE_AGAIN = timedelta(hours=1)
 
-_ENDS_METHOD = frozenset({FailureCategory.HARD_STOP, FailureCategory.METHOD_DEAD, FailureCategory.MANDATE_DEAD})
 _RANK = {
     PaymentStatus.UNKNOWN: 0,
     PaymentStatus.ACTION_REQUIRED: 1,
@@ -222,8 +222,7 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
     if attempt.status == PaymentStatus.FAILED:
         return attempt
     await work.payments.release(attempt.account_id, attempt.attempt_id)
-    if attempt.method_id is not None and outcome.category in _ENDS_METHOD:
-        await _end_method(work, attempt, attempt.method_id, outcome)
+    await end_dead_method(work, attempt, outcome.category, outcome.code)
     reason = {"attempt_id": attempt.attempt_id, "category": outcome.category, "code": outcome.code}
     summary = f"The payment of {Money(attempt.expected_minor, attempt.currency)} failed: {outcome.code}."
     await tell(work, attempt, "payment_failed", summary, reason | {"scheme_code": outcome.detail}, now)
@@ -234,15 +233,6 @@ async def _note_failure(work: UnitOfWork, attempt: Attempt, outcome: Failed, now
         "settled_at": now,
     }
     return await _change(work, attempt, values)
-
-
-async def _end_method(work: UnitOfWork, attempt: Attempt, method_id: str, outcome: Failed) -> None:
-    """Never try this instrument again (scheme rules): the customer gets a paylink and is asked for another."""
-    blocked = {"status": MethodStatus.BLOCKED, "blocked_reason": f"{outcome.category}: {outcome.code}"}
-    await work.payments.change_method(attempt.account_id, method_id, blocked)
-    mandate = await work.payments.mandate(attempt.account_id, method_id)
-    if mandate is not None and outcome.category == FailureCategory.MANDATE_DEAD:
-        await work.payments.put_mandate(replace(mandate, status=MandateStatus.INACTIVE))
 
 
 async def _note_rest(

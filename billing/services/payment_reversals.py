@@ -15,6 +15,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.payment_provider import DisputeFact, RefundFact
 from billing.ports.payments import Attempt
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.dead_methods import end_dead_method
 
 
 async def book_refunds(work: UnitOfWork, attempt: Attempt, facts: Sequence[RefundFact], now: datetime) -> None:
@@ -96,6 +97,8 @@ async def _stand(work: UnitOfWork, attempt: Attempt, standing: DisputeFact | Non
         values = {"status": PaymentStatus.DISPUTED, "category": category, "code": standing.reason}
     if values["status"] == attempt.status:
         return attempt
+    if standing is not None and standing.category is not None:
+        await end_dead_method(work, attempt, standing.category, standing.reason)
     await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
     return replace(attempt, **values)
 

@@ -128,11 +128,15 @@ async def test_a_refused_debit_fails_before_any_money_moved(circle: Circle) -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "days", "status", "category"),
-    [("28", 2, "failed", "funds"), ("30", 20, "disputed", "customer_refused")],
+    ("code", "days", "status", "category", "method"),
+    [
+        ("28", 2, "failed", "funds", "usable"),
+        ("30", 20, "disputed", "customer_refused", "usable"),
+        ("24", 2, "failed", "mandate_dead", "blocked"),
+    ],
 )
 async def test_scenarios_17_and_18_a_late_return_is_a_failure_and_a_refund_is_a_dispute(
-    circle: Circle, code: str, days: int, status: str, category: str
+    circle: Circle, code: str, days: int, status: str, category: str, method: str
 ) -> None:
     await at_the_bank(circle, code)
     circle.until(DEBIT_EVENING)
@@ -144,6 +148,8 @@ async def test_scenarios_17_and_18_a_late_return_is_a_failure_and_a_refund_is_a_
     assert await circle.ledger(EntryKind.PAYMENT_REVERSED) == [-4210]
     async with circle.bank.till.work() as work:
         entries = await work.ledger.entries(await work.suspense.house_account("vonk"))
+        (stored,) = await work.payments.methods(circle.bank.till.account_id)
+    assert stored.status == method
     assert [str(one.kind) for one in entries] == (["bank_fee"] if code == "28" else [])
 
 
