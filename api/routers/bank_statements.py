@@ -39,7 +39,7 @@ _REPORTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("", status_code=201, summary="Hand in a bank's file", openapi_extra=_BODY)
+@router.post("", status_code=201, summary="Hand in a bank's file", openapi_extra=_BODY, responses=problems(409))
 async def hand_in(
     request: Request,
     name: Annotated[

@@ -25,7 +25,7 @@ async def test_a_transfer_that_names_the_invoice_frees_the_line_and_is_thanked_f
     transfer = incoming(sum(one.open_minor for one in open_ones), names, "REF1")
     content = camt054(Account((transfer,), iban=A_CREDITOR["iban"]))
     for _ in range(2):
-        report = await world.post("/v1/bank-statements?name=camt054.xml", content=content)
+        report = await world.post("/v1/bank-statements?name=camt054.xml", content=content, timeout=120)
         assert [one["effect"] for one in report["effects"]] == ["transfer"]
     await customer.reaches("none", 20)
     await customer.told("restored", 20)
