@@ -46,7 +46,10 @@ async def charge_reconnection(work: UnitOfWork, order: Order, paid_at: datetime 
 
 async def _is_charged_by_its_case(work: UnitOfWork, order: Order) -> bool:
     """True when the case's own policy has such a fee: it takes the place of the brand's, and is booked with its end."""
-    case = await work.dunning.case(order.account_id, order.order_id.rpartition("-")[0])
+    cases = {one.case_id: one for one in await work.dunning.cases(order.account_id)}
+    case = cases.get(order.order_id.rpartition("-")[0])
+    if case is None:
+        return False
     pinned = await work.dunning.policy(case.policy_code, case.policy_version)
     fees = pinned.definition.get("fees") or {}
     return bool(fees.get("reconnection_minor"))

@@ -7,9 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from billing.domain.barring_policy import BarringPolicy, ReconnectionFee
 from billing.domain.errors import InvalidValue
+from billing.persistence.tables.dunning import dunning_policies
 from billing.services.catalogue import CatalogueService
 from tests.builders import a_brand, a_service
 from tests.builders_dunning import DebtWorld, a_debt_world
@@ -124,6 +126,25 @@ async def test_the_first_of_a_year_is_free_where_the_policy_says_so(world: DebtW
 async def test_a_segment_may_pay_none(world: DebtWorld) -> None:
     await restored(world, FEE | {"waived_segments": [world.account.segment]})
     assert await told(world) == [f"No reconnection fee: the segment {world.account.segment} pays none"]
+
+
+async def test_a_case_with_a_fee_of_its_own_is_not_charged_the_brands_too(world: DebtWorld) -> None:
+    """Its own is booked with the end of the case, within what its law pack allows."""
+    invoice = await world.an_invoice()
+    case = await world.open_case(invoice)
+    async with world.work() as work:
+        pinned = (await work.dunning.cases(world.account_id))[0]
+        stored = await work.dunning.policy(pinned.policy_code, pinned.policy_version)
+        fees = {"fees": {"reconnection_minor": 3000}}
+        await work.connection.execute(update(dunning_policies).values(definition={**stored.definition, **fees}))
+        await work.commit()
+    await world.set_barring_policy({"reconnection_fee": FEE})
+    await world.bar(f"{case.case_id}-1", "outgoing")
+    world.clock.pass_days(1)
+    await world.pay(invoice)
+    world.clock.pass_days(0, hour=9)
+    await world.bar(f"{case.case_id}-2", "none")
+    assert (await charges(world), await told(world)) == ([], [])
 
 
 async def test_an_outcome_written_down_twice_charges_once(world: DebtWorld) -> None:
