@@ -221,7 +221,7 @@ async def test_an_operators_text_is_used_from_the_next_notice_on(doors: Doors) -
     listed = (await doors.client.get("/v1/notice-templates", params={"brand": "vonk"})).json()
     ours = [one for one in listed["templates"] if one["template_version"] == 1]
     assert [(one["kind"], one["channel"], one["locale"]) for one in ours] == [("ready", "email", "en")]
-    assert len(listed["templates"]) == len(NoticeKind) * 2 * 5
+    assert len(listed["templates"]) == len(NoticeKind) * 3 * 5
 
 
 @pytest.mark.parametrize(

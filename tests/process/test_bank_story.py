@@ -61,7 +61,7 @@ async def test_a_customer_with_a_mandate_is_billed_debited_by_file_and_thanked(
 ) -> None:
     customer = customers["pays"]
     await customer.told("thank_you")
-    assert await told(customer) == ["ready", "thank_you"]
+    assert await told(customer) == ["mandate_confirmed", "ready", "thank_you"]
     assert (await customer.cash_minor(), await customer.open_minor()) == (FEE_MINOR, 0)
     debit, (attempt, *_) = await first_debit(bank, customer), await customer.attempts()
     assert (debit["status"], debit["sequence"], debit["amount_minor"]) == ("settled", "FRST", FEE_MINOR)
@@ -84,7 +84,7 @@ async def test_scenario_18_a_debit_returned_after_the_thank_you_owes_again(
 ) -> None:
     customer = customers["empty"]
     await customer.told("failed")
-    assert (await told(customer))[:3] == ["ready", "thank_you", "failed"]
+    assert (await told(customer))[:4] == ["mandate_confirmed", "ready", "thank_you", "failed"]
     debit = await first_debit(bank, customer)
     assert (debit["status"], debit["reason_code"], debit["returned_minor"]) == ("returned", "AM04", FEE_MINOR)
 

@@ -89,7 +89,7 @@ async def price_is_corrected(world: World) -> None:
         "plan_code": plan["code"],
         "version": 1,
         "corrected_version": 2,
-        "since": line.activated_at.isoformat(),
+        "since": line.active_from.isoformat(),
         "reason": "published at half the price",
     }
     correction = (await world.post("/v1/plan-corrections", wanted))["correction_id"]

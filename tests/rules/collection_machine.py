@@ -108,7 +108,7 @@ class CollectionMachine(RuleBasedStateMachine):
         plan = cycle_plan.plan_cycle(self.cycle, POLICY, ZONE, self.kind)
         assert plan.opens_at < plan.closes_at < plan.issue_at <= plan.ready_notice_at < plan.reminder_at
         assert plan.reminder_at < plan.debit_at < plan.next_closes_at
-        assert plan.debit_on - local_date(plan.ready_notice_at, ZONE) >= timedelta(days=POLICY.notice_days)
+        assert plan.debit_on >= POLICY.earliest_debit(local_date(plan.ready_notice_at, ZONE), self.kind)
         assert plan.debit_on.weekday() < 5
         following = cycle_calendar.next_cycle(self.cycle, ZONE)
         assert (following.opens_at, following.number) == (self.cycle.closes_at, self.cycle.number + 1)
@@ -127,7 +127,7 @@ class CollectionMachine(RuleBasedStateMachine):
         assert self.plan is not None
         sent_at = self.plan.ready_notice_at + timedelta(hours=late_hours)
         moved = cycle_plan.replan_debit(self.plan, sent_at, POLICY)
-        assert moved.debit_on - local_date(sent_at, ZONE) >= timedelta(days=POLICY.notice_days)
+        assert moved.debit_on >= POLICY.earliest_debit(local_date(sent_at, ZONE), self.kind)
         assert moved.debit_on >= self.plan.debit_on
         assert (moved.closes_at, moved.next_closes_at) == (self.plan.closes_at, self.plan.next_closes_at)
 

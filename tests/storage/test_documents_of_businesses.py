@@ -161,3 +161,10 @@ async def test_the_documents_of_some_days_are_written_once_and_go_on_where_they_
     assert kept.read_bytes() == b"ours", "what is there stays"
     assert (wanted.folder / files[1]).read_bytes().startswith(b"%PDF-")
     assert "3 documents, 2 of them are there." in told.getvalue()
+
+
+async def test_letters_that_no_font_has_are_printed_as_question_marks(office: Office) -> None:
+    account, _ = await office.open_account(customer_name="Łukasz Ωmega 🙂 漢字")
+    issued = await office.issue(account.account_id)
+    _, drawn = await office.service.pdf(account.account_id, issued.invoice_id)
+    assert "Łukasz Ωmega ? ??" in read(drawn).pages[0].extract_text()

@@ -16,10 +16,10 @@ from billing.persistence.troubles import SqlTroubles
 from billing.ports.payment_provider import DisputeFact, MerchantFault, ProviderPayment, RefundFact, Succeeded
 from billing.ports.staff_cases import StaffCase
 from billing.services.case_sweep import CaseSweep, looks_of
-from billing.services.invoicing_cycles import usable_method_kind
 from billing.services.payment_booking import book
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
+from billing.services.planned_methods import planned_method
 from billing.services.staff_cases import StaffCases
 from tests.builders_collection import CollectionWorld, a_collection
 from tests.contracts.simulator_process import Simulator
@@ -127,12 +127,12 @@ async def test_scenario_21_a_reported_death_is_a_case_and_no_method_is_announced
     card = await world.till.a_card()  # another method would be usable
     now = world.till.clock.now()
     async with world.till.work() as work:
-        assert await usable_method_kind(work, world.account_id, now) is MethodKind.NONE
+        assert (await planned_method(work, world.account_id, now)).kind is MethodKind.NONE
     later = await world.till.an_announced_invoice(995)
     assert (await world.debit(later, amount_minor=995)).status == PaymentStatus.METHOD_MISSING
     await StaffCases(world.till.work, world.till.clock).close(case.case_id, "sanne", "another person of that name")
     async with world.till.work() as work:
-        assert await usable_method_kind(work, world.account_id, now) is MethodKind.CARD
+        assert (await planned_method(work, world.account_id, now)).kind is MethodKind.CARD
     assert (await world.debit(later, amount_minor=995)).status == PaymentStatus.SUCCEEDED
     assert card.status == "usable"
 

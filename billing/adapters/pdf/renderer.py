@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from typst import PDFStandard
 
 _STANDARDS: Final[list[PDFStandard]] = ["a-3a", "ua-1"]
+_SHAPELESS = re.compile(r'the text `?"(.+?)"`? could not be displayed', re.DOTALL)
+_PLAIN = 0x17F  # Latin with all its accents: never taken away
+_EAST_ASIA, _BEYOND = 0x2E80, 0x10000
 _LAYOUT = files("billing.adapters.pdf") / "invoice.typ"
 
 
@@ -28,6 +32,20 @@ def _fonts() -> Fonts:
     """The one font that is used, whatever the machine has."""
     folder = str(files(font_source_sans_pro) / "files")
     return Fonts(include_system_fonts=False, font_paths=[folder])
+
+
+def _without_shapeless(data: str, message: str) -> str:
+    """The texts without what the typesetter says it cannot show, and without all letters of the same script."""
+    found = _SHAPELESS.search(message)
+    if found is None:
+        return data
+    scripts = {_script(letter) for letter in found[1] if ord(letter) > _PLAIN}
+    return "".join("?" if ord(each) > _PLAIN and _script(each) in scripts else each for each in data)
+
+
+def _script(letter: str) -> int:
+    """About the script of a letter: its block of 256, and one for all of East Asia's."""
+    return min(ord(letter), _EAST_ASIA if ord(letter) < _BEYOND else ord(letter)) >> 8
 
 
 class PdfRenderer:
@@ -38,22 +56,35 @@ class PdfRenderer:
         self._turn = threading.Lock()
 
     def pdf(self, document: InvoiceDocument, electronic: bytes = b"") -> bytes:
-        inputs = {"data": json.dumps(contents_of(document))}
+        inputs = {"data": json.dumps(contents_of(document), ensure_ascii=False)}
         if electronic:
             inputs["xml"] = electronic.decode()
         issued = datetime.combine(document.invoice.invoice_date, datetime.min.time(), UTC)
         try:
-            with self._turn:
-                drawn = self._compiler.compile(
-                    format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS, timestamp=issued
-                )
+            drawn = self._drawn(inputs, issued)
         except TypstError as why:
             if document.letterhead.logo and "SVG" in why.message:
                 raise UnusableLogo(why.message) from why
             raise
-        if not isinstance(drawn, bytes):
-            raise TypeError("the typesetter gave several files for one document")
         return with_facturx(drawn) if electronic else drawn
+
+    def _drawn(self, inputs: dict[str, str], issued: datetime) -> bytes:
+        """The standards allow no letter without a shape: one that no font of ours has is printed as a question mark."""
+        while True:
+            try:
+                with self._turn:
+                    drawn = self._compiler.compile(
+                        format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS, timestamp=issued
+                    )
+            except TypstError as why:
+                shown = _without_shapeless(inputs["data"], why.message)
+                if shown == inputs["data"]:
+                    raise
+                inputs = inputs | {"data": shown}
+                continue
+            if not isinstance(drawn, bytes):
+                raise TypeError("the typesetter gave several files for one document")
+            return drawn
 
     def electronic(self, invoice: StructuredInvoice, syntax: Syntax) -> bytes:
         return ubl(invoice) if syntax is Syntax.UBL else cii(invoice)

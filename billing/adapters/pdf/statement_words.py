@@ -30,6 +30,11 @@ _ENGLISH = {
     "reversal_withdrawn": "Taken back again",
     "refund_paid": "Refund",
     "written_off": "Written off",
+    "bank_fee": "Bank charge",
+    "money_unassigned": "Money that belongs to nobody yet",
+    "money_assigned": "Money given to its account",
+    "money_sent_back": "Money sent back",
+    "write_off_reversed": "Write-off reversed",
 }
 _DUTCH = {
     "statement": "Rekeningoverzicht",
@@ -59,6 +64,11 @@ _DUTCH = {
     "reversal_withdrawn": "Weer teruggedraaid",
     "refund_paid": "Terugbetaling",
     "written_off": "Afgeschreven",
+    "bank_fee": "Bankkosten",
+    "money_unassigned": "Geld dat nog van niemand is",
+    "money_assigned": "Geld toegewezen",
+    "money_sent_back": "Geld teruggestuurd",
+    "write_off_reversed": "Afschrijving teruggenomen",
 }
 _FRENCH = {
     "statement": "Relevé de compte",
@@ -88,6 +98,11 @@ _FRENCH = {
     "reversal_withdrawn": "Annulation de la reprise",
     "refund_paid": "Remboursement",
     "written_off": "Passé en perte",
+    "bank_fee": "Frais bancaires",
+    "money_unassigned": "Argent sans destinataire",
+    "money_assigned": "Argent attribué",
+    "money_sent_back": "Argent renvoyé",
+    "write_off_reversed": "Perte annulée",
 }
 _GERMAN = {
     "statement": "Kontoauszug",
@@ -117,6 +132,11 @@ _GERMAN = {
     "reversal_withdrawn": "Rückholung aufgehoben",
     "refund_paid": "Erstattung",
     "written_off": "Ausgebucht",
+    "bank_fee": "Bankgebühr",
+    "money_unassigned": "Geld ohne Zuordnung",
+    "money_assigned": "Geld zugeordnet",
+    "money_sent_back": "Geld zurückgesandt",
+    "write_off_reversed": "Ausbuchung zurückgenommen",
 }
 _SPANISH = {
     "statement": "Extracto de cuenta",
@@ -146,6 +166,11 @@ _SPANISH = {
     "reversal_withdrawn": "Devolución anulada",
     "refund_paid": "Reembolso",
     "written_off": "Dado de baja",
+    "bank_fee": "Comisión bancaria",
+    "money_unassigned": "Dinero sin asignar",
+    "money_assigned": "Dinero asignado",
+    "money_sent_back": "Dinero devuelto",
+    "write_off_reversed": "Baja revertida",
 }
 LANGUAGES = {"en": _ENGLISH, "nl": _DUTCH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH}
 
