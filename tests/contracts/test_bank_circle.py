@@ -139,6 +139,7 @@ async def test_scenarios_17_and_18_a_late_return_is_a_failure_and_a_refund_is_a_
     circle: Circle, code: str, days: int, status: str, category: str, method: str
 ) -> None:
     await at_the_bank(circle, code)
+    assert await circle.hear("pain002") == []  # before its time passes, the bank has taken the file
     circle.until(DEBIT_EVENING)
     await circle.hear("camt054")
     circle.until(DEBIT_EVENING + timedelta(days=days))
