@@ -87,7 +87,7 @@ async def price_is_corrected(world: World) -> None:
         (line,) = await work.accounts.services(customer.account_id)
     wanted = {
         "plan_code": plan["code"],
-        "version": 1,
+        "plan_version": 1,
         "corrected_version": 2,
         "since": line.active_from.isoformat(),
         "reason": "published at half the price",
