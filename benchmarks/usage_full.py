@@ -32,7 +32,9 @@ EMPTY, FULL = "file, one process, nothing stored before", f"file, one process, {
 BALANCE = "balance while a file is imported"
 # Rows as they are stored, drawn evenly from accounts and from the days up to that of the files.
 _FILL = """
-INSERT INTO usage_events
+INSERT INTO usage_events (started_at, key_hash, account_id, part, service_id, cycle_number, late, source, record_id,
+       identifier, meter, quantity, destination, visited, traffic_class, amount, attributes, plan_code, plan_version,
+       price_code, band, events, billable_quantity, counted_amount, received_at, file_id)
 SELECT timestamptz '2027-02-01 00:00+00' - make_interval(days => (n % {days})::int)
        + make_interval(secs => (n * 7919) % 86400), md5('stored-' || n)::uuid, n * 104729 % {accounts} + 1, 0,
        n * 104729 % {accounts} + 1, 1, false, 'csv', 'stored-' || n, '+316' || lpad((n * 104729 % {accounts} + 1)::text,
