@@ -21,7 +21,7 @@ from tests.stack_fixtures import reachable_directory
 ROOT = Path(__file__).resolve().parents[2]
 LEAST_FAULTS = 30
 SHORT = ("--accounts", "8", "--days", "26", "--day-seconds", "2.5", "--faults", str(LEAST_FAULTS), "--seed", "7")
-PACE = ("--kill-seconds", "10", "--outage-seconds", "25", "--rule-seconds", "0.7")
+PACE = ("--kill-seconds", "5", "--outage-seconds", "25", "--rule-seconds", "0.7")
 # About two minutes where nothing else runs; then everything has to come to rest, also on a busy machine.
 PATIENCE_SECONDS = 700
 
@@ -39,8 +39,7 @@ def test_scenario_11_and_43_a_population_survives_dozens_of_faults_of_every_kind
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
         report = json.loads(file.read_text())
     assert report["total"] >= LEAST_FAULTS
-    # Which boundaries are passed while they are armed depends on the machine; some always are.
-    assert report["survived_kills"] == report["faults"]["worker: killed at a boundary"] >= 1
+    assert report["survived_kills"] == report["faults"]["worker: killed at a boundary"] >= 3
     families = {kind.partition("_")[0].partition(":")[0] for kind in report["faults"]}
     assert {"webhook", "error", "worker"} <= families
     assert report["delays"]["invoice issued"]["looked_at"] >= 8
