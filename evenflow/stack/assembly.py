@@ -38,6 +38,9 @@ ENVIRONMENT_FILE = "environment.json"
 WORKER_PROGRAM = PROJECT / "worker.py"
 # The server with a shorter way for single usage records.
 PROTOCOL = ("--http", "api.usage_doors.protocol:UsageProtocol")
+# Longer than clients and load balancers keep an idle connection (60 s and less): whoever closes first must be the one
+# who sends next, or a request meets a closed door.
+KEEP_ALIVE = ("--timeout-keep-alive", "75")
 Result = TypeVar("Result")
 
 
@@ -172,7 +175,7 @@ def once(hook: Hook) -> Hook:
 
 def _uvicorn(factory: str) -> tuple[str, ...]:
     options = ("--host", LOOPBACK, "--no-access-log", "--log-level", "info", "--timeout-graceful-shutdown", "5")
-    return (sys.executable, "-m", "uvicorn", "--factory", factory, *PROTOCOL, *options)
+    return (sys.executable, "-m", "uvicorn", "--factory", factory, *PROTOCOL, *KEEP_ALIVE, *options)
 
 
 def _has_module(name: str) -> bool:

@@ -11,13 +11,12 @@ from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
 
 WHY = {"reason": "the test asks for it"}
-ANEW = {"Connection": "close"}  # a story waits long between two calls, and the server not for it
 
 
 async def act(customer: Customer, action: str, **fields: Any) -> dict[str, Any]:
     """An operator's action."""
     path = f"/v1/accounts/{customer.account_id}/actions/{action}"
-    done: dict[str, Any] = await customer.world.post(path, {**WHY, **fields}, headers=ANEW)
+    done: dict[str, Any] = await customer.world.post(path, {**WHY, **fields})
     return done
 
 
@@ -28,9 +27,9 @@ async def agree(customer: Customer, count: int, every: str, paid_by: str, **chos
     # Days pass within a second here: the first date is one that is still to come when the plan is agreed.
     first_on = (customer.world.now() + timedelta(days=9)).date().isoformat()
     asked = {**terms, "count": count, "every": every, "first_on": first_on}
-    proposed = await customer.world.post(f"{path}/propose", asked, headers=ANEW)
+    proposed = await customer.world.post(f"{path}/propose", asked)
     instalments = [{"due_on": one["due_on"], "amount_minor": one["amount_minor"]} for one in proposed["instalments"]]
-    previewed = await customer.world.post(f"{path}/preview", {**terms, "instalments": instalments}, headers=ANEW)
+    previewed = await customer.world.post(f"{path}/preview", {**terms, "instalments": instalments})
     assert previewed["instalments"] == proposed["instalments"]
     await act(customer, "agree-payment-plan", **terms, instalments=instalments)
     return instalments
@@ -40,7 +39,7 @@ async def plan_stands(customer: Customer, status: str, days: float) -> None:
     """Wait until the newest plan has this status."""
 
     async def there() -> bool:
-        plans = await customer.world.get(f"/v1/accounts/{customer.account_id}/payment-plans", headers=ANEW)
+        plans = await customer.world.get(f"/v1/accounts/{customer.account_id}/payment-plans")
         return bool(plans) and plans[-1]["status"] == status
 
     await customer.world.until(there, days, f"the plan is not {status}", customer.story)
@@ -109,7 +108,7 @@ async def written_off_and_restored(world: World) -> None:
     invoice = await first_invoice(customer)
     await act(customer, "write-off-debt", invoice_ids=[invoice])
     assert await customer.open_minor() == 0
-    offs = await world.get(f"/v1/accounts/{customer.account_id}/write-offs", headers=ANEW)
+    offs = await world.get(f"/v1/accounts/{customer.account_id}/write-offs")
     assert [(one["amount_minor"], one["left_minor"]) for one in offs] == [(FEE_MINOR, FEE_MINOR)]
     await act(customer, "restore-debt", write_off_id=offs[0]["write_off_id"])
     assert await customer.open_minor() == FEE_MINOR
@@ -132,9 +131,9 @@ async def given_to_an_agency(world: World) -> None:
         return await outcomes() == ["handed_over"]
 
     await world.until(ended, 20, "the case goes on", customer.story)
-    given = await world.get(f"/v1/accounts/{customer.account_id}/hand-overs", headers=ANEW)
+    given = await world.get(f"/v1/accounts/{customer.account_id}/hand-overs")
     case_id = given[0]["case_id"]
-    found = await world.get(f"/v1/accounts/{customer.account_id}/dunning/{case_id}/file", headers=ANEW)
+    found = await world.get(f"/v1/accounts/{customer.account_id}/dunning/{case_id}/file")
     assert found["open_minor"] == FEE_MINOR
     assert any(one["kind"] == "failed" and one["evidence"] for one in found["notices"])
     before = len(await customer.notices())

@@ -185,7 +185,7 @@ async def _point_the_simulator(simulator: httpx.AsyncClient, base: str, segment:
 
 @asynccontextmanager
 async def _serving(app: Any, door: socket.socket) -> AsyncIterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_keep_alive=600))
     task = asyncio.create_task(server.serve(sockets=[door]))
     try:
         yield
