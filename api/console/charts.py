@@ -182,7 +182,7 @@ def _keys(series: Sequence[Series]) -> list[Key]:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where the picture's ground lies: from ``left`` to its right edge, ``most`` at the top, so many places beside it."""
+    """Where the ground of the picture lies: from ``left`` to the right edge, ``most`` at the top, ``places`` beside it."""
 
     left: float
     most: int
