@@ -182,7 +182,7 @@ def _keys(series: Sequence[Series]) -> list[Key]:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where the ground of the picture lies: from ``left`` to the right edge, ``most`` at the top, ``places`` beside it."""
+    """Where the ground of the picture lies: from ``left`` to its right edge, with ``most`` at the top."""
 
     left: float
     most: int
