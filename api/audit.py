@@ -1,7 +1,8 @@
 """The audit trail of the doors: every command of the API and the console, and who was refused what.
 
 It is written before the answer goes out. Usage is no command: its doors keep every record themselves. What was only
-read leaves a line when it was refused for a missing role.
+read leaves a line when it was refused for a missing role; a route that is asked for by GET and does something says so
+(``request.state.is_command``).
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class _Record:
             _log.exception("the audit trail could not be written", actor=event.actor, place=event.place, status=status)
 
     def _is_worth_it(self, status: int) -> bool:
-        return self._scope["method"] not in READING or status == HTTPStatus.FORBIDDEN
+        is_command = self._scope["method"] not in READING or bool(self._scope["state"].get("is_command"))
+        return is_command or status == HTTPStatus.FORBIDDEN
 
     def _event(self, status: int) -> NewEvent:
         state: dict[str, Any] = self._scope["state"]

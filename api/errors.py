@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+from billing.ports.openid import ProviderRefused
 from billing.services.access_rules import NotRecognised, TooManyTries
 from billing.services.balance_watch import TooManyReaders
 from billing.services.daily_totals import ProviderSilent
@@ -40,6 +41,7 @@ STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (TooManyTries, 429),
     (NotRecognised, 401),
     (NotAllowed, 403),
+    (ProviderRefused, 403),
     (NotFound, 404),
     (Conflict, 409),
     (UnableTo, 409),

@@ -179,6 +179,7 @@ async def openid_back(
     error: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """Back from it: in, when everything that it says is proven."""
+    door.request.state.is_command = True
     attempt, following = kept_attempt(door.request, door.container)
     if error:
         raise ProviderRefused("The provider signed nobody in.", field="openid", value=error, remedy="Try again.")
