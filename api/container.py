@@ -9,6 +9,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.work_list import WorkList
 from billing.services.access import Access
 from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
@@ -21,6 +22,7 @@ from billing.services.bank_mandates import BankMandates
 from billing.services.bank_statements import BankStatements
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
+from billing.services.bulk_actions import BulkActions
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.credit_refunds import CreditRefunds
@@ -43,6 +45,7 @@ from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
 from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
+from billing.services.paylink_sending import PaylinkSending
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payment_plans import PaymentPlans
@@ -121,6 +124,9 @@ class Container:
     disputes: DisputeService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)
     access: Access = field(default_factory=_not_built)
+    work_list: WorkList = field(default_factory=_not_built)
+    bulk_actions: BulkActions = field(default_factory=_not_built)
+    paylink_sending: PaylinkSending = field(default_factory=_not_built)
     queries: Queries = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)

@@ -86,6 +86,9 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,
+        work_list=parts.collections.work_list,
+        bulk_actions=parts.collections.actions,
+        paylink_sending=parts.collections.paylinks,
         queries=SqlQueries(parts.engine),
         webhook_inbox=parts.webhook_inbox,
     )

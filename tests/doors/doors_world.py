@@ -21,6 +21,7 @@ from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.bulk_actions import BulkActionState
 from billing.messages.identities import account_workflow_id
 from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
@@ -65,6 +66,7 @@ class RecordingProcess:
 
     started: dict[str, AccountState] = field(default_factory=dict)
     commands: list[tuple[str, str, Command]] = field(default_factory=list)
+    bulk_actions: list[str] = field(default_factory=list)
     answer: Callable[[Command], CommandResult] = field(
         default=lambda command: CommandResult(command.command_id, summary="done")
     )
@@ -76,6 +78,9 @@ class RecordingProcess:
         self.started[account_workflow_id(state.brand, state.number)] = state
 
     async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
+
+    async def start_bulk_action(self, state: BulkActionState) -> None:
+        self.bulk_actions.append(state.bulk_id)
 
     async def start_import(self, request: ImportFileRequest) -> None: ...
 

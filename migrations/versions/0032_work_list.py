@@ -1,0 +1,139 @@
+"""What is open per invoice, kept by triggers, so that overdue accounts are found at once; and bulk actions.
+
+Triggers keep it, because a list that was forgotten once would show paid accounts as owing.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0032"
+down_revision = "0029"
+branch_labels = None
+depends_on = None
+
+# An invoice is booked before its row is written, in one transaction: whichever comes second brings the due date.
+_POSTED = """
+    CREATE FUNCTION open_invoices_follow_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO open_invoices AS known (account_id, invoice_id, currency, open_minor, due_on)
+        VALUES (NEW.account_id, NEW.invoice_id, NEW.currency, NEW.amount_minor, (
+            SELECT due_on FROM invoices
+            WHERE invoices.account_id = NEW.account_id AND invoices.invoice_id = NEW.invoice_id))
+        ON CONFLICT (account_id, invoice_id) DO UPDATE SET open_minor = known.open_minor + excluded.open_minor;
+        DELETE FROM open_invoices
+        WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id AND open_minor = 0;
+        RETURN NULL;
+    END $$
+"""
+_DATED = """
+    CREATE FUNCTION open_invoices_take_the_due_date() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE open_invoices SET due_on = NEW.due_on
+        WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id;
+        RETURN NULL;
+    END $$
+"""
+_FILL = """
+    INSERT INTO open_invoices (account_id, invoice_id, currency, open_minor, due_on)
+    SELECT p.account_id, p.invoice_id, min(p.currency), sum(p.amount_minor), min(i.due_on)
+    FROM ledger_postings p LEFT JOIN invoices i USING (account_id, invoice_id)
+    WHERE p.ledger_account = 'receivable' AND p.invoice_id IS NOT NULL
+    GROUP BY p.account_id, p.invoice_id HAVING sum(p.amount_minor) <> 0
+"""
+
+
+def upgrade() -> None:
+    _create_open_invoices()
+    _create_bulk_actions()
+    op.create_index("ix_promises_running", "promises", ["until"], postgresql_where=sa.text("outcome = ''"))
+    op.create_index(
+        "ix_accounts_hold_until", "accounts", ["hold_until"], postgresql_where=sa.text("hold_until IS NOT NULL")
+    )
+
+
+def _create_open_invoices() -> None:
+    op.create_table(
+        "open_invoices",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("invoice_id", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("open_minor", sa.BigInteger(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
+        sa.PrimaryKeyConstraint("account_id", "invoice_id", name=op.f("pk_open_invoices")),
+    )
+    op.create_index("ix_open_invoices_due_on", "open_invoices", ["due_on"])
+    op.execute(_POSTED)
+    op.execute(_DATED)
+    # From here on nothing is posted until this migration is committed, and nothing is missed.
+    op.execute(
+        "CREATE TRIGGER open_invoices_follow_postings AFTER INSERT ON ledger_postings FOR EACH ROW "
+        "WHEN (NEW.ledger_account = 'receivable' AND NEW.invoice_id IS NOT NULL) "
+        "EXECUTE FUNCTION open_invoices_follow_postings()"
+    )
+    op.execute(
+        "CREATE TRIGGER open_invoices_take_the_due_date AFTER INSERT ON invoices FOR EACH ROW "
+        "EXECUTE FUNCTION open_invoices_take_the_due_date()"
+    )
+    op.execute(_FILL)
+
+
+def _create_bulk_actions() -> None:
+    document = postgresql.JSONB(astext_type=sa.Text())
+    instant = sa.DateTime(timezone=True)
+    op.create_table(
+        "bulk_actions",
+        sa.Column("bulk_id", sa.BigInteger(), sa.Identity(always=False, start=1001), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("definition", document, nullable=False),
+        sa.Column("chosen_by", document, nullable=False),
+        sa.Column("totals", document, nullable=False),
+        sa.Column("accounts", sa.Integer(), nullable=False),
+        sa.Column("undoes", sa.BigInteger(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("previewed_at", instant, nullable=False),
+        sa.Column("confirmed_at", instant, nullable=True),
+        sa.Column("finished_at", instant, nullable=True),
+        sa.Column("history", document, server_default="[]", nullable=False),
+        sa.PrimaryKeyConstraint("bulk_id", name=op.f("pk_bulk_actions")),
+    )
+    op.create_index(
+        "ix_bulk_actions_unfinished", "bulk_actions", ["bulk_id"], postgresql_where=sa.text("finished_at IS NULL")
+    )
+    op.create_table(
+        "bulk_action_accounts",
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("bulk_id", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("brand", "number", "currency")),
+        sa.Column("overdue_minor", sa.BigInteger(), nullable=False),
+        sa.Column("foreseen", sa.Text(), server_default="", nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("before", document, nullable=True),
+        sa.Column("after", document, nullable=True),
+        sa.Column("finished_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("account_id", "bulk_id", name=op.f("pk_bulk_action_accounts")),
+    )
+    op.create_index("ix_bulk_action_accounts_bulk", "bulk_action_accounts", ["bulk_id", "account_id"])
+    op.create_index(
+        "ix_bulk_action_accounts_waiting",
+        "bulk_action_accounts",
+        ["bulk_id", "account_id"],
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_accounts_hold_until", "accounts")
+    op.drop_index("ix_promises_running", "promises")
+    op.drop_table("bulk_action_accounts")
+    op.drop_table("bulk_actions")
+    op.execute("DROP TRIGGER open_invoices_take_the_due_date ON invoices")
+    op.execute("DROP TRIGGER open_invoices_follow_postings ON ledger_postings")
+    op.execute("DROP FUNCTION open_invoices_take_the_due_date()")
+    op.execute("DROP FUNCTION open_invoices_follow_postings()")
+    op.drop_table("open_invoices")
