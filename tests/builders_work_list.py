@@ -154,10 +154,15 @@ async def _write(work: SqlUnitOfWork, one: Debtor) -> Debtor:
     service = await work.accounts.add_service(a_service(account.account_id, identifier=f"+31{one.number[1:]}"))
     if one.barred:
         await work.accounts.change_service(account.account_id, service.service_id, {"barring_level": "outgoing"})
-    invoice_ids = [await _bill(work, known, place, *owed) for place, owed in enumerate(one.owed)]
+    await write_debts(work, known)
+    return known
+
+
+async def write_debts(work: SqlUnitOfWork, known: Debtor) -> None:
+    """What an account that is there owes, and what was tried and arranged."""
+    invoice_ids = [await _bill(work, known, place, *owed) for place, owed in enumerate(known.owed)]
     for write in (_write_case, _write_attempts, _write_method, _write_arrangements):
         await write(work, known, invoice_ids)
-    return known
 
 
 async def _bill(work: SqlUnitOfWork, one: Debtor, place: int, due_on: date, total: int, left: int) -> str:
@@ -200,7 +205,8 @@ async def _post(work: SqlUnitOfWork, one: Debtor, kind: str, invoice_id: str, am
     entry_id = (await work.connection.execute(made)).scalar_one()
     common = {"account_id": one.account_id, "entry_id": entry_id, "currency": CURRENCIES[one.brand]}
     rows = [
-        common | {"position": 1, "ledger_account": LedgerAccount.RECEIVABLE, "amount_minor": amount}
+        common
+        | {"position": 1, "ledger_account": LedgerAccount.RECEIVABLE, "amount_minor": amount}
         | {"invoice_id": invoice_id},
         common | {"position": 2, "ledger_account": LedgerAccount.REVENUE, "amount_minor": -amount, "invoice_id": None},
     ]
@@ -238,9 +244,7 @@ async def _write_attempts(work: SqlUnitOfWork, one: Debtor, invoice_ids: Sequenc
         await _try(work, one, "now", "pending", {"category": "", "code": ""}, days=0)
         values = {"account_id": one.account_id, "attempt_id": f"{one.account_id}-now", "amount_minor": 1, "live": True}
         invoice_id = invoice_ids[0] if invoice_ids else "inv_1"
-        await work.connection.execute(
-            insert(payments.payment_allocations).values(values | {"invoice_id": invoice_id})
-        )
+        await work.connection.execute(insert(payments.payment_allocations).values(values | {"invoice_id": invoice_id}))
 
 
 async def _try(work: SqlUnitOfWork, one: Debtor, name: str, status: str, why: dict[str, str], days: int) -> None:
@@ -282,5 +286,3 @@ async def _write_arrangements(work: SqlUnitOfWork, one: Debtor, invoice_ids: Seq
             {"account_id": one.account_id, "invoice_id": invoice_ids[0], "amount_minor": 0, "reason": "no"}
             | {"status": "open", "opened_at": NOW}
         )
-
-

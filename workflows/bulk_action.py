@@ -54,12 +54,11 @@ class BulkActionWorkflow:
     async def run(self, state: BulkActionState) -> BulkReport:
         for _ in range(ROUNDS_PER_RUN):
             await self._wait_while_paused()
-            accounts = () if self._cancelled else await self._next_accounts()
+            accounts = await self._next_accounts()
             if not accounts:
                 return await self._finish()
             await self._give_them_their_turn(accounts)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._go_on()
+        return await self._go_on()
 
     # The runbook, in the order it is called --------------------------------------------------------------------
 
@@ -69,6 +68,8 @@ class BulkActionWorkflow:
         await workflow.wait_condition(lambda: not self._paused or self._cancelled)
 
     async def _next_accounts(self) -> tuple[str, ...]:
+        if self._cancelled:
+            return ()
         batch = await workflow.execute_activity_method(
             BulkActionActivities.next_bulk_batch,
             BulkBatchRequest(self._state.bulk_id, ACCOUNTS_PER_BATCH * BATCHES_AT_ONCE),
@@ -104,7 +105,8 @@ class BulkActionWorkflow:
         workflow.set_current_details(_in_words(report))
         return report
 
-    def _go_on(self) -> NoReturn:
+    async def _go_on(self) -> NoReturn:
+        await workflow.wait_condition(workflow.all_handlers_finished)
         runs_done = self._state.runs_done + 1
         workflow.continue_as_new(
             replace(self._state, paused=self._paused, cancelled=self._cancelled, runs_done=runs_done)

@@ -243,7 +243,10 @@ def foresee(order: BulkOrder, account: Weighed, now: datetime) -> Foreseen:
 def _unchanged(order: BulkOrder, standing: Standing) -> str:
     """Why the order would change nothing; empty when it would."""
     stands = {
-        BulkKind.HOLD: (order.until is not None and standing.hold_until == order.until, "it is held until then already"),
+        BulkKind.HOLD: (
+            order.until is not None and standing.hold_until == order.until,
+            "it is held until then already",
+        ),
         BulkKind.PAUSE: (standing.paused, "it is paused already"),
         BulkKind.RESUME: (not standing.paused and standing.hold_until is None, "it is neither paused nor held"),
         BulkKind.MOVE_POLICY: (

@@ -16,13 +16,16 @@ from billing.domain.retry import FailureCategory
 
 
 class Sort(StrEnum):
-    """The orders of the list; account_id breaks ties."""
+    """The orders of the list, each rising and falling; account_id breaks ties."""
 
-    AMOUNT = "amount"  # the largest first
-    AGE = "age"  # the oldest first
+    AMOUNT = "amount"
+    LARGEST = "-amount"
+    AGE = "age"
+    OLDEST = "-age"
     NEXT = "next"  # whose next step comes first
+    LAST = "-next"
     NUMBER = "number"
-    NEWEST = "newest"  # the latest due first
+    NUMBER_DOWN = "-number"
 
 
 class Arrangement(StrEnum):

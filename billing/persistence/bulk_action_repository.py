@@ -100,9 +100,7 @@ class SqlBulkActionRepository:
         return await fetch_all(self._connection, BulkAccount, query.order_by(_ACCOUNTS.account_id).limit(limit))
 
     async def of(self, bulk_id: str, account_ids: Sequence[str]) -> Sequence[BulkAccount]:
-        query = select(bulk_action_accounts).where(
-            _ACCOUNTS.account_id.in_(account_ids), _ACCOUNTS.bulk_id == bulk_id
-        )
+        query = select(bulk_action_accounts).where(_ACCOUNTS.account_id.in_(account_ids), _ACCOUNTS.bulk_id == bulk_id)
         return await fetch_all(self._connection, BulkAccount, query.order_by(_ACCOUNTS.account_id))
 
     async def note(self, bulk_id: str, account_id: str, values: Mapping[str, Any]) -> None:

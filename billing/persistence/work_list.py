@@ -25,7 +25,6 @@ _AT_ONCE = 1000
 _FORMS = {
     "bigint": re.compile(r"-?\d{1,18}"),
     "integer": re.compile(r"\d{1,9}"),
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}"),
     "timestamptz": re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d+)?\+00"),
     "text": re.compile(r".{0,400}", re.DOTALL),
 }
@@ -94,16 +93,17 @@ class SqlWorkList:
 async def _keys(
     connection: AsyncConnection, wanted: WorkFilter, now: datetime, sort: str, after: str, limit: int
 ) -> Sequence[Row[Any]]:
-    key, kind = SORTS[_known_sort(sort)]
-    more, values = (), {}
+    key, kind = SORTS[_known_sort(sort).removeprefix("-")]
+    compared, direction = ("<", "DESC") if sort.startswith("-") else (">", "ASC")
+    more: tuple[str, ...] = ()
+    values: dict[str, Any] = {}
     if after:
         place, number = _read_token(after, sort, kind)
-        more = (f"({key}, w.account_id) > (CAST(:after_key AS {kind}), :after_id)",)
+        more = (f"({key}, w.account_id) {compared} (CAST(:after_key AS {kind}), :after_id)",)
         values = {"after_key": place, "after_id": number}
     chosen = choice(wanted, now, *more)
-    query = (
-        f"SELECT {KEYS}, ({key})::text AS sort_key {chosen.sql} ORDER BY {key}, w.account_id LIMIT {int(limit)}"
-    )
+    ordered = f"ORDER BY {key} {direction}, w.account_id {direction} LIMIT {int(limit)}"
+    query = f"SELECT {KEYS}, ({key})::text AS sort_key {chosen.sql} {ordered}"
     await connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
     return (await connection.execute(text(query), chosen.values | values)).all()
 
@@ -147,7 +147,7 @@ def _numbers(account_ids: Sequence[str]) -> list[int]:
 
 
 def _known_sort(sort: str) -> str:
-    if sort not in SORTS:
+    if sort not in tuple(Sort):
         raise InvalidValue(
             "There is no such order.", field="sort", value=sort, remedy=f"Use one of: {', '.join(Sort)}."
         )

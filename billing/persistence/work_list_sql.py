@@ -1,7 +1,7 @@
 """The work list's statements, in parts: who owes, what narrows it, and what is shown of an account.
 
-Who owes is found by the due dates of open invoices alone (``open_invoices``, kept by triggers). Joins that a filter does
-not need are left out, so that a list of 100,000 accounts is narrowed in a few index scans.
+Who owes is found by the due dates of open invoices alone (``open_invoices``, kept by triggers). Joins that a filter
+does not need are left out, so that a list of 100,000 accounts is narrowed in a few index scans.
 """
 
 from __future__ import annotations
@@ -109,13 +109,11 @@ _JOINED = {
     "code": ("failure", "f.code = :code"),
     "method": ("method", "coalesce(m.kind, 'none') = :method"),
 }
-# Every sort key rises; account_id breaks ties.
 SORTS: dict[str, tuple[str, str]] = {
-    Sort.AMOUNT: ("-w.overdue_minor", "bigint"),
-    Sort.AGE: ("w.oldest_due_on", "date"),
+    Sort.AMOUNT: ("w.overdue_minor", "bigint"),
+    Sort.AGE: ("date '9999-12-31' - w.oldest_due_on", "integer"),
     Sort.NEXT: ("coalesce(c.next_action_at, timestamptz '9999-12-31 00:00+00')", "timestamptz"),
     Sort.NUMBER: ("a.number", "text"),
-    Sort.NEWEST: ("date '9999-12-31' - w.oldest_due_on", "integer"),
 }
 
 

@@ -313,7 +313,4 @@ def _ended(action: BulkAction) -> UnableToChangeBulkAction:
 
 def _no_such_kind(kind: str) -> InvalidValue:
     names = [each for each in KINDS if each != BulkKind.UNDO]
-    return InvalidValue(
-        "There is no such action.", field="kind", value=kind, remedy=f"Use one of: {', '.join(names)}."
-    )
-
+    return InvalidValue("There is no such action.", field="kind", value=kind, remedy=f"Use one of: {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""One account's part of a bulk action: the same command as from a clerk's hand, with an id that makes it repeat-safe."""
+"""One account's part of a bulk action: the same command as from a clerk's hand, under an id that makes it count once."""
 
 from __future__ import annotations
 
@@ -130,4 +130,3 @@ def standing_after(order: BulkOrder, before: Standing) -> Standing:
 def in_one_line(refusal: Refusal) -> str:
     """A refusal as a list shows it."""
     return f"{refusal.message} {refusal.remedy}".strip()
-

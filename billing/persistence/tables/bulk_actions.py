@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Date, Identity, Index, Integer, Table, Text
-
 from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
