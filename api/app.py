@@ -28,7 +28,9 @@ from api.routers import (
     catalogue,
     collections,
     console,
+    console_bulk,
     console_cases,
+    console_collections,
     cycles,
     dunning,
     dunning_policies,
@@ -118,6 +120,8 @@ ROUTERS = (
     twilio.router,
     network.router,
     reference.router,
+    console_collections.router,
+    console_bulk.router,
     console_cases.router,
     console.router,
 )

@@ -1,4 +1,4 @@
-"""One account's part of a bulk action: the same command as from a clerk's hand, under an id that makes it count once."""
+"""One account's part of a bulk action: the command as from a clerk's hand, under an id that makes it count once."""
 
 from __future__ import annotations
 
