@@ -130,7 +130,10 @@ class WorkFilter:
         if unknown:
             remedy = f"Use any of: {', '.join(sorted(known))}."
             raise InvalidValue("A filter has no such field.", field=unknown[0], value=data[unknown[0]], remedy=remedy)
-        return cls(**{name: _as_date(name, value) if name in _DATES else value for name, value in data.items()})
+        said: dict[str, Any] = {
+            name: _as_date(name, value) if name in _DATES else value for name, value in data.items()
+        }
+        return cls(**said)
 
     @property
     def in_words(self) -> str:

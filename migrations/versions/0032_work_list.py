@@ -1,4 +1,4 @@
-"""What is open per invoice, kept by triggers, so that overdue accounts are found at once; and bulk actions.
+"""What is open per invoice, kept by triggers, so that overdue accounts are found at once; bulk actions; assignees.
 
 Triggers keep it, because a list that was forgotten once would show paid accounts as owing.
 """
@@ -48,6 +48,8 @@ _FILL = """
 def upgrade() -> None:
     _create_open_invoices()
     _create_bulk_actions()
+    for table in ("staff_cases", "account_staff_cases"):
+        op.add_column(table, sa.Column("assignee", sa.Text(), server_default="", nullable=False))
     op.create_index("ix_promises_running", "promises", ["until"], postgresql_where=sa.text("outcome = ''"))
     op.create_index(
         "ix_accounts_hold_until", "accounts", ["hold_until"], postgresql_where=sa.text("hold_until IS NOT NULL")
@@ -130,6 +132,8 @@ def _create_bulk_actions() -> None:
 def downgrade() -> None:
     op.drop_index("ix_accounts_hold_until", "accounts")
     op.drop_index("ix_promises_running", "promises")
+    for table in ("account_staff_cases", "staff_cases"):
+        op.drop_column(table, "assignee")
     op.drop_table("bulk_action_accounts")
     op.drop_table("bulk_actions")
     op.execute("DROP TRIGGER open_invoices_take_the_due_date ON invoices")
