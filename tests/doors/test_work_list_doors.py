@@ -32,7 +32,7 @@ async def test_the_list_has_who_owes_with_reasons_in_words_and_totals(world: Col
     ]
     assert shown["totals"] == [{"currency": "EUR", "accounts": 2, "invoices": 3, "overdue_minor": 14_210}]
     newer = shown["accounts"][1]
-    assert newer["failure"] == "not enough money (AM04: the account has not enough money)"
+    assert newer["failure"] == "not enough money (AM04: there is not enough money on the account)"
     assert (newer["next_step"], newer["policy_code"], newer["method"]) == ("retry@3", "default", "sepa_debit")
     assert (newer["barred_services"], newer["promise_until"] is not None) == (1, True)
 
