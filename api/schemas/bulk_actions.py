@@ -36,9 +36,9 @@ class BulkOrderIn(Request):
     segment: str = Field(default="", max_length=64, description="Of segment.", examples=["gold"])
 
     def as_order(self) -> BulkOrder:
-        """As the service reads it."""
+        """As the service reads it: what the kind does not need is left out."""
         said = {name: getattr(self, name) for name in BulkOrderIn.model_fields}
-        return BulkOrder(**said | {"kind": BulkKind(self.kind)})
+        return BulkOrder.of(BulkKind(self.kind), said)
 
 
 class PreviewBulkIn(BulkOrderIn):

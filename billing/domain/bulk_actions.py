@@ -127,6 +127,12 @@ class BulkOrder:
     bridge: str = "extended"
     segment: str = ""
 
+    @classmethod
+    def of(cls, kind: BulkKind, said: Mapping[str, Any]) -> BulkOrder:
+        """An order with what its kind needs, and nothing else that was said."""
+        needed = (*_NEEDS.get(kind, ()), *(("bridge",) if kind is BulkKind.CYCLE_DAY else ()))
+        return cls(kind, **{name: said[name] for name in needed if name in said})
+
     def validate(self, now: datetime) -> None:
         """Raises InvalidValue naming the field."""
         for name in _NEEDS.get(self.kind, ()):
