@@ -10,9 +10,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class AccountFilter:
-    """Which accounts. Empty fields do not narrow; ``text`` is looked for in number, name and line identifiers.
+    """Which accounts. Empty fields do not narrow.
 
-    ``after`` is the account_id a page ended with; ``limit`` is the size of a page.
+    ``text`` is how the number or a line's identifier begins, or words of the name. ``after`` is the account_id a page
+    ended with, where accounts are in their own order; ``offset`` is how many to pass over in another one. ``sort`` is
+    name, number, cycle_day, open or overdue; ``limit`` is the size of a page.
     """
 
     brand: str = ""
@@ -22,6 +24,14 @@ class AccountFilter:
     in_dunning: bool = False
     after: str = ""
     limit: int = 50
+    offset: int = 0
+    sort: str = ""
+    descending: bool = False
+    segment: str = ""
+    dunning_stage: str = ""  # with in_dunning
+    is_barred: bool = False
+    is_paused: bool = False  # or on hold
+    is_overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +186,7 @@ class Queries(Protocol):
     """Read models; each method is a fixed number of statements, whatever the number of rows."""
 
     async def accounts(self, wanted: AccountFilter, now: datetime) -> AccountPage: ...
+    async def count_accounts(self, wanted: AccountFilter, now: datetime) -> int: ...
     async def day_loads(self) -> Sequence[DayLoad]: ...
     async def overview(self, now: datetime) -> Overview: ...
     async def picture(self, account_id: str, limit: int = 100) -> AccountPicture: ...
