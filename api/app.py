@@ -26,7 +26,11 @@ from api.routers import (
     cases,
     catalogue,
     console,
+    console_account,
+    console_actions,
     console_cases,
+    console_money,
+    console_plans,
     cycles,
     dunning,
     dunning_policies,
@@ -115,6 +119,10 @@ ROUTERS = (
     network.router,
     reference.router,
     console_cases.router,
+    console_money.router,
+    console_plans.router,
+    console_actions.router,
+    console_account.router,
     console.router,
 )
 

@@ -82,11 +82,12 @@ def _with_key(wanted: AccountFilter, now: datetime) -> tuple[Select[Any], Column
 
 def _conditions(wanted: AccountFilter, now: datetime) -> Sequence[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if wanted.account_id:
+        conditions.append(_accounts.account_id == wanted.account_id)
     if wanted.after:
         conditions.append(_accounts.account_id > literal(wanted.after, _accounts.account_id.type))
-    for name in ("brand", "status", "segment"):
-        if getattr(wanted, name):
-            conditions.append(_accounts[name] == getattr(wanted, name))
+    exactly = [name for name in ("brand", "status", "segment") if getattr(wanted, name)]
+    conditions += [_accounts[name] == getattr(wanted, name) for name in exactly]
     if wanted.cycle_day is not None:
         conditions.append(_accounts.cycle_day == wanted.cycle_day)
     if wanted.text:

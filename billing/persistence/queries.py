@@ -13,12 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.money import Money
 from billing.persistence.account_list import number_of, summaries
-from billing.persistence.queries_account import read_picture
+from billing.persistence.queries_account import read_picture, read_timeline
 from billing.persistence.queries_overview import read_overview
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables import accounts as t
 from billing.persistence.tables import invoicing
-from billing.ports.queries import AccountFilter, AccountPage, AccountPicture, AccountSummary, DayLoad, Overview
+from billing.ports.queries import (
+    AccountFilter,
+    AccountPage,
+    AccountPicture,
+    AccountSummary,
+    DayLoad,
+    Overview,
+    TimelinePage,
+)
 
 _accounts, _services, _brands = t.accounts.c, t.services.c, t.brands.c
 
@@ -63,6 +71,11 @@ class SqlQueries:
         """The newest documents, payments, notices and cases of one account, at most ``limit`` of each."""
         async with self._engine.connect() as connection:
             return await read_picture(connection, account_id, limit)
+
+    async def timeline(self, account_id: str, kind: str, offset: int, limit: int) -> TimelinePage:
+        """What happened on an account, the newest first."""
+        async with self._engine.connect() as connection:
+            return await read_timeline(connection, account_id, kind, offset, limit)
 
     async def is_ready(self) -> bool:
         """True when the database answers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from billing.ports.accounts import TimelineEntry
 
 @dataclass(frozen=True)
 class AccountFilter:
@@ -32,6 +33,7 @@ class AccountFilter:
     is_barred: bool = False
     is_paused: bool = False  # or on hold
     is_overdue: bool = False
+    account_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,19 @@ class AccountPicture:
     dunning_cases: Sequence[DunningLine] = ()
 
 
+@dataclass(frozen=True)
+class TimelinePage:
+    """Entries of an account, the newest first; ``kinds`` are how many there are of each, whatever is shown."""
+
+    entries: Sequence[TimelineEntry] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All entries of the account."""
+        return sum(self.kinds.values())
+
+
 class Queries(Protocol):
     """Read models; each method is a fixed number of statements, whatever the number of rows."""
 
@@ -190,4 +205,5 @@ class Queries(Protocol):
     async def day_loads(self) -> Sequence[DayLoad]: ...
     async def overview(self, now: datetime) -> Overview: ...
     async def picture(self, account_id: str, limit: int = 100) -> AccountPicture: ...
+    async def timeline(self, account_id: str, kind: str, offset: int, limit: int) -> TimelinePage: ...
     async def is_ready(self) -> bool: ...

@@ -31,6 +31,7 @@ _INDEXES = {
     "ix_accounts_mobile": "accounts (mobile)",
     "ix_services_identifier": "services (identifier text_pattern_ops)",
     "ix_payment_methods_last_four": "payment_methods (last_four)",
+    "ix_issued_numbers_invoice_id": "issued_numbers (invoice_id)",
     "ix_payment_mandates_reference": "payment_mandates (reference)",
     "ix_cycles_closes_at": "cycles (closes_at)",
     "ix_cycles_debit_on": "cycles (debit_on)",

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, Table, Text, func, text
 from billing.domain import identity
 from billing.persistence.columns import account_key, metadata, reference
 from billing.persistence.tables.accounts import accounts, cycles, services
-from billing.persistence.tables.invoicing import invoices
+from billing.persistence.tables.invoicing import invoices, issued_numbers
 from billing.persistence.tables.payments import payment_attempts, payment_mandates, payment_methods
 
 # The receivable postings of each invoice, added up by a trigger of ledger_postings; no row where they are zero.
@@ -38,6 +38,7 @@ Index("ix_accounts_sorted_by_name", func.lower(accounts.c.customer_name), accoun
 Index("ix_accounts_mobile", accounts.c.mobile)
 Index("ix_services_identifier", services.c.identifier, postgresql_ops={"identifier": "text_pattern_ops"})
 Index("ix_payment_methods_last_four", payment_methods.c.last_four)
+Index("ix_issued_numbers_invoice_id", issued_numbers.c.invoice_id)
 Index("ix_payment_mandates_reference", payment_mandates.c.reference)
 
 # One day of each, over all accounts.
