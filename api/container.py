@@ -11,8 +11,8 @@ from billing.ports.process import Process
 from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
-from billing.services.account_statements import StatementService
 from billing.services.account_search import AccountSearch
+from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch

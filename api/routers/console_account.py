@@ -65,7 +65,9 @@ async def account(account_id: str, visit: ViewerVisit) -> Response:
 async def _part(visit: Visit, account: Account, template: str, **values: object) -> Response:
     """One part of the page, below the same head."""
     home = f"/console/accounts/{account.account_id}"
-    page = await visit.container.queries.accounts(AccountFilter(account_id=account.account_id), visit.container.clock.now())
+    page = await visit.container.queries.accounts(
+        AccountFilter(account_id=account.account_id), visit.container.clock.now()
+    )
     picture = await visit.container.queries.picture(account.account_id, 1)
     return visit.page(
         template,

@@ -57,8 +57,7 @@ async def carry_out(account_id: str, name: str, posted: ViewerForm) -> Response:
         said = _model(action, posted, ground)
         if action.preview is not None and posted.text(CONFIRMED) != _mark(said):
             preview = await action.preview(desk, said)
-            again = await _show(posted.visit, action, account_id, _typed(action, posted), preview, _mark(said))
-            return again
+            return await _show(posted.visit, action, account_id, _typed(action, posted), preview, _mark(said))
         return posted.visit.to(f"/console/accounts/{account_id}", await action.carry_out(desk, said))
 
     async def again(refused: Form) -> Response:

@@ -72,6 +72,4 @@ class SqlOverviews:
 
 def _expected(row: Row[Any]) -> ExpectedDebit:
     fees = Money.from_decimal(Decimal(row.fees), row.currency).amount_minor
-    return ExpectedDebit(
-        row.debit_on, row.currency, row.method_kind, row.source, row.count, row.amount_minor + fees
-    )
+    return ExpectedDebit(row.debit_on, row.currency, row.method_kind, row.source, row.count, row.amount_minor + fees)

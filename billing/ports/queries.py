@@ -9,6 +9,7 @@ from typing import Protocol
 
 from billing.ports.accounts import TimelineEntry
 
+
 @dataclass(frozen=True)
 class AccountFilter:
     """Which accounts. Empty fields do not narrow.

@@ -1,4 +1,4 @@
-"""The figures of the console's first page: each counted now or kept for a while, and the forecast made of two of them."""
+"""The figures of the console's first page, each counted now or kept for a while, and the forecast made of two."""
 
 from __future__ import annotations
 
@@ -116,9 +116,7 @@ def forecasts(expected: Sequence[ExpectedDebit], tries: Sequence[FirstTries], fi
     return [_forecast(currency, debits, tries, first) for currency in sorted({one.currency for one in debits})]
 
 
-def _forecast(
-    currency: str, debits: Sequence[ExpectedDebit], tries: Sequence[FirstTries], first: date
-) -> Forecast:
+def _forecast(currency: str, debits: Sequence[ExpectedDebit], tries: Sequence[FirstTries], first: date) -> Forecast:
     known = {one.method_kind: one for one in tries if one.currency == currency}
     own = [one for one in debits if one.currency == currency]
     kinds = sorted({one.method_kind for one in own})

@@ -1,8 +1,8 @@
 """Figures over all accounts that cost more than a page may take: counted now and then, and shown with their age.
 
-What is counted quickly is counted for every reader, so small installations always see the present. What takes longer is
-kept; a reader gets what is kept, and once it is old enough for counting to take no more than a twentieth of the time, it
-is counted again beside the reader. Only the very first reader may find nothing yet.
+What is counted quickly is counted for every reader, so small installations always see the present. What takes longer
+is kept; a reader gets what is kept, and once it is so old that counting takes no more than a twentieth of the time,
+it is counted again beside the reader. Only the very first reader may find nothing yet.
 """
 
 from __future__ import annotations

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from billing.domain.errors import UnableTo
 from billing.domain.money import Money
-from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
+from billing.messages.notices import NoticeKind, NoticeRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.notices import FAILED, NoticeService
+from billing.services.notices import FAILED, NoticeResult
 
 _RULE = "a person asked for it"
 
@@ -30,10 +31,16 @@ class PaylinkRequest:
     reason: str
 
 
+class Notifier(Protocol):
+    """Sends a notice, once for its occasion."""
+
+    async def send(self, request: NoticeRequest) -> NoticeResult: ...
+
+
 class PaylinkSender:
     """Tells the customer what is open, by the channels of a reminder, at once: somebody waits for it."""
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, notices: NoticeService) -> None:
+    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, notices: Notifier) -> None:
         self._make_work = make_work
         self._clock = clock
         self._notices = notices

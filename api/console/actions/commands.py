@@ -77,7 +77,8 @@ SERVICE = Field("service_id", "Line", "choice", choices=options.services, empty=
 ACTIONS: tuple[Action, ...] = (
     Action(
         "retry-collection", "Try the debit again", "Announces what is overdue and debits it once the notice allows.",
-        COLLECTING, "agent", schemas.RetryIn, by_route(routes.retry_collection), [_invoice(empty="all that is overdue")],
+        COLLECTING, "agent", schemas.RetryIn, by_route(routes.retry_collection),
+        [_invoice(empty="all that is overdue")],
     ),
     Action(
         "send-paylink", "Send a paylink", "The customer is told what is open, with the address to pay it at.",

@@ -58,9 +58,7 @@ async def open_dispute(desk: AccountDesk, said: DisputeForm) -> str:
 
 async def close_dispute(desk: AccountDesk, said: CloseDisputeForm) -> str:
     """The same decision again changes nothing."""
-    await desk.container.disputes.close(
-        desk.account_id, said.dispute_id, said.outcome, said.reason, desk.caller.name
-    )
+    await desk.container.disputes.close(desk.account_id, said.dispute_id, said.outcome, said.reason, desk.caller.name)
     return f"{said.dispute_id} is {said.outcome}."
 
 
