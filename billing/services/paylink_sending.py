@@ -7,12 +7,12 @@ from typing import Protocol
 
 from billing.domain.errors import UnableTo
 from billing.domain.money import Money
-from billing.messages.notices import NoticeKind, NoticeRequest
+from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.notices import FAILED, NoticeResult
+from billing.services.notices import FAILED
 
 _RULE = "a person asked for it"
 

@@ -12,11 +12,10 @@ from api.console.actions.commands import ACTIONS, BY_NAME
 from billing.messages import account as messages
 from billing.messages import arrangements as debts
 from billing.messages.account import Command, CommandResult
-from billing.messages.notices import NoticeRequest
+from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.messages.restricting import BarService, UnbarService
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.services.access import ROLES
-from billing.services.notices import NoticeResult
 from billing.services.paylink_sending import PaylinkSender
 from tests.doors.console_data import FULL_ACCOUNT, RUNNING, fill
 from tests.doors.console_visits import hidden, send, sign_in
