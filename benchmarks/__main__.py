@@ -17,6 +17,7 @@ from benchmarks import (
     closing,
     cycle,
     memory,
+    pages,
     starting,
     usage_doors,
     usage_full,
@@ -31,7 +32,7 @@ from evenflow.stack.errors import StackError
 from evenflow.stack.supervisor import StoppedByUser
 
 WIDTH_OF_A_PIPE = 120
-WHEN_NAMED = ("usage_full", "books", "work_list")  # fill gigabytes
+WHEN_NAMED = ("usage_full", "books", "pages", "work_list")  # fill gigabytes
 PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "starting": starting.measure,
     "answering": answering.measure,
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "closing": closing.measure,
     "usage_doors": usage_doors.measure,
     "books": books.measure,
+    "pages": pages.measure,
     "work_list": work_list.measure,
 }
 

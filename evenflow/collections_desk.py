@@ -16,7 +16,7 @@ from billing.services.bulk_running import BulkRunning
 from billing.services.dunning_assignments import PolicyAssignments
 from billing.services.dunning_fees import FeeService
 from billing.services.notices import NoticeService
-from billing.services.paylink_sending import PaylinkSending
+from billing.services.paylink_sending import PaylinkSender
 from evenflow.settings import Settings
 
 
@@ -25,7 +25,6 @@ class CollectionsDesk:
     """``running`` is called by the process, the others by the doors."""
 
     work_list: SqlWorkList
-    paylinks: PaylinkSending
     running: BulkRunning
     actions: BulkActions
 
@@ -39,9 +38,9 @@ def collections_desk(
     notices: NoticeService,
 ) -> CollectionsDesk:
     """Put together from the settings."""
-    work_list, paylinks = SqlWorkList(engine), PaylinkSending(make_work, clock, notices)
+    work_list, paylinks = SqlWorkList(engine), PaylinkSender(make_work, clock, notices)
     assignments, fees = PolicyAssignments(make_work, clock), FeeService(make_work, clock)
     running = BulkRunning(make_work, clock, work_list, BulkCommands(process, assignments, fees, paylinks))
     limits = BulkLimits(settings.collections.agent_accounts, settings.collections.finance_accounts)
     actions = BulkActions(make_work, clock, process, work_list, running, limits)
-    return CollectionsDesk(work_list, paylinks, running, actions)
+    return CollectionsDesk(work_list, running, actions)

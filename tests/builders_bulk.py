@@ -62,7 +62,7 @@ class BulkDesk:
                 "vonk", f"A{place}", f"Customer {place}", email=email, segment=segment, services=(service,)
             )
             account = await self.parts.accounts.open(new, "tests")
-            debtor = Debtor(account.number, segment=segment, account_id=account.account_id, **changes)
+            debtor = Debtor(account.number, segment=segment, account_id=account.account_id, has_cycles=True, **changes)
             async with self.parts.make_work() as work:
                 assert isinstance(work, SqlUnitOfWork)
                 await write_debts(work, debtor)

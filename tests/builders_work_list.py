@@ -16,7 +16,7 @@ from billing.domain.dunning_ladder import STANDARD
 from billing.domain.ledger import LedgerAccount
 from billing.domain.retry import FailureCategory
 from billing.domain.work_list import next_rung
-from billing.persistence.tables import arrangements, invoicing, payments
+from billing.persistence.tables import accounts, arrangements, invoicing, payments
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.dunning import PolicyVersion
 from tests.builders import a_brand, a_service, an_account
@@ -51,6 +51,7 @@ class Debtor:
     in_flight: bool = False
     barred: bool = False
     cycle_day: int = 15
+    has_cycles: bool = False  # the cycles that its invoices billed, whose debits they are due with
     account_id: str = ""
 
     @property
@@ -113,6 +114,7 @@ def _someone(dice: Random, place: int) -> Debtor:
         in_flight=sometimes(),
         barred=sometimes(),
         cycle_day=dice.randint(1, 28),
+        has_cycles=sometimes(0.5),
     )
 
 
@@ -195,7 +197,19 @@ async def _bill(work: SqlUnitOfWork, one: Debtor, place: int, due_on: date, tota
         "customer": {},
     }
     await work.connection.execute(insert(invoicing.invoices).values(values))
+    if one.has_cycles:
+        await _write_cycle(work, one, 100 + place, due_on, invoice_id)
     return invoice_id
+
+
+async def _write_cycle(work: SqlUnitOfWork, one: Debtor, number: int, debit_on: date, invoice_id: str) -> None:
+    """The cycle that the invoice billed, debited on the day it is due."""
+    period = {"opens_at": NOW - timedelta(days=999 - number), "closes_at": NOW - timedelta(days=998 - number)}
+    values = {"account_id": one.account_id, "cycle_number": number, "cycle_day": one.cycle_day, "debit_on": debit_on}
+    values |= {"plan": {}, "status": "issued", "invoice_id": invoice_id}
+    await work.connection.execute(insert(accounts.cycles).values(values | period))
+    collected = {"account_id": one.account_id, "invoice_id": invoice_id, "collected_with_invoice_id": invoice_id}
+    await work.connection.execute(insert(invoicing.invoice_collections).values(collected))
 
 
 async def _post(work: SqlUnitOfWork, one: Debtor, kind: str, invoice_id: str, amount: int) -> None:

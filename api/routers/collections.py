@@ -87,6 +87,6 @@ async def today(container: ContainerDep, _: Viewer) -> DayNumbersOut:
     responses=problems(404, 409),
 )
 async def send_paylink(desk: AgentDesk, said: ActionIn) -> ActionOut:
-    """A message with what is open and where to pay it; it leaves once, outside of quiet hours."""
+    """A message with what is open and where to pay it; it leaves once, and at once: the customer waits for it."""
     summary = await desk.container.paylink_sending.send(desk.account_id, desk.command_id, desk.caller.name, said.reason)
     return ActionOut(command_id=desk.command_id, summary=summary)

@@ -14,7 +14,7 @@ from billing.ports.process import Process
 from billing.ports.work_list import AccountFacts
 from billing.services.dunning_assignments import PolicyAssignments
 from billing.services.dunning_fees import FeeService
-from billing.services.paylink_sending import PaylinkSending
+from billing.services.paylink_sending import PaylinkRequest, PaylinkSender
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class BulkCommands:
     """Carries out one order on one account. A refusal is raised as such; a fault may be tried again."""
 
     def __init__(
-        self, process: Process, assignments: PolicyAssignments, fees: FeeService, paylinks: PaylinkSending
+        self, process: Process, assignments: PolicyAssignments, fees: FeeService, paylinks: PaylinkSender
     ) -> None:
         self._process = process
         self._assignments = assignments
@@ -71,7 +71,8 @@ class BulkCommands:
             case BulkKind.WAIVE_FEES:
                 return await self._waive(account, said)
             case BulkKind.PAYLINK:
-                return await self._paylinks.send(account.account_id, said.command_id, said.author, said.reason)
+                asked = PaylinkRequest(account.account_id, said.command_id, said.author, said.reason, in_hurry=False)
+                return await self._paylinks.send(asked)
         return await self._command(order, account, said)
 
     async def _waive(self, account: AccountFacts, said: Said) -> str:

@@ -1,82 +1,113 @@
-"""Sending the paylink on purpose: what is open, and where to pay it, as a message of its own."""
+"""Sending a paylink because somebody asked for it: what is open now, and where to pay it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from billing.domain.errors import UnableTo
 from billing.domain.money import Money
-from billing.messages.notices import NoticeKind, NoticeRequest
+from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.notices import FAILED, NoticeService
+from billing.services.notices import FAILED
+
+_RULE = "a person asked for it"
 
 
 class UnableToSendPaylink(UnableTo):
-    """There is nothing to pay, or nobody can be reached."""
+    """Nothing is open to be paid, or no channel reaches the customer."""
 
 
-class PaylinkSending:
-    """The message is the reminder of open amounts; it waits for the end of quiet hours, and leaves once per command."""
+@dataclass(frozen=True)
+class PaylinkRequest:
+    """``command_id`` makes it count once: the same again sends nothing further.
 
-    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, notices: NoticeService) -> None:
+    ``in_hurry``: a customer waits for it, so that it leaves in quiet hours too; else it is kept until they end.
+    """
+
+    account_id: str
+    command_id: str
+    author: str
+    reason: str
+    in_hurry: bool = True
+
+
+class Notifier(Protocol):
+    """Sends a notice, once for its occasion."""
+
+    async def send(self, request: NoticeRequest) -> NoticeResult: ...
+
+
+class PaylinkSender:
+    """Tells the customer what is open, by the channels of a reminder; at once where somebody waits for it."""
+
+    def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, notices: Notifier) -> None:
         self._make_work = make_work
         self._clock = clock
         self._notices = notices
 
-    async def send(self, account_id: str, command_id: str, author: str, reason: str) -> str:
-        """What was sent, in words. The same command again sends nothing twice.
-
-        Raises UnableToSendPaylink, NotFound for an unknown account.
-        """
+    async def send(self, request: PaylinkRequest) -> str:
+        """A sentence on what was sent. Raises NotFound, UnableToSendPaylink."""
         async with self._make_work() as work:
-            account = await work.accounts.get(account_id)
-            brand = await work.accounts.brand(account.brand)
-            owed = await _owed(work, account_id)
+            await work.accounts.get(request.account_id)
+            owed = [one for one in await work.ledger.open_invoices(request.account_id) if _askable(one) > 0]
+        total = sum(_askable(one) for one in owed)
         if not owed:
             raise UnableToSendPaylink(
-                "Nothing is open that is not disputed.",
+                "Nothing is open that the customer could pay.",
                 field="account_id",
-                value=account_id,
-                remedy="Look at the account's invoices and disputes.",
+                value=request.account_id,
+                remedy="Look at the documents; what is disputed is not asked for.",
             )
-        amount = Money(sum(one.open_minor - one.disputed_minor for one in owed), brand.currency)
-        invoice_ids = tuple(one.invoice_id for one in owed)
-        request = NoticeRequest(
-            account_id,
-            NoticeKind.DUNNING_REMINDER,
-            invoice_ids[0],
-            command_id,
-            amount.amount_minor,
-            amount.currency,
-            invoice_ids=invoice_ids,
-            keep=True,
-        )
-        result = await self._notices.send(request)
+        amount = Money(total, owed[0].currency)
+        result = await self._notices.send(_notice(request, owed, amount))
         if result.status == FAILED:
             raise UnableToSendPaylink(
-                f"No message reaches this customer: {result.explanation}.",
+                "No channel reached the customer.",
                 field="account_id",
-                value=account_id,
-                remedy="Write down an email address or a mobile number.",
+                value=request.account_id,
+                remedy="Correct the email address or mobile number, or read the address to the customer.",
             )
-        summary = f"Paylink over {amount} {result.status}"
-        await self._write_down(account_id, command_id, author, reason, summary)
-        return f"{summary}."
+        return await self._tell(request, amount, result)
 
-    async def _write_down(self, account_id: str, command_id: str, author: str, reason: str, summary: str) -> None:
+    async def _tell(self, request: PaylinkRequest, amount: Money, result: NoticeResult) -> str:
+        summary = f"A paylink over {amount} was sent by {' and '.join(result.channels) or 'the usual channels'}"
+        reason = {"rule": _RULE, "reason": request.reason, "command_id": request.command_id}
         async with self._make_work() as work:
-            known = await work.timeline.of(account_id)
-            if any(one.reason.get("command_id") == command_id for one in known):
-                return
-            told = {"rule": "a person's decision", "command_id": command_id, "reason": reason}
-            entry = TimelineEntry(account_id, self._clock.now(), "paylink_sent", summary, told, author)
-            await work.timeline.add(entry)
-            await work.commit()
+            await work.accounts.lock(request.account_id)
+            if not await _is_told(work, request):
+                entry = TimelineEntry(
+                    request.account_id, self._clock.now(), "paylink_sent", summary, reason, request.author
+                )
+                await work.timeline.add(entry)
+                await work.invoices.remember_command(
+                    request.account_id, request.command_id, "send_paylink", {"summary": summary}, self._clock.now()
+                )
+                await work.commit()
+        return summary
 
 
-async def _owed(work: UnitOfWork, account_id: str) -> Sequence[OpenInvoice]:
-    """Open invoices with more open than disputed, oldest first."""
-    return [one for one in await work.ledger.open_invoices(account_id) if one.open_minor > max(one.disputed_minor, 0)]
+def _askable(one: OpenInvoice) -> int:
+    """What is open and not disputed."""
+    return one.open_minor - one.disputed_minor
+
+
+def _notice(request: PaylinkRequest, owed: list[OpenInvoice], amount: Money) -> NoticeRequest:
+    return NoticeRequest(
+        request.account_id,
+        NoticeKind.DUNNING_REMINDER,
+        owed[0].invoice_id,
+        f"asked for {request.command_id}",
+        amount.amount_minor,
+        amount.currency,
+        invoice_ids=tuple(one.invoice_id for one in owed),
+        hurry=request.in_hurry,
+        keep=not request.in_hurry,
+    )
+
+
+async def _is_told(work: UnitOfWork, request: PaylinkRequest) -> bool:
+    return await work.invoices.command_result(request.account_id, request.command_id) is not None

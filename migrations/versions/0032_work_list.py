@@ -1,4 +1,4 @@
-"""What is open per invoice, kept by triggers, so that overdue accounts are found at once; bulk actions; assignees.
+"""What is open knows when it fell due, so that overdue accounts are found at once; bulk actions; assignees of cases.
 
 Triggers keep it, because a list that was forgotten once would show paid accounts as owing.
 """
@@ -10,13 +10,13 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0032"
-down_revision = "0029"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
 # An invoice is booked before its row is written, in one transaction: whichever comes second brings the due date.
 _POSTED = """
-    CREATE FUNCTION open_invoices_follow_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION open_invoices_follow_postings() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO open_invoices AS known (account_id, invoice_id, currency, open_minor, due_on)
         VALUES (NEW.account_id, NEW.invoice_id, NEW.currency, NEW.amount_minor, (
@@ -36,17 +36,26 @@ _DATED = """
         RETURN NULL;
     END $$
 """
+# As it was before.
+_POSTED_UNDATED = """
+    CREATE OR REPLACE FUNCTION open_invoices_follow_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO open_invoices AS o (account_id, invoice_id, currency, open_minor)
+        VALUES (NEW.account_id, NEW.invoice_id, NEW.currency, NEW.amount_minor)
+        ON CONFLICT (account_id, invoice_id) DO UPDATE SET open_minor = o.open_minor + EXCLUDED.open_minor;
+        DELETE FROM open_invoices
+        WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id AND open_minor = 0;
+        RETURN NULL;
+    END $$
+"""
 _FILL = """
-    INSERT INTO open_invoices (account_id, invoice_id, currency, open_minor, due_on)
-    SELECT p.account_id, p.invoice_id, min(p.currency), sum(p.amount_minor), min(i.due_on)
-    FROM ledger_postings p LEFT JOIN invoices i USING (account_id, invoice_id)
-    WHERE p.ledger_account = 'receivable' AND p.invoice_id IS NOT NULL
-    GROUP BY p.account_id, p.invoice_id HAVING sum(p.amount_minor) <> 0
+    UPDATE open_invoices o SET due_on = i.due_on FROM invoices i
+    WHERE i.account_id = o.account_id AND i.invoice_id = o.invoice_id
 """
 
 
 def upgrade() -> None:
-    _create_open_invoices()
+    _date_open_invoices()
     _create_bulk_actions()
     for table in ("staff_cases", "account_staff_cases"):
         op.add_column(table, sa.Column("assignee", sa.Text(), server_default="", nullable=False))
@@ -56,25 +65,12 @@ def upgrade() -> None:
     )
 
 
-def _create_open_invoices() -> None:
-    op.create_table(
-        "open_invoices",
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("invoice_id", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("open_minor", sa.BigInteger(), nullable=False),
-        sa.Column("due_on", sa.Date(), nullable=True),
-        sa.PrimaryKeyConstraint("account_id", "invoice_id", name=op.f("pk_open_invoices")),
-    )
+def _date_open_invoices() -> None:
+    op.add_column("open_invoices", sa.Column("due_on", sa.Date(), nullable=True))
     op.create_index("ix_open_invoices_due_on", "open_invoices", ["due_on"])
     op.execute(_POSTED)
     op.execute(_DATED)
-    # From here on nothing is posted until this migration is committed, and nothing is missed.
-    op.execute(
-        "CREATE TRIGGER open_invoices_follow_postings AFTER INSERT ON ledger_postings FOR EACH ROW "
-        "WHEN (NEW.ledger_account = 'receivable' AND NEW.invoice_id IS NOT NULL) "
-        "EXECUTE FUNCTION open_invoices_follow_postings()"
-    )
+    # From here on no invoice is written until this migration is committed, and none is missed.
     op.execute(
         "CREATE TRIGGER open_invoices_take_the_due_date AFTER INSERT ON invoices FOR EACH ROW "
         "EXECUTE FUNCTION open_invoices_take_the_due_date()"

@@ -1,24 +1,12 @@
-"""What is open per invoice, as triggers keep it; bulk actions, and what became of each account in them."""
+"""Bulk actions, and what became of each account in them."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Identity, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, PrefixedId, account_key, document, metadata, reference
-
-# One row for each invoice on which the books have an amount open; written by triggers alone (migration 0032).
-open_invoices = Table(
-    "open_invoices",
-    metadata,
-    account_key(),
-    Column("invoice_id", PrefixedId(identity.INVOICE), primary_key=True, autoincrement=False),
-    Column("currency", Text, nullable=False),
-    Column("open_minor", BigInteger, nullable=False),
-    Column("due_on", Date),
-    Index("ix_open_invoices_due_on", "due_on"),
-)
 
 # Global: an action is about many accounts.
 bulk_actions = Table(
