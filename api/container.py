@@ -7,10 +7,13 @@ from typing import Any, NoReturn
 
 from billing.ports.audit import AuditStore
 from billing.ports.clock import BusinessClock
+from billing.ports.money_lists import MoneyLists
 from billing.ports.process import Process
 from billing.ports.queries import Queries
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.work_list import WorkList
 from billing.services.access import Access
+from billing.services.account_search import AccountSearch
 from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.arrangements import ArrangementService
@@ -22,8 +25,10 @@ from billing.services.bank_mandates import BankMandates
 from billing.services.bank_statements import BankStatements
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
+from billing.services.bulk_actions import BulkActions
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.console_figures import ConsoleFigures
 from billing.services.console_sessions import ConsoleSessions
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.daily_totals import DailyTotals
@@ -48,6 +53,7 @@ from billing.services.operators import Operators
 from billing.services.own_access import OwnAccess
 from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
+from billing.services.paylink_sending import PaylinkSender
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payment_plans import PaymentPlans
@@ -134,7 +140,13 @@ class Container:
     operators: Operators = field(default_factory=_not_built)
     openid: OpenIdSignIn | None = None
     audit: AuditStore | None = None
+    work_list: WorkList = field(default_factory=_not_built)
+    bulk_actions: BulkActions = field(default_factory=_not_built)
     queries: Queries = field(default_factory=_not_built)
+    money_lists: MoneyLists = field(default_factory=_not_built)
+    figures: ConsoleFigures = field(default_factory=_not_built)
+    account_search: AccountSearch = field(default_factory=_not_built)
+    paylink_sender: PaylinkSender = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)
     staff_cases: StaffCases = field(default_factory=_not_built)

@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import answering, books, closing, cycle, memory, starting, usage_doors, usage_full, usage_import
+from benchmarks import (
+    answering,
+    books,
+    closing,
+    cycle,
+    memory,
+    pages,
+    starting,
+    usage_doors,
+    usage_full,
+    usage_import,
+    work_list,
+)
 from benchmarks.figures import Figure, table_of
 from benchmarks.machine import machine
 from benchmarks.options import Options
@@ -20,7 +32,7 @@ from evenflow.stack.errors import StackError
 from evenflow.stack.supervisor import StoppedByUser
 
 WIDTH_OF_A_PIPE = 120
-WHEN_NAMED = ("usage_full", "books")  # fill gigabytes
+WHEN_NAMED = ("usage_full", "books", "pages", "work_list")  # fill gigabytes
 PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "starting": starting.measure,
     "answering": answering.measure,
@@ -31,6 +43,8 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
     "closing": closing.measure,
     "usage_doors": usage_doors.measure,
     "books": books.measure,
+    "pages": pages.measure,
+    "work_list": work_list.measure,
 }
 
 

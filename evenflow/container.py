@@ -6,10 +6,15 @@ from typing import Any
 
 from api.container import Container
 from billing.adapters.pdf import StatementPdf
+from billing.persistence.money_lists import SqlMoneyLists
+from billing.persistence.overview_queries import SqlOverviews
 from billing.persistence.queries import SqlQueries
+from billing.persistence.search_queries import SqlSearch
+from billing.services.account_search import AccountSearch
 from billing.services.account_statements import StatementService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.console_figures import ConsoleFigures
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.disputes import DisputeService
 from billing.services.dunning_assignments import PolicyAssignments
@@ -20,6 +25,7 @@ from billing.services.hand_overs import HandOvers
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
 from billing.services.pay_desk import PayDesk
+from billing.services.paylink_sending import PaylinkSender
 from billing.services.payment_plans import PaymentPlans
 from billing.services.plan_changes import PlanChanges
 from billing.services.retry_policies import RetryPolicyService
@@ -88,7 +94,10 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         paylinks=parts.paylinks,
         access=parts.access,
         **vars(build_access(settings, parts.engine, parts.access)),
+        work_list=parts.collections.work_list,
+        bulk_actions=parts.collections.actions,
         queries=SqlQueries(parts.engine),
+        **_of_the_console(parts),
         webhook_inbox=parts.webhook_inbox,
     )
 
@@ -102,6 +111,17 @@ def _of_the_bank(parts: Parts) -> dict[str, Any]:
         "bank_debits": parts.bank.debits,
         "bank_statements": parts.bank_in.statements,
         "suspense": parts.bank_in.suspense,
+    }
+
+
+def _of_the_console(parts: Parts) -> dict[str, Any]:
+    """Lists, search and counts over all accounts."""
+    queries, overviews = SqlQueries(parts.engine), SqlOverviews(parts.engine)
+    return {
+        "money_lists": SqlMoneyLists(parts.engine),
+        "figures": ConsoleFigures(queries, overviews, parts.clock),
+        "account_search": AccountSearch(parts.make_work, SqlSearch(parts.engine)),
+        "paylink_sender": PaylinkSender(parts.make_work, parts.clock, parts.notices),
     }
 
 

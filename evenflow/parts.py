@@ -51,6 +51,7 @@ from billing.services.webhook_inbox import WebhookInbox
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.boundaries import watched
+from evenflow.collections_desk import CollectionsDesk, collections_desk
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.paying import Paying, build_paying
@@ -101,6 +102,7 @@ class Parts:
     barring: BarringService
     bank: BankFiles
     bank_in: BankStatementParts
+    collections: CollectionsDesk
     upkeep: UpkeepService
     people: People
     close: Callable[[], Awaitable[None]]
@@ -152,10 +154,12 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
     repairs = _repairs(settings, paying.webhook_inbox, usage, notices, sources, reconciler, bank, bank_in)
     promises = PromiseService(make_work, clock)
+    collections = collections_desk(settings, engine, make_work, clock, process, notices)
     repairs = replace(
         people.joining(repairs, barring, reconciler),
         tell_of_methods=method_notices.send_due,
         end_promises=promises.end_over,
+        look_after_bulk_actions=collections.actions.look_after,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(
@@ -183,6 +187,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         barring=barring,
         bank=bank,
         bank_in=bank_in,
+        collections=collections,
         upkeep=upkeep,
         people=people,
         close=partial(_close, stripe, quick, balances, engine),

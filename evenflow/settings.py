@@ -167,6 +167,13 @@ class BillingSettings(BaseModel):
     card_expiry_notice_days: int = Field(default=28, ge=1, le=180)
 
 
+class CollectionsSettings(BaseModel):
+    """How many accounts one bulk action may change: for the roles agent and finance; administrators have no bound."""
+
+    agent_accounts: int = Field(default=200, ge=0, le=1_000_000)
+    finance_accounts: int = Field(default=5000, ge=0, le=1_000_000)
+
+
 class PaymentsSettings(BaseModel):
     """``sepa_debit`` is who makes debits of bank accounts stored from now on: ``stripe`` or ``bank_files``.
 
@@ -264,6 +271,7 @@ class Settings(BaseSettings):
     public: PublicSettings = PublicSettings()
     secrets: SecretsSettings = SecretsSettings()
     billing: BillingSettings = BillingSettings()
+    collections: CollectionsSettings = CollectionsSettings()
     payments: PaymentsSettings = PaymentsSettings()
     bank: BankSettings = BankSettings()
     usage: UsageSettings = UsageSettings()

@@ -27,6 +27,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.barring import RESTORED_AFTER
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.bulk_actions import BulkActionState
 from billing.messages.dunning import BarringState
 from billing.messages.identities import (
     BILLING_QUEUE,
@@ -34,6 +35,7 @@ from billing.messages.identities import (
     UPKEEP_WORKFLOW_ID,
     account_workflow_id,
     barring_workflow_id,
+    bulk_action_workflow_id,
     plan_correction_workflow_id,
     usage_import_workflow_id,
 )
@@ -145,6 +147,12 @@ class TemporalProcess:
             request,
             plan_correction_workflow_id(request.correction_id),
             f"Correct a price: {request.correction_id}",
+        )
+
+    async def start_bulk_action(self, state: BulkActionState) -> None:
+        """Start carrying out a confirmed bulk action; nothing happens when that runs."""
+        await self._start(
+            "BulkActionWorkflow", state, bulk_action_workflow_id(state.bulk_id), f"Bulk action {state.bulk_id}"
         )
 
     async def start_barring(self, state: BarringState) -> None:

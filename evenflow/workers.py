@@ -14,6 +14,7 @@ from activities.accounts import AccountActivities
 from activities.announcing import AnnouncingActivities
 from activities.arrangements import ArrangementActivities
 from activities.barring import BarringActivities
+from activities.bulk_actions import BulkActionActivities
 from activities.dunning import DunningActivities
 from activities.invariants import InvariantActivities
 from activities.invoicing import InvoicingActivities
@@ -35,6 +36,7 @@ from evenflow.parts import Parts
 from evenflow.settings import TemporalSettings
 from workflows.account import AccountWorkflow
 from workflows.barring import BarringWorkflow
+from workflows.bulk_action import BulkActionWorkflow
 from workflows.dunning import DunningWorkflow
 from workflows.invariants import InvariantsWorkflow
 from workflows.plan_correction import PlanCorrectionWorkflow
@@ -47,6 +49,7 @@ WORKFLOWS = [
     BarringWorkflow,
     UsageImportWorkflow,
     PlanCorrectionWorkflow,
+    BulkActionWorkflow,
     UpkeepWorkflow,
     InvariantsWorkflow,
 ]
@@ -100,6 +103,7 @@ def _billing_activities(parts: Parts, payments: PaymentActivities) -> list[Calla
         *_of(BarringActivities(parts.barring)),  # orders begun by an earlier build, and what is written down
         *_of(UsageActivities(parts.usage)),
         *_of(PlanCorrectionActivities(parts.usage.plan_corrections)),
+        *_of(BulkActionActivities(parts.collections.running)),
         *_of(LimitActivities(parts.limits)),
         *_of(UpkeepActivities(parts.upkeep)),
         *_of(InvariantActivities(parts.people.invariants)),

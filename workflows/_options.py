@@ -69,6 +69,14 @@ CHECK = BoundedOptions(
     retry_policy=_PATIENTLY,
     priority=Urgency.LAST,
 )
+# Each account's process may be busy for a while; a worker that was killed is noticed by its silence.
+BULK_BATCH = ActivityOptions(
+    task_queue=BILLING_QUEUE,
+    start_to_close_timeout=timedelta(hours=1),
+    heartbeat_timeout=SILENT_AT_MOST,
+    retry_policy=_SOON,
+    priority=Urgency.LAST,
+)
 COLLECT = ActivityOptions(
     task_queue=PAYMENTS_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),

@@ -28,6 +28,7 @@ HOME = "/console"
 ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
+    Entry("Collections", "/console/collections"),
     Entry("Cases", "/console/cases"),
     Entry("Users", "/console/users", "admin"),
     Entry("API keys", "/console/keys", "admin"),

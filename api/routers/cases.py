@@ -38,6 +38,9 @@ async def list_cases(
             pattern=identity_pattern("acc", optional=True), description="Of this account only.", examples=["acc_1001"]
         ),
     ] = "",
+    assignee: Annotated[
+        str, Query(max_length=100, description="Looked after by this person or key only.", examples=["ann"])
+    ] = "",
     before: Annotated[
         str,
         Query(
@@ -50,7 +53,7 @@ async def list_cases(
 ) -> StaffCaseList:
     """The newest first; each says what was found, what it means and what to do. A kind there is not is refused."""
     wanted = CaseFilter(
-        tuple(state or NOT_CLOSED), kind, severity.value if severity else "", account_id, before, limit + 1
+        tuple(state or NOT_CLOSED), kind, severity.value if severity else "", account_id, before, limit + 1, assignee
     )
     found = await container.staff_cases.find(wanted)
     shown = [StaffCaseOut.of(each) for each in found[:limit]]

@@ -1,120 +1,109 @@
-"""The operator's console: what there is, who owes, and everything that happened on an account and why."""
+"""The operator's console: the first page, the list of accounts, and signing in and out."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
-import structlog
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.console.distribution import distributions
-from api.console.listing import Flag, Listing, Text, Whole
+from api.console.exports import csv_answer
+from api.console.listing import Asked, Choice, Flag, Listing, Text, Whole
+from api.console.overview import OverviewPage
 from api.console.visit import ViewerVisit
 from api.container import Container
 from api.dependencies import ContainerDep
-from api.routers.accounts import process_of
-from api.schemas.accounts import ProcessOut
-from billing.domain.errors import Refusal
-from billing.ports.accounts import Account
 from billing.ports.queries import AccountFilter
-from billing.ports.staff_cases import CaseFilter
-from billing.services.usage_balance import AccountBalance
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-_log = structlog.get_logger()
 PAGE_SIZE = 50
+ROWS_AT_ONCE = 1000
 DAYS = tuple((day, day) for day in range(1, 32))
-ACCOUNTS = Listing("accounts", filters=(Text("q"), Whole("cycle_day", 1, 31), Flag("in_dunning")), has_export=False)
+STATES = ("active", "closing", "closed")
+ACCOUNTS = Listing(
+    "accounts",
+    filters=(Text("q"), Text("brand", 64), Choice("status", STATES), Whole("cycle_day", 1, 31), Text("segment", 64),
+             Flag("in_dunning"), Text("stage", 64), Flag("barred"), Flag("paused"), Flag("overdue")),
+    sorts=("account", "name", "number", "cycle_day", "open", "overdue"),
+)  # fmt: skip
+ACCOUNT_COLUMNS = ("account", "brand", "number", "customer", "status", "cycle day", "segment", "lines", "barred lines",
+                   "currency", "open minor", "overdue minor", "dunning")  # fmt: skip
 
 
 @router.get("")
 async def overview(container: ContainerDep, visit: ViewerVisit) -> Response:
     """The installation in numbers."""
+    first = await container.figures.first_page()
     now = container.clock.now()
-    return visit.page(
+    answer = visit.page(
         "overview.html",
         title="Overview",
         now=now,
-        overview=await container.queries.overview(now),
-        distributions=distributions(await container.queries.day_loads()),
+        first=first,
+        seen=OverviewPage(first, now),
         links=container.links,
-        cases=await container.staff_cases.counts(),
         rules=await container.invariants.states(),
     )
+    if not first.is_whole:
+        answer.headers["refresh"] = "3"
+    return answer
 
 
 @router.get("/accounts")
 async def accounts(container: ContainerDep, visit: ViewerVisit) -> Response:
-    """One page of accounts."""
+    """One page of accounts; or all of them as a file."""
     asked = ACCOUNTS.read(visit.request)
-    wanted = AccountFilter(
-        text=asked.text("q"),
+    now, wanted = container.clock.now(), _wanted(asked)
+    if asked.as_csv:
+        return csv_answer("accounts", ACCOUNT_COLUMNS, _every_account(container, wanted))
+    total = await container.queries.count_accounts(wanted, now)
+    found = await container.queries.accounts(replace(wanted, offset=(asked.page - 1) * PAGE_SIZE), now)
+    async with container.make_work() as work:
+        brands = [(brand.brand, brand.name) for brand in await work.accounts.brands()]
+    return visit.page(
+        "accounts.html",
+        title="Accounts",
+        asked=asked,
+        found=found,
+        total=total,
+        pages=-(-total // PAGE_SIZE),
+        days=DAYS,
+        brands=brands,
+        states=[(state, state) for state in STATES],
+    )
+
+
+def _wanted(asked: Asked) -> AccountFilter:
+    return AccountFilter(
+        brand=asked.text("brand"),
+        status=asked.text("status"),
         cycle_day=asked.whole("cycle_day"),
-        in_dunning=asked.is_on("in_dunning"),
-        after=asked.after,
+        text=asked.text("q"),
+        in_dunning=asked.is_on("in_dunning") or bool(asked.text("stage")),
+        dunning_stage=asked.text("stage"),
+        segment=asked.text("segment"),
+        is_barred=asked.is_on("barred"),
+        is_paused=asked.is_on("paused"),
+        is_overdue=asked.is_on("overdue"),
+        sort=asked.sort,
+        descending=asked.descending,
         limit=PAGE_SIZE,
     )
-    found = await container.queries.accounts(wanted, container.clock.now())
-    return visit.page("accounts.html", title="Accounts", asked=asked, found=found, days=DAYS)
 
 
-@router.get("/accounts/{account_id}")
-async def account(account_id: str, container: ContainerDep, visit: ViewerVisit) -> Response:
-    """Everything of one account."""
-    shown = await container.accounts.get(account_id)
-    process, is_reached = await _process(container, shown)
-    async with container.make_work() as work:
-        methods, acceptances = await work.payments.methods(account_id), await work.evidence.all(account_id)
-    return visit.page(
-        "account.html",
-        title=f"{shown.number} {shown.customer_name}",
-        account=shown,
-        services=await container.accounts.services_of(account_id),
-        restrictions={one.service_id: one for one in await container.restrictions.of_account(account_id)},
-        picture=await container.queries.picture(account_id),
-        methods=methods,
-        acceptances=acceptances,
-        timeline=list(reversed(await container.accounts.timeline(account_id, 2000))),
-        balance=await _balance(container, account_id),
-        process=process,
-        is_reached=is_reached,
-        workflow_link=_workflow_link(container, shown),
-        cases=await container.staff_cases.find(CaseFilter(states=("open", "acknowledged"), account_id=account_id)),
-    )
-
-
-async def _process(container: Container, account: Account) -> tuple[ProcessOut | None, bool]:
-    """The process, and whether it could be asked: the page is shown even while the process server is away."""
-    try:
-        return await process_of(container, account), True
-    except Refusal:
-        raise
-    except Exception as fault:
-        _log.warning("the process does not answer", account_id=account.account_id, fault=repr(fault))
-        return None, False
-
-
-async def _balance(container: Container, account_id: str) -> AccountBalance | None:
-    """The live balance; None when the account has no cycle at this moment."""
-    try:
-        return await container.usage.balance(account_id)
-    except Refusal:
-        return None
-
-
-def _workflow_link(container: Container, account: Account) -> str:
-    base = container.links.get("Temporal", "")
-    query = urlencode({"query": f'WorkflowId="account/{account.brand}/{account.number}"'})
-    return f"{base}?{query}" if base else ""
-
-
-@router.get("/accounts/{account_id}/invoices/{invoice_id}.pdf")
-async def invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _: ViewerVisit) -> Response:
-    """The document as the customer got it."""
-    name, content = await container.invoicing.pdf(account_id, invoice_id)
-    headers = {"Content-Disposition": f'inline; filename="{name}"'}
-    return Response(content, media_type="application/pdf", headers=headers)
+async def _every_account(container: Container, wanted: AccountFilter) -> AsyncIterator[Sequence[object]]:
+    """The rows of the file, in order of account, read by key so that the last rows come as fast as the first."""
+    now = container.clock.now()
+    following: str | None = ""
+    while following is not None:
+        wanted = replace(wanted, sort="", descending=False, after=following, limit=ROWS_AT_ONCE)
+        found = await container.queries.accounts(wanted, now)
+        for one in found.accounts:
+            yield (one.account_id, one.brand, one.number, one.customer_name, one.status, one.cycle_day, one.segment,
+                   one.services, one.barred_services, one.currency, one.open_minor, one.overdue_minor,
+                   one.dunning_stage)  # fmt: skip
+        following = found.next_after
 
 
 @router.get("/{rest:path}")

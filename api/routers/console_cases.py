@@ -15,48 +15,61 @@ from api.console.exports import csv_answer
 from api.console.forms import Form
 from api.console.listing import Choice, Day, Flag, Listing
 from api.console.pages import words
-from api.console.posted import AgentForm
+from api.console.posted import REASON_CHARACTERS, AgentForm
 from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from api.dependencies import ContainerDep
 from billing.domain.staff_cases import KINDS, Severity
-from billing.ports.staff_cases import CaseFilter, StaffCase
+from billing.ports.staff_cases import CASE_ORDERS, CaseFilter, StaffCase
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 PAGE_SIZE = 100
 SEVERITIES = tuple(severity.value for severity in Severity)
-CASES = Listing("cases", filters=(Choice("kind", tuple(KINDS)), Choice("severity", SEVERITIES), Flag("closed")))
-COLUMNS = ("case", "kind", "severity", "state", "opened at", "account", "what was found")
+CASES = Listing(
+    "cases",
+    filters=(Choice("kind", tuple(KINDS)), Choice("severity", SEVERITIES), Flag("closed"), Flag("mine")),
+    sorts=CASE_ORDERS,
+)
+I_LOOK_AFTER_IT = "I look after it."
+COLUMNS = ("case", "kind", "severity", "state", "opened at", "account", "what was found", "assignee")
 STATEMENT = Listing("statement", filters=(Day("from"), Day("to")), has_export=False)
 
 
 @router.get("/cases")
 async def cases(container: ContainerDep, visit: ViewerVisit) -> Response:
-    """One page of what needs a person, the most urgent first within it; or all of it as a file."""
+    """One page of what needs a person, in the order asked for; or all of it as a file."""
     asked = CASES.read(visit.request)
-    states = ("closed",) if asked.is_on("closed") else ("open", "acknowledged")
-    wanted = CaseFilter(states, asked.text("kind"), asked.text("severity"), "", asked.after, PAGE_SIZE + 1)
+    wanted = CaseFilter(
+        ("closed",) if asked.is_on("closed") else ("open", "acknowledged"),
+        asked.text("kind"),
+        asked.text("severity"),
+        limit=PAGE_SIZE,
+        assignee=visit.caller.name if asked.is_on("mine") else "",
+        order=asked.order,
+        offset=(asked.page - 1) * PAGE_SIZE,
+    )
     if asked.as_csv:
         return csv_answer("cases", COLUMNS, _every(container, wanted))
-    found = await container.staff_cases.find(wanted)
-    shown = sorted(found[:PAGE_SIZE], key=lambda one: (SEVERITIES.index(one.severity), one.opened_at))
+    number = await container.staff_cases.number(wanted)
     return visit.page(
         "cases.html",
         title="Cases",
         asked=asked,
-        cases=shown,
+        cases=await container.staff_cases.find(wanted),
         kind_options=[(kind, words(kind)) for kind in KINDS],
-        next_after=_oldest(found[:PAGE_SIZE]) if len(found) > PAGE_SIZE else "",
+        number=number,
+        pages=-(-number // PAGE_SIZE),
         rules=await container.invariants.states(),
     )
 
 
 async def _every(container: Container, wanted: CaseFilter) -> AsyncIterator[Sequence[object]]:
     """The rows of the file, read page by page."""
-    wanted = replace(wanted, before="", limit=PAGE_SIZE)
+    wanted = replace(wanted, before="", order="", offset=0)
     while found := await container.staff_cases.find(wanted):
         for one in found:
-            yield (one.case_id, one.kind, one.severity, one.state, one.opened_at, one.account_id, one.explanation)
+            what = (one.case_id, one.kind, one.severity, one.state, one.opened_at, one.account_id, one.explanation)
+            yield (*what, one.assignee)
         wanted = replace(wanted, before=_oldest(found))
 
 
@@ -82,7 +95,7 @@ async def decide(case_id: str, decision: Literal["acknowledge", "close"], posted
 
     async def act() -> Response:
         if decision == "acknowledge":
-            await desk.acknowledge(case_id, posted.author, posted.reason)
+            await desk.acknowledge(case_id, posted.author, posted.text("reason", REASON_CHARACTERS) or I_LOOK_AFTER_IT)
             return posted.visit.to(f"/console/cases/{case_id}", "You look after this case now.")
         await desk.close(case_id, posted.author, posted.reason)
         return posted.visit.to(f"/console/cases/{case_id}", "The case is closed.")

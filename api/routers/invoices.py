@@ -46,7 +46,7 @@ async def get_invoice_pdf(
 ) -> Response:
     """Drawn from what is stored, in the customer's language."""
     name, content = await container.invoicing.pdf(account_id, invoice_id)
-    return Response(content, media_type="application/pdf", headers=_named(name, "inline"))
+    return Response(content, media_type="application/pdf", headers=named(name, "inline"))
 
 
 @router.get(
@@ -77,7 +77,7 @@ async def get_invoice_cii(
 
 async def _electronic(container: Container, account_id: str, invoice_id: str, syntax: Syntax) -> Response:
     name, content = await container.invoicing.electronic(account_id, invoice_id, syntax)
-    return Response(content, media_type="application/xml", headers=_named(name, "attachment"))
+    return Response(content, media_type="application/xml", headers=named(name, "attachment"))
 
 
 @router.get("/{invoice_id}/details.csv", summary="The lines as CSV", response_class=Response, responses=CSV)
@@ -86,7 +86,7 @@ async def get_invoice_details(
 ) -> Response:
     """One row per line; amounts in minor units."""
     name, content = await container.invoicing.details_csv(account_id, invoice_id)
-    return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))
+    return Response(content, media_type="text/csv; charset=utf-8", headers=named(name, "attachment"))
 
 
 @router.get("/{invoice_id}/usage.csv", summary="The itemised records as CSV", response_class=Response, responses=CSV)
@@ -95,8 +95,8 @@ async def get_invoice_usage(
 ) -> Response:
     """One row per call, message or session of the invoice's cycle, for as long as records are kept."""
     name, content = await container.invoicing.usage_csv(account_id, invoice_id)
-    return Response(content, media_type="text/csv; charset=utf-8", headers=_named(name, "attachment"))
+    return Response(content, media_type="text/csv; charset=utf-8", headers=named(name, "attachment"))
 
 
-def _named(name: str, disposition: str) -> dict[str, str]:
+def named(name: str, disposition: str) -> dict[str, str]:
     return {"Content-Disposition": f'{disposition}; filename="{name}"'}

@@ -54,6 +54,7 @@ class StaffCaseOut(Response):
     cause_gone_at: datetime | None = Field(description="When the cause was seen to be gone; null while it lasts.")
     told_at: datetime | None = Field(description="When staff were alerted; null: not yet, or too mild.")
     closed_at: datetime | None
+    assignee: str = Field(description="Who looks after it; empty: nobody yet.")
     history: Sequence[CaseNoteOut]
 
     @classmethod

@@ -36,6 +36,16 @@ def plan_correction_workflow_id(correction_id: str) -> str:
     return f"plan-correction/{correction_id}"
 
 
+def bulk_action_workflow_id(bulk_id: str) -> str:
+    """One workflow per bulk action: ``bulk-action/<bulk id>``."""
+    return f"bulk-action/{bulk_id}"
+
+
+def bulk_command_id(bulk_id: str, account_id: str, number: int = 0) -> str:
+    """The command of one account in a bulk action; a way back of several steps numbers them."""
+    return f"bulk/{bulk_id}/{account_id}" + (f"/{number}" if number else "")
+
+
 UPKEEP_WORKFLOW_ID = "upkeep"
 INVARIANTS_WORKFLOW_ID = "invariants"
 

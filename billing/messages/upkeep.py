@@ -45,5 +45,6 @@ class UpkeepReport:
     alerts_sent: int = 0
     methods_told: int = 0
     promises_ended: int = 0
+    bulk_actions_started: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

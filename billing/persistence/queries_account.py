@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.ledger import LedgerAccount
 from billing.persistence.statements import as_record, fetch_all
+from billing.persistence.tables import accounts as t
 from billing.persistence.tables import dunning, invoicing, notices, payments
+from billing.ports.accounts import TimelineEntry
 from billing.ports.queries import (
     AccountPicture,
     DunningLine,
@@ -19,6 +21,7 @@ from billing.ports.queries import (
     InvoiceLine,
     NoticeLine,
     PaymentLine,
+    TimelinePage,
 )
 
 
@@ -29,6 +32,21 @@ async def read_picture(connection: AsyncConnection, account_id: str, limit: int)
         payments=await _payments(connection, account_id, limit),
         notices=await _notices(connection, account_id, limit),
         dunning_cases=await _cases(connection, account_id, limit),
+    )
+
+
+async def read_timeline(
+    connection: AsyncConnection, account_id: str, kind: str, offset: int, limit: int
+) -> TimelinePage:
+    """Two statements; ``kind`` empty: all of them."""
+    entries = t.timeline.c
+    of_account = entries.account_id == account_id
+    counts = select(entries.kind, func.count().label("number")).where(of_account).group_by(entries.kind)
+    query = select(t.timeline).where(of_account, entries.kind == kind if kind else true())
+    newest = query.order_by(entries.at.desc(), entries.entry_id.desc()).offset(offset).limit(limit)
+    return TimelinePage(
+        await fetch_all(connection, TimelineEntry, newest),
+        {row.kind: row.number for row in await connection.execute(counts.order_by(entries.kind))},
     )
 
 

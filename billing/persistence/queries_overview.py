@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, Select, Subquery, Table, func, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.domain.ledger import LedgerAccount
+from billing.persistence.open_amounts import open_now
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables import accounts as t
 from billing.persistence.tables import dunning, invoicing
@@ -59,7 +59,7 @@ def _of_today(table: Table, day: ColumnElement[datetime], now: datetime) -> Sele
 
 
 async def _totals(connection: AsyncConnection, now: datetime) -> Sequence[CurrencyTotals]:
-    owed = _open_invoices(now)
+    owed = open_now(now)
     overdue = owed.c.is_overdue
     query = (
         select(
@@ -73,25 +73,3 @@ async def _totals(connection: AsyncConnection, now: datetime) -> Sequence[Curren
         .order_by(owed.c.currency)
     )
     return await fetch_all(connection, CurrencyTotals, query)
-
-
-def _open_invoices(now: datetime) -> Subquery:
-    postings, invoices = invoicing.ledger_postings.c, invoicing.invoices.c
-    today = func.date(func.timezone(_accounts.zone, now))
-    open_minor = func.sum(postings.amount_minor)
-    return (
-        select(
-            invoices.currency,
-            open_minor.label("open_minor"),
-            (invoices.due_on < today).label("is_overdue"),
-        )
-        .join(
-            invoicing.ledger_postings,
-            (postings.account_id == invoices.account_id) & (postings.invoice_id == invoices.invoice_id),
-        )
-        .join(t.accounts, _accounts.account_id == invoices.account_id)
-        .where(postings.ledger_account == LedgerAccount.RECEIVABLE.value)
-        .group_by(invoices.account_id, invoices.invoice_id, invoices.currency, invoices.due_on, _accounts.zone)
-        .having(open_minor > 0)
-        .subquery("open_invoices")
-    )

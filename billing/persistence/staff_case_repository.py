@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, case, func, literal, null, select, union_all, update
+from sqlalchemy import ColumnElement, Select, Table, case, func, literal, null, select, union_all, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
-from billing.domain.staff_cases import SYSTEM, CaseState, kind_of
+from billing.domain.staff_cases import SYSTEM, CaseState, Severity, kind_of
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables.staff_cases import account_staff_cases, staff_cases
 from billing.ports.staff_cases import CaseFilter, Cause, StaffCase
 
 _TABLES = (account_staff_cases, staff_cases)
 _AT_ONCE = 500
+_RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 class SqlStaffCaseRepository:
@@ -57,6 +58,7 @@ class SqlStaffCaseRepository:
                 "opened_at": case((came_back, at), else_=old.opened_at),
                 "times_opened": case((came_back, old.times_opened + 1), else_=old.times_opened),
                 "told_at": case((came_back, null()), else_=old.told_at),
+                "assignee": case((came_back, ""), else_=old.assignee),
                 "closed_at": case((came_back, null()), else_=old.closed_at),
                 "history": case(
                     (came_back, old.history.op("||", return_type=JSONB())(literal([opened_again], JSONB))),
@@ -134,9 +136,14 @@ class SqlStaffCaseRepository:
 
     async def find(self, wanted: CaseFilter) -> Sequence[StaffCase]:
         tables = (account_staff_cases,) if wanted.account_id else _TABLES
-        both = union_all(*[_chosen(table, wanted) for table in tables]).subquery("cases")
-        query = select(both).order_by(both.c.case_id.desc()).limit(wanted.limit)
+        both = union_all(*[_page(table, wanted) for table in tables]).subquery("cases")
+        query = select(both).order_by(*_order(both.c, wanted)).limit(wanted.limit).offset(wanted.offset)
         return await fetch_all(self._connection, StaffCase, query)
+
+    async def number(self, wanted: CaseFilter) -> int:
+        tables = (account_staff_cases,) if wanted.account_id else _TABLES
+        counted = [select(func.count()).select_from(_chosen(table, wanted).subquery()) for table in tables]
+        return sum([(await self._connection.execute(query)).scalar_one() for query in counted])
 
     async def counts(self) -> Mapping[str, int]:
         parts = [select(table.c.severity).where(table.c.state != CaseState.CLOSED) for table in _TABLES]
@@ -165,9 +172,31 @@ def _chosen(table: Table, wanted: CaseFilter) -> Select[Any]:
         query = query.where(table.c.severity == wanted.severity)
     if wanted.account_id:
         query = query.where(table.c.account_id == wanted.account_id)
+    if wanted.assignee:
+        query = query.where(table.c.assignee == wanted.assignee)
     if wanted.before:
         query = query.where(table.c.case_id < literal(wanted.before, table.c.case_id.type))
-    return query.order_by(table.c.case_id.desc()).limit(wanted.limit)
+    return query
+
+
+def _page(table: Table, wanted: CaseFilter) -> Select[Any]:
+    """As much of a table as the page can show."""
+    return _chosen(table, wanted).order_by(*_order(table.c, wanted)).limit(wanted.offset + wanted.limit)
+
+
+def _order(columns: Any, wanted: CaseFilter) -> list[ColumnElement[Any]]:
+    name = wanted.order.removeprefix("-")
+    keys: dict[str, ColumnElement[Any]] = {
+        "severity": case(_RANKS, value=columns.severity, else_=len(_RANKS)),
+        "opened": columns.opened_at,
+        "kind": columns.kind,
+        "assignee": columns.assignee,
+    }
+    newest_first: ColumnElement[Any] = columns.case_id.desc()
+    if name not in keys:
+        return [newest_first]
+    key = keys[name]
+    return [key.desc() if wanted.order.startswith("-") else key.asc(), newest_first]
 
 
 def _row(cause: Cause, at: datetime) -> dict[str, Any]:

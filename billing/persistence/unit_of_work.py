@@ -16,6 +16,7 @@ from billing.persistence.bank_file_repository import SqlBankFileRepository
 from billing.persistence.bank_statement_repository import SqlBankStatementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.book_checks import SqlCheckRunStore
+from billing.persistence.bulk_action_repository import SqlBulkActionRepository
 from billing.persistence.dunning_repository import SqlDunningRepository
 from billing.persistence.evidence_repository import SqlEvidenceRepository
 from billing.persistence.grant_repository import SqlGrantRepository
@@ -109,6 +110,10 @@ class SqlUnitOfWork:
     @cached_property
     def plan_corrections(self) -> SqlPlanCorrectionRepository:
         return SqlPlanCorrectionRepository(self.connection)
+
+    @cached_property
+    def bulk_actions(self) -> SqlBulkActionRepository:
+        return SqlBulkActionRepository(self.connection)
 
     @cached_property
     def bank_files(self) -> SqlBankFileRepository:

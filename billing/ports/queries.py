@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from billing.ports.accounts import TimelineEntry
+
 
 @dataclass(frozen=True)
 class AccountFilter:
-    """Which accounts. Empty fields do not narrow; ``text`` is looked for in number, name and line identifiers.
+    """Which accounts. Empty fields do not narrow.
 
-    ``after`` is the account_id a page ended with; ``limit`` is the size of a page.
+    ``text`` is how the number or a line's identifier begins, or words of the name. ``after`` is the account_id a page
+    ended with, where accounts are in their own order; ``offset`` is how many to pass over in another one. ``sort`` is
+    name, number, cycle_day, open or overdue; ``limit`` is the size of a page.
     """
 
     brand: str = ""
@@ -22,6 +26,15 @@ class AccountFilter:
     in_dunning: bool = False
     after: str = ""
     limit: int = 50
+    offset: int = 0
+    sort: str = ""
+    descending: bool = False
+    segment: str = ""
+    dunning_stage: str = ""  # with in_dunning
+    is_barred: bool = False
+    is_paused: bool = False  # or on hold
+    is_overdue: bool = False
+    account_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,11 +185,26 @@ class AccountPicture:
     dunning_cases: Sequence[DunningLine] = ()
 
 
+@dataclass(frozen=True)
+class TimelinePage:
+    """Entries of an account, the newest first; ``kinds`` are how many there are of each, whatever is shown."""
+
+    entries: Sequence[TimelineEntry] = ()
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All entries of the account."""
+        return sum(self.kinds.values())
+
+
 class Queries(Protocol):
     """Read models; each method is a fixed number of statements, whatever the number of rows."""
 
     async def accounts(self, wanted: AccountFilter, now: datetime) -> AccountPage: ...
+    async def count_accounts(self, wanted: AccountFilter, now: datetime) -> int: ...
     async def day_loads(self) -> Sequence[DayLoad]: ...
     async def overview(self, now: datetime) -> Overview: ...
     async def picture(self, account_id: str, limit: int = 100) -> AccountPicture: ...
+    async def timeline(self, account_id: str, kind: str, offset: int, limit: int) -> TimelinePage: ...
     async def is_ready(self) -> bool: ...

@@ -35,7 +35,7 @@ class StaffCase:
 
     ``opened_at`` is of the last opening, ``times_opened`` counts them; ``cause_gone_at`` is when the cause was seen to
     be gone, None while it lasts. ``told_at`` is when staff were alerted of this opening. ``history`` are its changes:
-    at, state, author, reason. All instants are business time.
+    at, state, author, reason. ``assignee`` looks after it (empty: nobody yet). All instants are business time.
     """
 
     case_id: str
@@ -53,11 +53,19 @@ class StaffCase:
     told_at: datetime | None = None
     closed_at: datetime | None = None
     history: Sequence[Mapping[str, Any]] = ()
+    assignee: str = ""
+
+
+CASE_ORDERS = ("severity", "opened", "kind", "assignee")
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which cases to list; ``states`` empty: all. ``before`` is the last case_id of the page before."""
+    """Which cases to list; ``states`` empty: all. ``before`` is the last case_id of the page before.
+
+    ``order`` is one of ``CASE_ORDERS`` with ``-`` before it for the other way round, or empty for the newest case_id
+    first; pages of an order are counted by ``offset``.
+    """
 
     states: tuple[str, ...] = ()
     kind: str = ""
@@ -65,6 +73,9 @@ class CaseFilter:
     account_id: str = ""
     before: str = ""
     limit: int = 100
+    assignee: str = ""
+    order: str = ""
+    offset: int = 0
 
 
 class StaffCaseRepository(Protocol):
@@ -107,7 +118,11 @@ class StaffCaseRepository(Protocol):
         ...
 
     async def find(self, wanted: CaseFilter) -> Sequence[StaffCase]:
-        """The newest case_id first."""
+        """The newest case_id first, or in the order that is asked for."""
+        ...
+
+    async def number(self, wanted: CaseFilter) -> int:
+        """How many there are, whatever the page."""
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ from billing.ports.arrangements import ArrangementRepository
 from billing.ports.bank_files import BankFileRepository
 from billing.ports.bank_statements import BankStatementRepository
 from billing.ports.barring import BarringRepository
+from billing.ports.bulk_actions import BulkActionRepository
 from billing.ports.dunning import DunningRepository
 from billing.ports.grants import GrantStore
 from billing.ports.invariants import CheckRunStore
@@ -63,6 +64,8 @@ class UnitOfWork(Protocol):
     def arrangements(self) -> ArrangementRepository: ...
     @property
     def plan_corrections(self) -> PlanCorrectionRepository: ...
+    @property
+    def bulk_actions(self) -> BulkActionRepository: ...
     @property
     def bank_files(self) -> BankFileRepository: ...
 

@@ -30,6 +30,11 @@ class StaffCases:
         async with self._make_work() as work:
             return await work.staff_cases.find(wanted)
 
+    async def number(self, wanted: CaseFilter) -> int:
+        """How many a filter chooses, whatever the page."""
+        async with self._make_work() as work:
+            return await work.staff_cases.number(wanted)
+
     async def counts(self) -> Mapping[str, int]:
         """How many are not closed, by severity."""
         async with self._make_work() as work:
@@ -41,7 +46,7 @@ class StaffCases:
             return await work.staff_cases.get(case_id)
 
     async def acknowledge(self, case_id: str, author: str, reason: str) -> StaffCase:
-        """Somebody works on it. Raises NotFound, InvalidValue, UnableToDecide for a closed one."""
+        """It is the author's from now on. Raises NotFound, InvalidValue, UnableToDecide for a closed one."""
         return await self._decide(case_id, CaseState.ACKNOWLEDGED, author, reason)
 
     async def close(self, case_id: str, author: str, reason: str) -> StaffCase:
@@ -59,6 +64,8 @@ class StaffCases:
                 remedy = "Nothing is left to decide; a cause that comes back opens it again."
                 raise UnableToDecide(f"{case_id} is closed.", field="case_id", value=case_id, remedy=remedy)
             values = {"state": state.value} | _end_of(case, state, now)
+            if state is CaseState.ACKNOWLEDGED:
+                values |= {"assignee": author}
             note = {"at": now.isoformat(), "state": state.value, "author": author, "reason": why}
             await work.staff_cases.change(case, values, note)
             await _tell_timeline(

@@ -105,6 +105,7 @@ class Repairs:
     people: PeopleDesk | None = None
     tell_of_methods: Callable[[], Awaitable[int]] = nothing_to_mend
     end_promises: Callable[[], Awaitable[int]] = nothing_to_mend
+    look_after_bulk_actions: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -148,6 +149,7 @@ class UpkeepService:
             "usage_resent": tried.attempt(SENT_AGAIN, repairs.take_back_resent),
             "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
+            "bulk_actions_started": tried.attempt("bulk actions", repairs.look_after_bulk_actions),
             "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),
             "bank_payments_carried_out": tried.attempt("what the bank told", repairs.look_after_bank_statements),
             "imports_started": tried.attempt("usage files", repairs.look_after_files),

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from api.container import Container
@@ -23,22 +24,39 @@ from billing.adapters.twilio.whatsapp import TwilioWhatsApp
 from billing.domain.clock import NORMAL_TIME, ClockSegment
 from billing.domain.errors import NotFound
 from billing.messages.account import AccountState, AccountView, Command, CommandResult
+from billing.messages.bulk_actions import BulkActionState
 from billing.messages.identities import account_workflow_id
 from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 from billing.persistence.book_checks import SqlBookChecks
 from billing.persistence.key_store import SqlKeyStore
+from billing.persistence.money_lists import SqlMoneyLists
+from billing.persistence.overview_queries import SqlOverviews
 from billing.persistence.queries import SqlQueries
+from billing.persistence.search_queries import SqlSearch
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Brand
-from billing.ports.unit_of_work import UnitOfWork
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.access import ROLES, Access
+from billing.services.account_search import AccountSearch
 from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
+from billing.services.arrangements import ArrangementService
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.console_figures import ConsoleFigures
 from billing.services.credit_refunds import CreditRefunds
+from billing.services.disputes import DisputeService
+from billing.services.dunning import DunningService
+from billing.services.dunning_fees import FeeService
+from billing.services.dunning_policies import DunningPolicyService
+from billing.services.dunning_promises import PromiseService
+from billing.services.hand_overs import HandOvers
 from billing.services.invariant_checks import InvariantChecks
+from billing.services.invoicing import InvoicingService
+from billing.services.method_links import MethodLinks
+from billing.services.paylinks import Paylinks
+from billing.services.payment_plans import PaymentPlans
 from billing.services.plan_changes import PlanChanges
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
@@ -70,6 +88,7 @@ class RecordingProcess:
 
     started: dict[str, AccountState] = field(default_factory=dict)
     commands: list[tuple[str, str, Command]] = field(default_factory=list)
+    bulk_actions: list[str] = field(default_factory=list)
     answer: Callable[[Command], CommandResult] = field(
         default=lambda command: CommandResult(command.command_id, summary="done")
     )
@@ -81,6 +100,9 @@ class RecordingProcess:
         self.started[account_workflow_id(state.brand, state.number)] = state
 
     async def start_plan_correction(self, request: CorrectPlanRequest) -> None: ...
+
+    async def start_bulk_action(self, state: BulkActionState) -> None:
+        self.bulk_actions.append(state.bulk_id)
 
     async def start_import(self, request: ImportFileRequest) -> None: ...
 
@@ -132,6 +154,29 @@ class DoorsWorld:
         return await self.client.get(path, params=query)
 
 
+def _of_pages(
+    engine: AsyncEngine, make_work: UnitOfWorkFactory, clock: StandingClock, process: RecordingProcess
+) -> dict[str, Any]:
+    """What only the console's pages read."""
+    queries, keys = SqlQueries(engine), ("a key for addresses",)
+    return {
+        "money_lists": SqlMoneyLists(engine),
+        "figures": ConsoleFigures(queries, SqlOverviews(engine), clock),
+        "account_search": AccountSearch(make_work, SqlSearch(engine)),
+        "invoicing": InvoicingService(make_work, clock),
+        "arrangements": ArrangementService(make_work, clock),
+        "promises": PromiseService(make_work, clock),
+        "payment_plans": PaymentPlans(make_work, clock),
+        "fees": FeeService(make_work, clock),
+        "hand_overs": HandOvers(make_work),
+        "disputes": DisputeService(make_work, clock, process),
+        "dunning": DunningService(make_work, clock),
+        "dunning_policies": DunningPolicyService(make_work, clock),
+        "paylinks": Paylinks(make_work, keys, DOOR),
+        "method_links": MethodLinks(make_work, keys, DOOR),
+    }
+
+
 @asynccontextmanager
 async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[DoorsWorld]:
     """The application with real catalogue, accounts, keys and queries over this database."""
@@ -163,6 +208,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "invariants": InvariantChecks(make_work, clock, SqlBookChecks(engine)),
             "statements": StatementService(make_work, clock, StatementPdf()),
             "credit_refunds": CreditRefunds(make_work),
+            **_of_pages(engine, make_work, clock, process),
         }
         | changes
     )

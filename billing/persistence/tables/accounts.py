@@ -103,6 +103,8 @@ accounts = Table(
 )
 Index("ix_accounts_whatsapp", accounts.c.mobile, postgresql_where=accounts.c.whatsapp_opted_in_at.is_not(None))
 
+Index("ix_accounts_hold_until", accounts.c.hold_until, postgresql_where=accounts.c.hold_until.is_not(None))
+
 services = Table(
     "services",
     metadata,

@@ -64,6 +64,8 @@ promises = Table(
     UniqueConstraint("account_id", "command_id"),
 )
 
+Index("ix_promises_running", promises.c.until, postgresql_where=promises.c.outcome == "")
+
 disputes = Table(
     "disputes",
     metadata,

@@ -32,6 +32,7 @@ def _facts_of_a_case() -> list[Column[Any]]:
         Column("told_at", Instant),
         Column("closed_at", Instant),
         document("history"),
+        Column("assignee", Text, nullable=False, server_default=""),  # who looks after it
     ]
 
 

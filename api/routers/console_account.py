@@ -1,0 +1,220 @@
+"""The console's page of one account: what matters first, and everything else in parts, each at its own address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
+
+import structlog
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.balance_document import balance_document
+from api.console.actions.commands import ACTIONS, GROUPS
+from api.console.listing import Listing, Text
+from api.console.visit import ViewerVisit, Visit
+from api.container import Container
+from api.event_stream import COMMENT, EventStream, event
+from api.routers.accounts import process_of
+from api.routers.invoices import named
+from api.schemas.accounts import ProcessOut
+from billing.domain.errors import Refusal
+from billing.ports.accounts import Account
+from billing.ports.documents import Syntax
+from billing.ports.queries import AccountFilter
+from billing.ports.staff_cases import CaseFilter
+from billing.services.balance_watch import Reader
+from billing.services.usage_balance import AccountBalance
+
+router = APIRouter(prefix="/console/accounts/{account_id}", include_in_schema=False)
+_log = structlog.get_logger()
+TIMELINE = Listing("timeline", filters=(Text("kind", 60),), has_export=False)
+ENTRIES, LATEST = 50, 8
+PARTS = (
+    ("Overview", ""),
+    ("What happened", "/timeline"),
+    ("Documents", "/documents"),
+    ("Payments", "/payments"),
+    ("Notices", "/notices"),
+    ("Lines", "/services"),
+    ("Methods", "/methods"),
+    ("Agreements", "/agreements"),
+)
+
+
+@router.get("")
+async def account(account_id: str, visit: ViewerVisit) -> Response:
+    """What matters, what comes next, the live balance, what needs a person, and what can be done."""
+    container = visit.container
+    shown = await container.accounts.get(account_id)
+    process, is_reached = await _process(container, shown)
+    return await _part(
+        visit,
+        shown,
+        "account.html",
+        process=process,
+        is_reached=is_reached,
+        workflow_link=_workflow_link(container, shown),
+        balance=await _balance(container, account_id),
+        cases=await container.staff_cases.find(CaseFilter(states=("open", "acknowledged"), account_id=account_id)),
+        latest=(await container.queries.timeline(account_id, "", 0, LATEST)).entries,
+        actions=[(group, [one for one in ACTIONS if one.group == group and visit.may(one.role)]) for group in GROUPS],
+    )
+
+
+async def _part(visit: Visit, account: Account, template: str, **values: object) -> Response:
+    """One part of the page, below the same head."""
+    home = f"/console/accounts/{account.account_id}"
+    page = await visit.container.queries.accounts(
+        AccountFilter(account_id=account.account_id), visit.container.clock.now()
+    )
+    picture = await visit.container.queries.picture(account.account_id, 1)
+    return visit.page(
+        template,
+        title=f"{account.number} {account.customer_name}",
+        account=account,
+        summary=page.accounts[0],
+        case=next((case for case in picture.dunning_cases if case.closed_at is None), None),
+        home=home,
+        tabs=[(name, f"{home}{path}") for name, path in PARTS],
+        **values,
+    )
+
+
+async def _process(container: Container, account: Account) -> tuple[ProcessOut | None, bool]:
+    """The process, and whether it could be asked: the page is shown even while the process server is away."""
+    try:
+        return await process_of(container, account), True
+    except Refusal:
+        raise
+    except Exception as fault:
+        _log.warning("the process does not answer", account_id=account.account_id, fault=repr(fault))
+        return None, False
+
+
+async def _balance(container: Container, account_id: str) -> AccountBalance | None:
+    """The live balance; None when the account has no cycle at this moment."""
+    try:
+        return await container.usage.balance(account_id)
+    except Refusal:
+        return None
+
+
+def _workflow_link(container: Container, account: Account) -> str:
+    base = container.links.get("Temporal", "")
+    query = urlencode({"query": f'WorkflowId="account/{account.brand}/{account.number}"'})
+    return f"{base}?{query}" if base else ""
+
+
+@router.get("/timeline")
+async def timeline(account_id: str, visit: ViewerVisit) -> Response:
+    """What happened and why, the newest first."""
+    asked = TIMELINE.read(visit.request)
+    shown = await visit.container.accounts.get(account_id)
+    kind = asked.text("kind")
+    found = await visit.container.queries.timeline(account_id, kind, (asked.page - 1) * ENTRIES, ENTRIES)
+    total = found.kinds.get(kind, 0) if kind else found.total
+    return await _part(
+        visit, shown, "account_timeline.html", asked=asked, found=found, total=total, pages=-(-total // ENTRIES)
+    )
+
+
+@router.get("/documents")
+async def documents(account_id: str, visit: ViewerVisit) -> Response:
+    """Invoices and credit notes with their files, and the statement of account."""
+    shown = await visit.container.accounts.get(account_id)
+    picture = await visit.container.queries.picture(account_id)
+    return await _part(visit, shown, "account_documents.html", picture=picture)
+
+
+@router.get("/payments")
+async def payments(account_id: str, visit: ViewerVisit) -> Response:
+    """Every try at a payment, with the reason of its outcome."""
+    shown = await visit.container.accounts.get(account_id)
+    picture = await visit.container.queries.picture(account_id)
+    return await _part(visit, shown, "account_payments.html", picture=picture)
+
+
+@router.get("/notices")
+async def notices(account_id: str, visit: ViewerVisit) -> Response:
+    """What the customer was told, with the proof."""
+    shown = await visit.container.accounts.get(account_id)
+    picture = await visit.container.queries.picture(account_id)
+    return await _part(visit, shown, "account_notices.html", picture=picture)
+
+
+@router.get("/services")
+async def services(account_id: str, visit: ViewerVisit) -> Response:
+    """Lines with their plans and what holds them."""
+    container = visit.container
+    shown = await container.accounts.get(account_id)
+    held = {one.service_id: one for one in await container.restrictions.of_account(account_id)}
+    lines = await container.accounts.services_of(account_id)
+    return await _part(visit, shown, "account_services.html", services=lines, restrictions=held)
+
+
+@router.get("/methods")
+async def methods(account_id: str, visit: ViewerVisit) -> Response:
+    """Stored methods, mandates and the proof of agreement."""
+    shown = await visit.container.accounts.get(account_id)
+    async with visit.container.make_work() as work:
+        stored, agreed = await work.payments.methods(account_id), await work.evidence.all(account_id)
+    return await _part(visit, shown, "account_methods.html", methods=stored, acceptances=agreed)
+
+
+@router.get("/methods-link")
+async def methods_link(account_id: str, visit: ViewerVisit) -> Response:
+    """The address of the customer's own page of methods, for who may give it out."""
+    visit.need("agent")
+    shown = await visit.container.accounts.get(account_id)
+    address = await visit.container.method_links.paylink_for(account_id)
+    paylink = await visit.container.paylinks.paylink_for(account_id)
+    return await _part(visit, shown, "account_links.html", methods_address=address, pay_address=paylink)
+
+
+@router.get("/agreements")
+async def agreements(account_id: str, visit: ViewerVisit) -> Response:
+    """Promises, plans, disputes, fees, write-offs, hand-overs and dunning cases."""
+    container = visit.container
+    shown = await container.accounts.get(account_id)
+    return await _part(
+        visit,
+        shown,
+        "account_agreements.html",
+        promises=await container.promises.all(account_id),
+        plans=await container.payment_plans.all(account_id),
+        disputes=await container.disputes.all(account_id),
+        fees=await container.fees.all(account_id),
+        write_offs=await container.arrangements.write_offs(account_id),
+        hand_overs=await container.hand_overs.all(account_id),
+        dunning_cases=(await container.queries.picture(account_id)).dunning_cases,
+    )
+
+
+@router.get("/balance/stream")
+async def balance_stream(account_id: str, visit: ViewerVisit) -> EventStream:
+    """The live balance for the page's script; the page is read without it."""
+    seen = visit.request.headers.get("last-event-id", "")[:100]
+    reader = await visit.container.balance_watch.follow(account_id, seen)
+    return EventStream(_events(reader), lambda: visit.container.balance_watch.leave(reader))
+
+
+async def _events(reader: Reader) -> AsyncIterator[bytes]:
+    async for change in reader.changes():
+        yield COMMENT if change is None else event("balance", balance_document(change.balance), change.mark)
+
+
+@router.get("/invoices/{file}")
+async def invoice_file(account_id: str, file: str, visit: ViewerVisit) -> Response:
+    """A document as the customer got it, its lines, or its electronic form: inv_1001.pdf, .csv, .ubl.xml, .cii.xml."""
+    invoice_id, _, kind = file.partition(".")
+    invoicing = visit.container.invoicing
+    if kind == "csv":
+        name, content = await invoicing.details_csv(account_id, invoice_id)
+        return Response(content, media_type="text/csv; charset=utf-8", headers=named(name, "attachment"))
+    if kind in ("ubl.xml", "cii.xml"):
+        syntax = Syntax.UBL if kind == "ubl.xml" else Syntax.CII
+        name, content = await invoicing.electronic(account_id, invoice_id, syntax)
+        return Response(content, media_type="application/xml", headers=named(name, "attachment"))
+    name, content = await invoicing.pdf(account_id, invoice_id)
+    return Response(content, media_type="application/pdf", headers=named(name, "inline"))
