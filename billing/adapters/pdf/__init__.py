@@ -1,4 +1,4 @@
-"""Documents as PDF: invoices and credit notes typeset, statements drawn, from what is stored."""
+"""Documents as PDF: invoices, credit notes and statements of account, typeset from what is stored."""
 
 from billing.adapters.pdf.renderer import PdfRenderer
 from billing.adapters.pdf.statement import StatementPdf
