@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from billing.adapters.pdf import PdfRenderer
+from billing.adapters.pdf import PdfRenderer, TypsetLogos
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.usage_formats import known_formats
 from billing.persistence.balance_reading import SqlBalanceSource
@@ -20,6 +20,7 @@ from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
+from billing.ports.documents import InvoiceDocument
 from billing.ports.messenger import Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
@@ -197,7 +198,9 @@ def _notices(
     messengers: Mapping[str, Messenger],
 ) -> NoticeService:
     words = MethodWords(make_work, paying.method_links.paylink_for)
-    composer = Composer(paying.paylinks.paylink_for, documents=_Documents(invoicing), method_words=words)
+    composer = Composer(
+        paying.paylinks.paylink_for, documents=_Documents(invoicing), method_words=words, logos=TypsetLogos()
+    )
     return NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
 
 
@@ -248,6 +251,9 @@ class _Documents:
 
     async def pdf(self, account_id: str, invoice_id: str) -> bytes:
         return (await self.invoicing.pdf(account_id, invoice_id))[1]
+
+    async def document(self, account_id: str, invoice_id: str) -> InvoiceDocument:
+        return await self.invoicing.document(account_id, invoice_id)
 
 
 async def _connect(settings: Settings, metrics_address: str) -> Client:

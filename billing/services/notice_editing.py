@@ -72,7 +72,7 @@ class NoticeTemplates:
         return sorted(known.values(), key=lambda one: (one.kind, one.channel, one.locale))
 
     def _original(self, place: TemplatePlace) -> NoticeTemplate:
-        ours = original(place.kind, place.locale)
+        ours = original(place.kind, place.locale, place.channel)
         subject = ours.subject if place.channel == EMAIL else ""
         now = self._clock.now()
         return NoticeTemplate(
@@ -121,7 +121,7 @@ class NoticeTemplates:
             found = await work.notices.template(place.brand, place.kind, place.channel, str(locale))
         if words is None and found is not None:
             words = NoticeText(found.subject, found.text, found.html, found.template_version, found.content_sid)
-        words = words or original(place.kind, locale.language)
+        words = words or original(place.kind, locale.language, place.channel)
         return await self._show(place, words, brand, self._check(place, words))
 
     async def _show(self, place: TemplatePlace, words: NoticeText, brand: Brand, locale: Locale) -> Preview:

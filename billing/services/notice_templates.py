@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing.domain.errors import InvalidValue
 from billing.messages.notices import NoticeKind
+from billing.ports.messenger import EMAIL, SMS
 
 PLACEHOLDERS = ("amount", "date", "account_url", "paylink", "brand")
 # Only notices about a payment method have these.
@@ -86,10 +87,10 @@ def originals(language: str) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def original(kind: NoticeKind, language: str) -> NoticeText:
-    """Our own text of a kind."""
+def original(kind: NoticeKind, language: str, channel: str = EMAIL) -> NoticeText:
+    """Our own text of a kind; where it is long, text messages have shorter words of their own."""
     words = originals(language)[kind.value]
-    return NoticeText(words["subject"], words["text"])
+    return NoticeText(words["subject"], words.get("sms", words["text"]) if channel == SMS else words["text"])
 
 
 @cache

@@ -11,6 +11,7 @@ from billing.messages.payments import MethodKind
 from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.letterheads import letterhead_at
 from billing.services.notice_channels import choose_channels, other_channels, recipient
 from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
@@ -128,11 +129,12 @@ class NoticeService:
 
 
 async def read_customer(work: UnitOfWork, account_id: str, now: datetime) -> Customer:
-    """The account with its brand and the method in use."""
+    """The account with its brand, the method in use and the letterhead of the day."""
     account = await work.accounts.get(account_id)
     method = await work.payments.usable_method(account_id, now)
     kind = MethodKind(method.kind) if method else MethodKind.NONE
-    return Customer(account, await work.accounts.brand(account.brand), kind)
+    brand = await work.accounts.brand(account.brand)
+    return Customer(account, brand, kind, await letterhead_at(work, brand, now))
 
 
 def request_of(notice: Notice) -> NoticeRequest:
