@@ -108,6 +108,11 @@ class Letter:
     values: Mapping[str, str]
     language: str
 
+    def said(self, name: str) -> str:
+        """The value of a placeholder where the words say it, else nothing: what is shown large is never news."""
+        value = self.values.get(name, "")
+        return value if value and value in self.text else ""
+
 
 def text_part(letter: Letter, frame: MailFrame) -> str:
     """The words, the addresses that they link to, then what the invoice is made of.
@@ -115,6 +120,9 @@ def text_part(letter: Letter, frame: MailFrame) -> str:
     Plain text cannot hide an address behind words: they follow, each on its own line.
     """
     addresses = dict.fromkeys(address for _, address in _LINK.findall(letter.text))
+    button = letter.values[_button(letter.kind)[1]]
+    if button not in letter.text:
+        addresses[button] = None
     parts = [_LINK.sub(r"\1", letter.text), *addresses]
     if frame.summary is not None:
         rows = (f"{row.label}{f' ({row.note})' if row.note else ''}: {row.amount}" for row in frame.summary.rows)
@@ -138,7 +146,7 @@ def html_part(letter: Letter, frame: MailFrame) -> str:
         "colour": frame.colour,
         "logo": LOGO if frame.has_logo else "",
         "brand": values["brand"],
-        "amount": values.get("amount", ""),
+        "amount": letter.said("amount"),
         "headline": headline,
         "body": _linked(letter.text),
         "button": labels[button],
@@ -170,14 +178,14 @@ def _headline(letter: Letter, labels: Mapping[str, str]) -> str:
     """The line below the amount: what happens with it, and when. Empty where that would say nothing."""
     label = labels.get(_HEADLINES.get(letter.kind, ""), "")
     needs_date = "{{ date }}" in label
-    if not label or (needs_date and "date" not in letter.values) or not (needs_date or "amount" in letter.values):
+    if not label or not letter.said("date" if needs_date else "amount"):
         return ""
     return fill(label, letter.values)
 
 
 def _preheader(letter: Letter, headline: str) -> str:
     """What a list of mails shows beside the subject."""
-    first = [letter.values.get("amount", ""), headline, letter.values["brand"]]
+    first = [letter.said("amount"), headline, letter.values["brand"]]
     if first[0] or first[1]:
         return " · ".join(part for part in first if part)
     words = _LINK_OR_ADDRESS.sub(lambda found: found[1] or "", letter.text)

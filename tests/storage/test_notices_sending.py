@@ -27,10 +27,18 @@ async def world(database_url: str) -> AsyncIterator[NoticeWorld]:
 async def test_a_ready_notice_goes_out_by_email_and_is_announced(world: NoticeWorld) -> None:
     result = await world.service.send(world.request())
     assert (result.status, result.sent_on, result.channels) == ("sent", date(2027, 5, 24), ("email",))
-    assert world.email.sent[0].content.text == (
+    words, made_of, document = world.email.sent[0].content.text.split("\n\n")
+    assert words == (
         "Hello! Your invoice is now ready to view at https://mijn.vonk.example. "
         "We will collect a payment of 42.10 Euro on or just after the 8th of June"
     )
+    assert made_of.splitlines() == [
+        "Invoice VONK-20270524-0001",
+        "+00 000 000 (Monthly fee): 34.79 Euro",
+        "VAT 21%: 7.31 Euro",
+        "Total of this invoice: 42.10 Euro",
+    ]
+    assert document == "Your invoice is attached as PDF."
     account_id = world.account.account_id
     async with world.work() as work:
         assert await work.notices.announced(account_id, "inv_1001", 4210, THE_DEBIT)
