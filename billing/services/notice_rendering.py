@@ -122,6 +122,8 @@ def _button(kind: NoticeKind) -> tuple[str, str]:
         return "pay", "paylink"
     if kind in METHOD_KINDS:
         return "methods", "methods_url"
+    if kind is NoticeKind.SIGN_IN_CODE:
+        return "sign_in", "sign_in_url"
     return ("view" if kind in _VIEWED else "account"), "account_url"
 
 
