@@ -13,6 +13,7 @@ from api import errors
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
+from api.portal.pages import error_page as portal_error_page
 from api.routers import (
     accounts,
     actions,
@@ -42,6 +43,11 @@ from api.routers import (
     payments,
     plan_corrections,
     plans,
+    portal,
+    portal_bills,
+    portal_later,
+    portal_pay,
+    portal_sign_in,
     pricing,
     reference,
     restrictions,
@@ -114,6 +120,11 @@ ROUTERS = (
     twilio.router,
     network.router,
     reference.router,
+    portal_sign_in.router,
+    portal.router,
+    portal_bills.router,
+    portal_later.router,
+    portal_pay.router,
     console_cases.router,
     console.router,
 )
@@ -141,6 +152,7 @@ def create_app(container: Container) -> FastAPI:
     app = Doors(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.container = container
     app.state.error_page = error_page
+    app.state.portal_error_page = portal_error_page
     errors.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)

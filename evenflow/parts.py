@@ -30,6 +30,7 @@ from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.catalogue import CatalogueService
+from billing.services.customer_secrets import CustomerSecrets
 from billing.services.dunning import DunningService
 from billing.services.dunning_promises import PromiseService
 from billing.services.invoicing import InvoicingService
@@ -45,6 +46,7 @@ from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.reconcile import Reconciler
+from billing.services.self_service_links import SelfServiceLinks
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_limits import LimitService
@@ -145,7 +147,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     renderer = PdfRenderer()
     invoicing = InvoicingService(make_work, clock, renderer)
     messengers = messengers_of(settings)
-    notices = _notices(make_work, clock, paying, invoicing, messengers)
+    notices = _notices(settings, make_work, clock, paying, invoicing, messengers)
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     barring = BarringService(make_work, clock, watched(settings, network_of(settings)))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
@@ -191,6 +193,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
 
 
 def _notices(
+    settings: Settings,
     make_work: UnitOfWorkFactory,
     clock: SegmentClock,
     paying: Paying,
@@ -198,9 +201,8 @@ def _notices(
     messengers: Mapping[str, Messenger],
 ) -> NoticeService:
     words = MethodWords(make_work, paying.method_links.paylink_for)
-    composer = Composer(
-        paying.paylinks.paylink_for, documents=_Documents(invoicing), method_words=words, logos=TypsetLogos()
-    )
+    links = SelfServiceLinks(CustomerSecrets(settings.secrets.session_key.get_secret_value()))
+    composer = Composer(paying.paylinks.paylink_for, links.address, _Documents(invoicing), words, TypsetLogos())
     return NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
 
 

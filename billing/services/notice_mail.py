@@ -146,7 +146,7 @@ def html_part(letter: Letter, frame: MailFrame) -> str:
         "colour": frame.colour,
         "logo": LOGO if frame.has_logo else "",
         "brand": values["brand"],
-        "amount": letter.said("amount"),
+        "amount": letter.said("amount") or letter.said("code"),
         "headline": headline,
         "body": _linked(letter.text),
         "button": labels[button],
@@ -171,6 +171,8 @@ def _button(kind: NoticeKind) -> tuple[str, str]:
         return "pay", "paylink"
     if kind in METHOD_KINDS:
         return "methods", "methods_url"
+    if kind is NoticeKind.SIGN_IN_CODE:
+        return "sign_in", "sign_in_url"
     return ("view" if kind in _VIEWED else "account"), "account_url"
 
 
@@ -185,7 +187,7 @@ def _headline(letter: Letter, labels: Mapping[str, str]) -> str:
 
 def _preheader(letter: Letter, headline: str) -> str:
     """What a list of mails shows beside the subject."""
-    first = [letter.said("amount"), headline, letter.values["brand"]]
+    first = [letter.said("amount") or letter.said("code"), headline, letter.values["brand"]]
     if first[0] or first[1]:
         return " · ".join(part for part in first if part)
     words = _LINK_OR_ADDRESS.sub(lambda found: found[1] or "", letter.text)

@@ -15,6 +15,7 @@ from billing.services.letterheads import letterhead_at
 from billing.services.notice_channels import choose_channels, other_channels, recipient
 from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
+from billing.services.notice_templates import ACCESS_KINDS
 from billing.services.notice_timing import allowed_from
 
 SENT, REPEATED, KEPT, FAILED, WAIT = "sent", "repeated", "kept", "failed", "wait"
@@ -77,7 +78,12 @@ class NoticeService:
             return await _of(work, request)
 
     async def fall_back(self, failed: Notice) -> Notice | None:
-        """Send a notice that could not be delivered by the other channel, once; None when there is no other."""
+        """Send a notice that could not be delivered by the other channel, once; None when there is no other.
+
+        A code goes only where it was asked for.
+        """
+        if failed.kind in ACCESS_KINDS:
+            return None
         request = request_of(failed)
         async with self._make_work() as work:
             customer = await read_customer(work, failed.account_id, self._clock.now())

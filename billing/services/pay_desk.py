@@ -54,17 +54,22 @@ class PayDesk:
         """Open the provider's page; no ``url`` means that there is nothing to pay now."""
         return await self.open_page(await self._paylinks.account_of(token), "customer", "paylink")
 
-    async def open_page(self, account_id: str, author: str, reason: str, return_url: str = "") -> CommandResult:
-        """Let the account's process open the page for what is open now."""
+    async def open_page(
+        self, account_id: str, author: str, reason: str, return_url: str = "", amount_minor: int = 0
+    ) -> CommandResult:
+        """Let the account's process open the page for what is open now, or ``amount_minor`` of it (0: all)."""
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
-        command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url)
+        command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url, amount_minor)
         workflow = account_workflow_id(account.brand, account.number)
         return await self._process.command(workflow, "open_pay_session", command)
 
     async def returned(self, token: str) -> Returned:
         """The customer is back: let the process ask the provider at once, and say how it looks now."""
-        account_id = await self._paylinks.account_of(token)
+        return await self.back(await self._paylinks.account_of(token))
+
+    async def back(self, account_id: str) -> Returned:
+        """The same for a customer who is signed in."""
         payable = await self._sessions.payable(account_id)
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
