@@ -28,6 +28,7 @@ ABOUT_A_METHOD = {
     "creditor_id": "NL00ZZZ000000000000",
     "notice_period": "14 days",
 }
+ABOUT_ACCESS = {"code": "123456", "sign_in_url": f"{ACCOUNT_URL}/my/in/7.z", "contact": "sanne@example.com"}
 WITH_DOCUMENT = (NoticeKind.READY, NoticeKind.READY_TO_PAY, NoticeKind.NOTHING_TO_PAY)
 A_LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 180 48" width="180" height="48">'
@@ -51,7 +52,7 @@ def a_mail(
         paylink=PAYLINK,
         amount=amount,
         on=date(2027, 9, 26),
-        more=ABOUT_A_METHOD if kind in METHOD_KINDS else {},
+        more=ABOUT_A_METHOD if kind in METHOD_KINDS else ABOUT_ACCESS,
     )
     frame = MailFrame(A_LETTERHEAD.colour, has_logo=True, legal="Vonk Mobiel B.V. · Kade 1 · 1011 AA Amsterdam")
     if kind in WITH_DOCUMENT:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
-from billing.messages.payments import PaymentStatus, PaySession, PaySessionRequest
+from billing.domain.cycle_calendar import local_date
+from billing.domain.invoice import Section
+from billing.messages.payments import MethodKind, PaymentStatus, PaySession, PaySessionRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
 from billing.ports.payment_provider import HostedPage, PaySessionCommand
@@ -28,8 +30,27 @@ ASK_PAGE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
+class PayableItem:
+    """What is open of one invoice and may be paid now; ``fees`` are its charges for reminders and the like, net.
+
+    ``is_debited`` says that its ready notice announced a debit.
+    """
+
+    number: str
+    period_from: date
+    last_day: date
+    due_on: date
+    open_minor: int
+    fees: tuple[tuple[str, int], ...] = ()
+    is_debited: bool = False
+
+
+@dataclass(frozen=True)
 class PayableNow:
-    """What a customer would pay now: the amount, or the reason why there is nothing to pay."""
+    """What a customer would pay now: the amount and what it is for, or the reason why there is nothing to pay.
+
+    ``least_minor`` is the smallest part that may be paid; ``disputed_minor`` is open and not asked for.
+    """
 
     account_id: str
     brand: str
@@ -39,6 +60,11 @@ class PayableNow:
     currency: str
     locale: str
     reason: str = ""
+    items: tuple[PayableItem, ...] = ()
+    disputed_minor: int = 0
+    least_minor: int = 0
+    account_url: str = ""
+    today: date | None = None
 
 
 class PaySessionService:
@@ -67,8 +93,22 @@ class PaySessionService:
             due = await _due(work, account_id)
             amount = sum(collectable(one) for one in due)
             reason = await _reason(work, account_id, amount, brand.minimum_charge_minor)
-        masked = "•••" + account.number[-3:]
-        return PayableNow(account_id, brand.brand, brand.name, masked, amount, brand.currency, account.locale, reason)
+            items = tuple([await _item(work, one) for one in due])
+        return PayableNow(
+            account_id=account_id,
+            brand=brand.brand,
+            brand_name=brand.name,
+            masked_number="•••" + account.number[-3:],
+            amount_minor=amount,
+            currency=brand.currency,
+            locale=account.locale,
+            reason=reason,
+            items=items,
+            disputed_minor=sum(one.disputed_minor for one in due),
+            least_minor=min(max(brand.minimum_charge_minor, 1), amount),
+            account_url=brand.account_url,
+            today=local_date(self._clock.now(), account.zone),
+        )
 
     async def open(self, request: PaySessionRequest) -> PaySession:
         """The page for what is open now: the one that is open already when its amount still holds, else a new one."""
@@ -192,6 +232,19 @@ async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
     in_flight = await _in_flight(work, account_id)
     opened = await next_part_of_plan(work, account_id, await work.ledger.open_invoices(account_id))
     return [one for one in opened if collectable(one) > 0 and one.invoice_id not in in_flight]
+
+
+async def _item(work: UnitOfWork, one: OpenInvoice) -> PayableItem:
+    invoice = await work.invoices.get(one.account_id, one.invoice_id)
+    lines = await work.invoices.lines(one.account_id, one.invoice_id)
+    fees = tuple(
+        (line.description, line.amount.amount_minor)
+        for line in lines
+        if line.section is Section.ADJUSTMENT and line.amount.amount_minor > 0
+    )
+    is_debited = invoice.method_kind != MethodKind.NONE.value and invoice.to_collect_minor > 0
+    last_day = invoice.period_to - timedelta(days=1)
+    return PayableItem(one.number, invoice.period_from, last_day, one.due_on, collectable(one), fees, is_debited)
 
 
 def _parts(due: Sequence[OpenInvoice], wanted_minor: int) -> list[tuple[OpenInvoice, int]]:

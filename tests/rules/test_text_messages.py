@@ -15,6 +15,8 @@ from billing.services.notice_words import LANGUAGES, count_segments, for_text_me
 from billing.services.short_tokens import ShortTokens
 
 A_TOKEN = ShortTokens("evenflow.paylink", ("a key of the test",)).sign(1_234_567, 2)
+# Signed for a fortnight, as self-service makes it.
+ACCOUNT_URL = "https://mijn.vonkmobiel.nl/my/h/lfls-1a2b-0123456789abcdef"
 PAYLINK = f"https://pay.vonkmobiel.nl/pay/{A_TOKEN}"
 ABOUT_A_METHOD = {
     "methods_url": f"https://pay.vonkmobiel.nl/methods/{A_TOKEN}",
@@ -23,11 +25,13 @@ ABOUT_A_METHOD = {
     "creditor_id": "NL00ZZZ000000000000",
     "notice_period": "14 days",
 }
+ABOUT_ACCESS = {"code": "123456", "contact": "sanne.devries@example.com"}
 # What takes more than one segment, and why it may.
 PRODUCTS_WORDS = "its English words are the product's own"
 PRODUCTS_SMILE = "the smile of the product's own words needs UCS-2"
 SCHEMES_FACTS = "the scheme asks for reference, creditor and notice period; it usually goes by mail"
 LONGER = {
+    (NoticeKind.READY, "en"): PRODUCTS_WORDS,
     (NoticeKind.REMINDER, "en"): PRODUCTS_WORDS,
     (NoticeKind.FAILED, "en"): PRODUCTS_WORDS,
     (NoticeKind.THANK_YOU, "en"): PRODUCTS_SMILE,
@@ -39,11 +43,11 @@ def message(kind: NoticeKind, language: str, *, has_values: bool = True) -> str:
     facts = NoticeFacts(
         kind=kind,
         brand="Vonk Mobiel",
-        account_url="https://mijn.vonkmobiel.nl",
+        account_url=ACCOUNT_URL,
         paylink=PAYLINK,
         amount=Money(123456, "EUR") if has_values else None,
         on=date(2027, 9, 26) if has_values else None,
-        more=ABOUT_A_METHOD if kind in METHOD_KINDS else {},
+        more=ABOUT_A_METHOD if kind in METHOD_KINDS else ABOUT_ACCESS,
     )
     return render(original(kind, language, SMS), facts, SMS, read_locale(language)).text
 

@@ -231,14 +231,17 @@ async def test_a_customer_in_a_country_without_a_calendar_is_reached(world: Noti
 async def test_the_invoice_is_attached_to_the_ready_mail_unless_the_brand_says_no(world: NoticeWorld) -> None:
     await world.service.send(world.request())
     (document,) = world.email.sent[0].content.attachments
-    assert (document.file_name, document.content) == ("inv_1001.pdf", b"%PDF of inv_1001")
+    assert (document.file_name, document.content) == ("VONK-20270524-0001.pdf", b"%PDF of inv_1001")
     async with world.work() as work:
         brand = replace(await work.accounts.brand("vonk"), brand="leaf", notice_channels={"attach_invoice": False})
         await work.accounts.add_brand(brand)
         await work.accounts.change(world.account.account_id, {"brand": "leaf"})
         await work.commit()
     await world.service.send(world.request(subject="inv_1002"))
-    assert world.email.sent[1].content.attachments == ()
+    linked = world.email.sent[1].content
+    assert linked.attachments == ()
+    assert "Your invoice as PDF: https://mijn.vonk.example" in linked.text
+    assert "Total of this invoice: 42.10 Euro" in linked.text
 
 
 async def test_each_customer_reads_their_own_language(world: NoticeWorld) -> None:
