@@ -14,6 +14,7 @@ from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
+from api.portal.pages import error_page as portal_error_page
 from api.routers import (
     accounts,
     actions,
@@ -56,6 +57,11 @@ from api.routers import (
     payments,
     plan_corrections,
     plans,
+    portal,
+    portal_bills,
+    portal_later,
+    portal_pay,
+    portal_sign_in,
     pricing,
     reference,
     restrictions,
@@ -135,6 +141,11 @@ ROUTERS = (
     reference.router,
     console_collections.router,
     console_bulk.router,
+    portal_sign_in.router,
+    portal.router,
+    portal_bills.router,
+    portal_later.router,
+    portal_pay.router,
     console_cases.router,
     console_sign_in.router,
     console_me.router,
@@ -170,6 +181,7 @@ def create_app(container: Container) -> FastAPI:
     app = Doors(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.container = container
     app.state.error_page = error_page
+    app.state.portal_error_page = portal_error_page
     errors.install(app)
     app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)

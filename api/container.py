@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from billing.ports.audit import AuditStore
+from api.portal.looks import PortalLooks
 from billing.ports.clock import BusinessClock
 from billing.ports.money_lists import MoneyLists
 from billing.ports.process import Process
@@ -31,6 +32,9 @@ from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.console_figures import ConsoleFigures
 from billing.services.console_sessions import ConsoleSessions
 from billing.services.credit_refunds import CreditRefunds
+from billing.services.customer_access import CustomerAccess
+from billing.services.customer_money import CustomerMoney
+from billing.services.customer_sessions import CustomerSessions
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
@@ -60,6 +64,7 @@ from billing.services.payment_plans import PaymentPlans
 from billing.services.payments import PaymentService
 from billing.services.plan_changes import PlanChanges
 from billing.services.retry_policies import RetryPolicyService
+from billing.services.self_service_links import SelfServiceLinks
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.signing_in import SigningIn
@@ -162,3 +167,8 @@ class Container:
     bank_debits: BankDebits = field(default_factory=_not_built)
     bank_statements: BankStatements = field(default_factory=_not_built)
     suspense: SuspenseService = field(default_factory=_not_built)
+    portal_looks: PortalLooks = field(default_factory=_not_built)
+    self_service_links: SelfServiceLinks = field(default_factory=_not_built)
+    customer_access: CustomerAccess = field(default_factory=_not_built)
+    customer_sessions: CustomerSessions = field(default_factory=_not_built)
+    customer_money: CustomerMoney = field(default_factory=_not_built)

@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
-from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, TooManyTries, UnableTo
 from billing.ports.openid import ProviderRefused
-from billing.services.access_rules import NotRecognised, TooManyTries
+from billing.services.access_rules import NotRecognised
 from billing.services.balance_watch import TooManyReaders
 from billing.services.daily_totals import ProviderSilent
 from billing.services.usage_grouping import TooBusy
@@ -23,6 +23,7 @@ from billing.services.usage_grouping import TooBusy
 PROBLEM = "application/problem+json"
 # Below this path a person looks at errors, not a program.
 PAGES = "/console"
+CUSTOMERS_PAGES = "/my"
 
 
 class NotSignedIn(Refusal):
@@ -38,10 +39,10 @@ STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (NotSignedIn, 401),
     (TooManyReaders, 503),
     (ProviderSilent, 503),
-    (TooManyTries, 429),
     (NotRecognised, 401),
     (NotAllowed, 403),
     (ProviderRefused, 403),
+    (TooManyTries, 429),
     (NotFound, 404),
     (Conflict, 409),
     (UnableTo, 409),
@@ -97,6 +98,12 @@ def _answer(request: Request, status: int, title: str, detail: str, **more: Any)
     if error_page is not None and request.url.path.startswith(PAGES):
         page: Response = error_page(request, problem_body(status, title, detail, **more))
         return page
+    path = request.url.path
+    if path == CUSTOMERS_PAGES or path.startswith(f"{CUSTOMERS_PAGES}/"):
+        customers_page: Response = request.app.state.portal_error_page(
+            request, problem_body(status, title, detail, **more)
+        )
+        return customers_page
     return problem(status, title, detail, **more)
 
 

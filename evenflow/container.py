@@ -35,6 +35,7 @@ from billing.services.usage_cloudevents import event_types
 from billing.services.whatsapp import WhatsAppDesk
 from evenflow.access import build_access
 from evenflow.parts import Parts
+from evenflow.self_service import self_service_of
 from evenflow.settings import Settings
 from evenflow.vendors import confirmations_of, whatsapp_of
 
@@ -90,6 +91,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         network_confirmations=ConfirmationDesk(make_work, confirmations_of(settings), parts.barring, process),
         dunning_policies=DunningPolicyService(make_work, clock),
         **_of_the_bank(parts),
+        **self_service_of(parts, settings),
         disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from billing.adapters.pdf import PdfRenderer
+from billing.adapters.pdf import PdfRenderer, TypsetLogos
 from billing.adapters.stripe.provider import StripePayments
 from billing.adapters.usage_formats import known_formats
 from billing.persistence.balance_reading import SqlBalanceSource
@@ -20,6 +20,7 @@ from billing.persistence.clock_segments import SegmentClock, newest_segment
 from billing.persistence.key_store import SqlKeyStore
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.usage_quick import SqlQuickStore
+from billing.ports.documents import InvoiceDocument
 from billing.ports.messenger import Messenger
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.access import Access
@@ -29,6 +30,7 @@ from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.catalogue import CatalogueService
+from billing.services.customer_secrets import CustomerSecrets
 from billing.services.dunning import DunningService
 from billing.services.dunning_promises import PromiseService
 from billing.services.invoicing import InvoicingService
@@ -44,6 +46,7 @@ from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
 from billing.services.reconcile import Reconciler
+from billing.services.self_service_links import SelfServiceLinks
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
 from billing.services.usage_limits import LimitService
@@ -146,7 +149,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     renderer = PdfRenderer()
     invoicing = InvoicingService(make_work, clock, renderer)
     messengers = messengers_of(settings)
-    notices = _notices(make_work, clock, paying, invoicing, messengers)
+    notices = _notices(settings, make_work, clock, paying, invoicing, messengers)
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     barring = BarringService(make_work, clock, watched(settings, network_of(settings)))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
@@ -195,6 +198,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
 
 
 def _notices(
+    settings: Settings,
     make_work: UnitOfWorkFactory,
     clock: SegmentClock,
     paying: Paying,
@@ -202,7 +206,8 @@ def _notices(
     messengers: Mapping[str, Messenger],
 ) -> NoticeService:
     words = MethodWords(make_work, paying.method_links.paylink_for)
-    composer = Composer(paying.paylinks.paylink_for, documents=_Documents(invoicing), method_words=words)
+    links = SelfServiceLinks(CustomerSecrets(settings.secrets.session_key.get_secret_value()))
+    composer = Composer(paying.paylinks.paylink_for, links.address, _Documents(invoicing), words, TypsetLogos())
     return NoticeService(make_work, clock, NoticeDelivery(make_work, clock, messengers, composer))
 
 
@@ -253,6 +258,9 @@ class _Documents:
 
     async def pdf(self, account_id: str, invoice_id: str) -> bytes:
         return (await self.invoicing.pdf(account_id, invoice_id))[1]
+
+    async def document(self, account_id: str, invoice_id: str) -> InvoiceDocument:
+        return await self.invoicing.document(account_id, invoice_id)
 
 
 async def _connect(settings: Settings, metrics_address: str) -> Client:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from api.container import Container
+from api.portal.looks import PortalLooks
 from billing.services.access import Caller
 from billing.services.method_desk import MethodDesk
 from billing.services.method_links import MethodLinks
@@ -81,6 +82,7 @@ def a_container(till: TillWorld, process: Any, links: MethodLinks) -> Container:
         public_url=PAY_BASE,
         access=known,
         payments=till.service,
+        portal_looks=PortalLooks(till.work, till.clock),
         payment_methods=methods,
         method_links=links,
         retry_policies=RetryPolicyService(till.work, till.clock),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,15 +11,19 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.clock import NORMAL_TIME, ClockSegment
+from billing.domain.letterhead import Letterhead
 from billing.messages.notices import NoticeKind, NoticeRequest
 from billing.persistence.tables import accounts
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Account
+from billing.ports.documents import InvoiceDocument
 from billing.ports.messenger import Accepted, Callback, DeliveryEvent, Message, SendOutcome
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
+from billing.services.specimen import specimen
 from tests.builders import a_brand, an_account
+from tests.builders_documents import LETTERHEAD
 
 A_MONDAY_MORNING = datetime(2027, 5, 24, 8, 30, tzinfo=UTC)  # 10:30 in Amsterdam
 THE_DEBIT = date(2027, 6, 8)
@@ -106,6 +110,11 @@ class Documents:
 
     async def pdf(self, account_id: str, invoice_id: str) -> bytes:
         return f"%PDF of {invoice_id}".encode()
+
+    async def document(self, account_id: str, invoice_id: str) -> InvoiceDocument:
+        """Calls of 34.79 Euro with the highest VAT: 42.10 Euro in all."""
+        document = specimen(a_brand(), Letterhead.from_dict(LETTERHEAD), A_MONDAY_MORNING)
+        return replace(document, invoice=replace(document.invoice, number="VONK-20270524-0001", invoice_id=invoice_id))
 
 
 async def a_notice_world(

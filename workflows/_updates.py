@@ -249,7 +249,9 @@ class AccountUpdates:
         try:
             session = await workflow.execute_activity_method(
                 PaymentActivities.open_pay_session,
-                PaySessionRequest(desk.account_id, desk.new_attempt_id(_first_open(desk)), command.return_url),
+                PaySessionRequest(
+                    desk.account_id, desk.new_attempt_id(_first_open(desk)), command.return_url, command.amount_minor
+                ),
                 summary="Open a page to pay on",
                 **ASK_PROVIDER,
             )

@@ -7,21 +7,18 @@ browser would send along by itself. Every form proves besides that we showed it 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
-import yaml
 from babel.dates import format_date
 from babel.numbers import format_currency
 from fastapi import APIRouter, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader
+from fastapi.responses import RedirectResponse
 
 from api.container import Container
 from api.dependencies import ContainerDep
-from api.routers.pay import HEADERS
+from api.pay.pages import HEADERS, look_of, nobodys_look, page, words_of
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money
 from billing.ports.payment_provider import ProviderFault
@@ -35,7 +32,6 @@ _log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/methods/{token}", tags=["payment methods"], include_in_schema=False)
 
-_pages = Environment(loader=PackageLoader("api", "pay"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 Proof = Annotated[str, Form(max_length=500)]
 
 
@@ -51,24 +47,24 @@ class _Shown:
 
 
 @router.get("")
-async def show(token: str, container: ContainerDep) -> Response:
+async def show(token: str, request: Request, container: ContainerDep) -> Response:
     """What is stored, and what may be added."""
     try:
-        return _list(container, token, await container.method_desk.look(token))
+        return await _list(container, token, await container.method_desk.look(token))
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
 
 
 @router.get("/add/{kind}")
-async def offer(token: str, kind: str, container: ContainerDep) -> Response:
+async def offer(token: str, kind: str, request: Request, container: ContainerDep) -> Response:
     """The text to agree to before a method of this kind is left."""
     try:
         offered = await container.method_desk.offer(token, kind)
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
     except InvalidValue:
         return RedirectResponse(f"/methods/{token}", 303, HEADERS)
-    return _page("offer", offered.page.language, page=offered.page, token=token, text=offered.text, proof=offered.proof)
+    return await _page(container, offered.page, "offer", token, text=offered.text, proof=offered.proof)
 
 
 @router.post("/agree")
@@ -79,7 +75,7 @@ async def agree(token: str, proof: Proof, request: Request, container: Container
     try:
         url = await container.method_desk.agree(token, proof, address, agent)
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
     except StaleForm:
         return await _told(container, token, "stale", is_problem=True)
     except ProviderFault:
@@ -89,39 +85,41 @@ async def agree(token: str, proof: Proof, request: Request, container: Container
 
 
 @router.get("/done")
-async def done(token: str, container: ContainerDep, session: Annotated[str, Query(max_length=200)] = "") -> Response:
+async def done(
+    token: str, request: Request, container: ContainerDep, session: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
     """Back from the provider."""
     try:
-        page, stored = await container.method_desk.returned(token, session)
+        now, stored = await container.method_desk.returned(token, session)
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
     except ProviderFault:
         return await _told(container, token, "away", is_problem=True)
-    words = _words(page.language)
-    return _list(container, token, page, words["stored" if stored else "unfinished"], is_problem=not stored)
+    words = _words(now.language)
+    return await _list(container, token, now, words["stored" if stored else "unfinished"], is_problem=not stored)
 
 
 @router.post("/use")
-async def use(token: str, proof: Proof, container: ContainerDep) -> Response:
+async def use(token: str, proof: Proof, request: Request, container: ContainerDep) -> Response:
     """Debit this method from now on."""
     try:
-        page = await container.method_desk.use(token, proof)
+        now = await container.method_desk.use(token, proof)
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
     except StaleForm:
         return await _told(container, token, "stale", is_problem=True)
     except UnableToUseMethod:
         return await _told(container, token, "refused", is_problem=True)
-    return _list(container, token, page, _words(page.language)["chosen"])
+    return await _list(container, token, now, _words(now.language)["chosen"])
 
 
 @router.post("/remove")
-async def remove(token: str, proof: Proof, container: ContainerDep) -> Response:
+async def remove(token: str, proof: Proof, request: Request, container: ContainerDep) -> Response:
     """Never debit this method again; says what is with the bank already."""
     try:
         removed = await container.method_desk.remove(token, proof)
     except UnusablePaylink:
-        return _gone()
+        return _gone(request)
     except StaleForm:
         return await _told(container, token, "stale", is_problem=True)
     words = _words(removed.page.language)
@@ -130,17 +128,24 @@ async def remove(token: str, proof: Proof, container: ContainerDep) -> Response:
         money = Money(removed.under_way_minor, removed.currency)
         amount = format_currency(money.decimal, money.currency, locale=removed.page.language)
         told = f"{told} {words['under_way'].format(amount=amount)}"
-    return _list(container, token, removed.page, told)
+    return await _list(container, token, removed.page, told)
 
 
 async def _told(container: Container, token: str, word: str, *, is_problem: bool) -> Response:
-    page = await container.method_desk.look(token)
-    return _list(container, token, page, _words(page.language)[word], is_problem=is_problem)
+    now = await container.method_desk.look(token)
+    return await _list(container, token, now, _words(now.language)[word], is_problem=is_problem)
 
 
-def _list(container: Container, token: str, page: MethodsNow, told: str = "", *, is_problem: bool = False) -> Response:
-    methods = [_shown(container, page, one) for one in page.methods]
-    return _page("list", page.language, page=page, token=token, methods=methods, told=told, is_problem=is_problem)
+async def _list(
+    container: Container, token: str, now: MethodsNow, told: str = "", *, is_problem: bool = False
+) -> Response:
+    methods = [_shown(container, now, one) for one in now.methods]
+    return await _page(container, now, "list", token, methods=methods, told=told, is_problem=is_problem)
+
+
+async def _page(container: Container, now: MethodsNow, state: str, token: str, **values: Any) -> Response:
+    look = await look_of(container, now.brand, now.language)
+    return page("methods", look, state=state, page=now, token=token, **values)
 
 
 def _shown(container: Container, page: MethodsNow, method: PaymentMethod) -> _Shown:
@@ -156,7 +161,7 @@ def _shown(container: Container, page: MethodsNow, method: PaymentMethod) -> _Sh
     )
 
 
-def _details(words: dict[str, str], method: PaymentMethod, language: str) -> list[str]:
+def _details(words: Mapping[str, str], method: PaymentMethod, language: str) -> list[str]:
     lines = []
     if method.expires_on is not None:
         lines.append(words["expires"].format(date=format_date(method.expires_on, "long", locale=language)))
@@ -169,23 +174,9 @@ def _details(words: dict[str, str], method: PaymentMethod, language: str) -> lis
     return lines
 
 
-def _gone() -> Response:
-    return _page("gone", "en", 404)
+def _gone(request: Request) -> Response:
+    return page("methods", nobodys_look(request), 404, state="gone", page=None)
 
 
-def _page(state: str, language: str, status: int = 200, **values: object) -> Response:
-    words = _words(language)
-    html = _pages.get_template("methods.html").render(state=state, language=language, words=words, **values)
-    return HTMLResponse(html, status, HEADERS)
-
-
-@cache
-def _all_words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load(
-        files("api").joinpath("pay", "methods.yaml").read_text(encoding="utf-8")
-    )
-    return found
-
-
-def _words(language: str) -> dict[str, str]:
-    return _all_words()[language]
+def _words(language: str) -> Mapping[str, str]:
+    return words_of("methods", language)

@@ -1,92 +1,142 @@
-"""The public page behind the paylink: what is open now, a button, and what came of it. No scripts, no cookies.
+"""The public page behind the paylink: what is open now, what it is for, a button, and what came of it. No scripts.
 
-The address itself is the permission, so it leaks nowhere: no referrer, no cache, no index, and the page shows no more
-than the brand, a masked account and the amount.
+The address itself is the permission, so it leaks nowhere, and the page shows no more than the brand, a masked account,
+the amount and the invoices it is for.
 """
 
 from __future__ import annotations
 
-from babel.numbers import format_currency
-from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader
+import logging
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.container import Container
 from api.dependencies import ContainerDep
-from billing.domain.errors import NotFound
-from billing.domain.money import Money
+from api.pay.pages import HEADERS, look_of, nobodys_look, page, words_of
+from api.portal.looks import Look
+from api.portal.pages import Writer
+from api.routers.portal_pay import plain_amount, read_amount
+from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import CommandResult
-from billing.services.notice_words import read_locale
-from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PayableNow
+from billing.ports.payment_provider import ProviderFault
+from billing.services.pay_sessions import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
 from billing.services.paylinks import UnusablePaylink
 
-router = APIRouter(tags=["paylink"], include_in_schema=False)
+_log = logging.getLogger(__name__)
 
-HEADERS = {
-    # The button's answer leads to the provider, whose address differs between live and test: forms may go to any page.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "form-action 'self' https: http:",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Cache-Control": "no-store",
-}
-_pages = Environment(loader=PackageLoader("api", "pay"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+router = APIRouter(tags=["paylink"], include_in_schema=False)
+STATES = {"": "open", DEBIT_IN_FLIGHT: "in_flight", BELOW_MINIMUM: "small"}
 
 
 @router.get("/pay/{token}")
-async def show(token: str, container: ContainerDep) -> Response:
+async def show(token: str, request: Request, container: ContainerDep) -> Response:
     """What is open now."""
     try:
         payable = await container.pay_desk.look(token)
     except UnusablePaylink:
-        return _page("gone", 404)
-    return _state_of(payable, token)
+        return _gone(request)
+    return await _state_of(container, payable, token)
 
 
 @router.post("/pay/{token}")
-async def pay(token: str, container: ContainerDep) -> Response:
-    """On to the provider's page, or the reason why not."""
+async def pay(
+    token: str, request: Request, container: ContainerDep, amount: Annotated[str, Form(max_length=30)] = ""
+) -> Response:
+    """On to the provider's page for all that is open, or for a part; else the reason why not."""
     try:
-        opened = await container.pay_desk.pay(token)
+        payable = await container.pay_desk.look(token)
     except UnusablePaylink:
-        return _page("gone", 404)
-    except NotFound:
-        opened = CommandResult("", accepted=False)  # the account's process is being started again
+        return _gone(request)
+    part = 0
+    if amount and not payable.reason:
+        part = _part(amount, payable, await look_of(container, payable.brand, payable.locale))
+    if part < 0:
+        return await _state_of(container, payable, token, 422, told="part_refused", part_written=amount)
+    opened = await _opened(container, token, part)
     if opened.url:
         return RedirectResponse(opened.url, 303, HEADERS)
-    return _state_of(await container.pay_desk.look(token), token, refused=True)
+    return await _state_of(container, await container.pay_desk.look(token), token, told="refused")
 
 
 @router.get("/pay/{token}/done")
-async def done(token: str, container: ContainerDep) -> Response:
-    """Back from the provider."""
+async def done(token: str, request: Request, container: ContainerDep) -> Response:
+    """Back from the provider: thanks with a receipt, still waiting for the bank, or nothing was taken."""
     try:
         returned = await container.pay_desk.returned(token)
     except UnusablePaylink:
-        return _page("gone", 404)
-    if returned.paid:
-        return _page("thanks", payable=returned.payable)
+        return _gone(request)
+    payable = returned.payable
+    look = await look_of(container, payable.brand, payable.locale)
+    write = Writer(look)
+    if returned.receipt is not None:
+        received = write.amount(returned.receipt.amount_minor, returned.receipt.currency)
+        return _page("thanks", look, payable, token, receipt=returned.receipt, received=received)
     if returned.waiting:
-        return _page("processing", payable=returned.payable, token=token)
-    return _state_of(returned.payable, token)
+        return _page("processing", look, payable, token)
+    return await _state_of(container, payable, token, told="unfinished")
 
 
-def _state_of(payable: PayableNow, token: str, *, refused: bool = False) -> Response:
-    if payable.reason == DEBIT_IN_FLIGHT:
-        return _page("in_flight", payable=payable)
-    if payable.reason:
-        return _page("nothing", payable=payable)
-    amount = _amount(payable)
-    return _page("open", payable=payable, token=token, amount=amount, refused=refused)
+async def _opened(container: Container, token: str, part: int) -> CommandResult:
+    """The provider's page; none while the account's process or the provider is away."""
+    try:
+        return await container.pay_desk.pay(token, part)
+    except NotFound:
+        return CommandResult("", accepted=False)
+    except ProviderFault:
+        _log.warning("the provider's pay page could not be opened", exc_info=True)
+        return CommandResult("", accepted=False)
 
 
-def _amount(payable: PayableNow) -> str:
-    """The amount as the customer's language writes it."""
-    money = Money(payable.amount_minor, payable.currency)
-    return format_currency(money.decimal, money.currency, locale=read_locale(payable.locale))
+def _part(amount: str, payable: PayableNow, look: Look) -> int:
+    """Minor units that the customer wants to pay, 0 for everything, -1 for what cannot be paid."""
+    try:
+        wanted = read_amount(amount, payable.currency, look.locale)
+    except InvalidValue:
+        return -1
+    if not payable.least_minor <= wanted <= payable.amount_minor:
+        return -1
+    return 0 if wanted == payable.amount_minor else wanted
 
 
-def _page(state: str, status: int = 200, **values: object) -> Response:
-    html = _pages.get_template("pay.html").render(state=state, **values)
-    return HTMLResponse(html, status, HEADERS)
+async def _state_of(
+    container: Container, payable: PayableNow, token: str, status: int = 200, *, told: str = "", part_written: str = ""
+) -> Response:
+    """What there is to pay; what is told about a try is told only where there still is something."""
+    look = await look_of(container, payable.brand, payable.locale)
+    state = STATES.get(payable.reason, "nothing")
+    values: dict[str, Any] = {}
+    if state == "open":
+        write = Writer(look)
+        limits = {
+            "least": write.amount(payable.least_minor, payable.currency),
+            "most": write.amount(payable.amount_minor, payable.currency),
+        }
+        if told:
+            values |= {"told": words_of("pay", look.language)[told].format(**limits), "is_problem": True}
+        values |= {"part_problem": bool(part_written), "part_written": part_written}
+    return _page(state, look, payable, token, status, **values)
+
+
+def _page(
+    state: str, look: Look, payable: PayableNow | None, token: str = "", status: int = 200, **values: Any
+) -> Response:
+    given: dict[str, Any] = {"state": state, "payable": payable, "token": token, "amount": ""}
+    if payable is not None:
+        overdue = [one for one in payable.items if payable.today and one.due_on < payable.today]
+        debited = [one.due_on for one in payable.items if one.is_debited]
+        given |= {
+            "amount": Writer(look).amount(payable.amount_minor, payable.currency),
+            "is_late": bool(overdue),
+            "planned_on": min(debited) if debited and not overdue else None,
+            "may_pay_part": payable.least_minor < payable.amount_minor,
+            "least_minor": payable.least_minor,
+            "part_problem": False,
+            "part_written": plain_amount(payable.amount_minor, payable.currency),
+        }
+    return page("pay", look, status, **(given | values))
+
+
+def _gone(request: Request) -> Response:
+    return _page("gone", nobodys_look(request), None, status=404)

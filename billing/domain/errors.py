@@ -49,3 +49,7 @@ class Conflict(Refusal):
 
 class UnableTo(Refusal):
     """A command cannot be carried out in the present state."""
+
+
+class TooManyTries(Refusal):
+    """Somebody tried too often within a window; nothing was looked at, and later it works again."""

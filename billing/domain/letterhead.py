@@ -83,6 +83,9 @@ class Letterhead:
         return tuple(name for name in needed if not getattr(self, name))
 
 
+NO_LETTERHEAD = Letterhead(legal_name="")
+
+
 def contrast_with_white(colour: str) -> float:
     """The contrast of ``#rrggbb`` on white, 1 to 21 (WCAG 2.2, relative luminance)."""
     channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]

@@ -354,9 +354,10 @@ class ChangePaymentMethod(Command):
 
 @dataclass(frozen=True)
 class OpenPaySession(Command):
-    """Open the page where the customer pays what is open now."""
+    """Open the page where the customer pays what is open now, or ``amount_minor`` of it (0: all)."""
 
     return_url: str = ""
+    amount_minor: int = 0
 
 
 @dataclass(frozen=True)

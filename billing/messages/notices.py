@@ -40,6 +40,9 @@ class NoticeKind(StrEnum):
     PLAN_AGREED = "plan_agreed"  # a payment plan, with its first instalment
     INSTALMENT = "instalment"  # the debit of an instalment is announced
     INSTALMENT_DUE = "instalment_due"  # an instalment is to be paid by paylink
+    SIGN_IN_CODE = "sign_in_code"  # to self-service, with a link in email
+    CONTACT_CODE = "contact_code"  # confirms a new address or number
+    CONTACT_CHANGED = "contact_changed"  # told at the old one
 
 
 @dataclass(frozen=True)

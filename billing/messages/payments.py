@@ -73,11 +73,15 @@ class PaymentResult:
 
 @dataclass(frozen=True)
 class PaySessionRequest:
-    """Open a provider's page where the customer pays what is open now. ``attempt_id`` names the try."""
+    """Open a provider's page where the customer pays what is open now, or ``amount_minor`` of it (0: all).
+
+    ``attempt_id`` names the try.
+    """
 
     account_id: str
     attempt_id: str
     return_url: str = ""
+    amount_minor: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import desc, insert, select, text, update
+from sqlalchemy import desc, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -15,6 +15,9 @@ from billing.persistence.service_repository import SqlServiceRepository
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import accounts as t
 from billing.ports.accounts import Account, Brand, Cycle, LetterheadVersion, Plan, TimelineEntry
+
+# Of one contact: more would be no person any more.
+MOST_ACCOUNTS = 50
 
 
 def _missing(what: str, field: str, value: object, remedy: str) -> NotFound:
@@ -101,6 +104,12 @@ class SqlAccountRepository(SqlServiceRepository, SqlCatalogueRepository):
         columns = t.accounts.c
         query = select(t.accounts).where(columns.mobile == mobile, columns.whatsapp_opted_in_at.is_not(None))
         return await fetch_all(self._connection, Account, query.order_by(columns.account_id))
+
+    async def with_contact(self, channel: str, contact: str) -> Sequence[Account]:
+        columns = t.accounts.c
+        has_it = func.lower(columns.email) == contact.lower() if channel == "email" else columns.mobile == contact
+        query = select(t.accounts).where(has_it).order_by(columns.account_id.desc()).limit(MOST_ACCOUNTS)
+        return await fetch_all(self._connection, Account, query)
 
     async def by_number(self, brand: str, number: str) -> Account | None:
         query = select(t.accounts).where(t.accounts.c.brand == brand, t.accounts.c.number == number)

@@ -32,6 +32,8 @@ CLAIM = timedelta(seconds=60)
 # The process stops repeating a notice after an hour; what names no date is still good after that.
 GIVEN_UP = timedelta(hours=2)
 _ANNOUNCING = (NoticeKind.READY, NoticeKind.RETRY, NoticeKind.INSTALMENT)
+# Their words are kept nowhere, and nobody waits for them after so long.
+_NEVER_REPEATED = (NoticeKind.SIGN_IN_CODE, NoticeKind.CONTACT_CODE, NoticeKind.CONTACT_CHANGED)
 _n = notices.c
 
 
@@ -148,6 +150,7 @@ class SqlNoticeRepository(SqlTemplateRepository):
         given_up = and_(_n.named_on.is_(None), _n.created_at < now - GIVEN_UP)
         query = select(notices).where(
             _n.status.in_(UNFINISHED),
+            _n.kind.not_in(_NEVER_REPEATED),
             or_(_n.fallback_of.is_not(None), _n.send_after.is_not(None), given_up),
             or_(_n.send_after.is_(None), _n.send_after <= now),
             or_(_n.claimed_until.is_(None), _n.claimed_until < func.now()),

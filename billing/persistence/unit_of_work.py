@@ -27,6 +27,7 @@ from billing.persistence.notice_repository import SqlNoticeRepository
 from billing.persistence.payment_repository import SqlPaymentRepository
 from billing.persistence.plan_correction_repository import SqlPlanCorrectionRepository
 from billing.persistence.retry_repository import SqlRetryRepository
+from billing.persistence.self_service_repository import SqlSelfServiceRepository
 from billing.persistence.staff_case_repository import SqlStaffCaseRepository
 from billing.persistence.suspense_repository import SqlSuspenseRepository
 from billing.persistence.totals_store import SqlTotalsStore
@@ -142,6 +143,10 @@ class SqlUnitOfWork:
     @cached_property
     def provider_totals(self) -> SqlTotalsStore:
         return SqlTotalsStore(self.connection)
+
+    @cached_property
+    def self_service(self) -> SqlSelfServiceRepository:
+        return SqlSelfServiceRepository(self.connection)
 
     async def __aenter__(self) -> Self:
         self._open = await self._engine.connect()

@@ -25,11 +25,15 @@ CHANNELS = (EMAIL, SMS, WHATSAPP)
 
 @dataclass(frozen=True)
 class Attachment:
-    """A document sent along: ``content`` as bytes, ``media_type`` such as application/pdf."""
+    """A document sent along: ``content`` as bytes, ``media_type`` such as application/pdf.
+
+    With a ``content_id`` it is a picture inside the mail, which names it ``cid:<content_id>``.
+    """
 
     file_name: str
     media_type: str
     content: bytes
+    content_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Message:
     """One message to hand over. ``account_id`` and ``notice_id`` come back in every callback about it.
 
     ``to`` is an email address or an E.164 number; ``sender`` the brand's address, number or name; ``sender_name`` is
-    shown beside an email address. ``answers`` says that the customer wrote to us within 24 hours, so that on WhatsApp
-    words of our own may follow.
+    shown beside an email address, and ``reply_to`` is where an answer to a mail goes (empty: to the sender).
+    ``answers`` says that the customer wrote to us within 24 hours, so that on WhatsApp words of our own may follow.
     """
 
     account_id: str
@@ -71,6 +75,7 @@ class Message:
     sender_name: str = ""
     brand: str = ""
     answers: bool = False
+    reply_to: str = ""
 
 
 @dataclass(frozen=True)

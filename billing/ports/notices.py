@@ -8,7 +8,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from billing.domain.letterhead import Letterhead
 from billing.messages.notices import NoticeKind
+from billing.ports.documents import InvoiceDocument
 
 
 class NoticeStatus(StrEnum):
@@ -211,4 +213,16 @@ class InvoiceDocuments(Protocol):
 
     async def pdf(self, account_id: str, invoice_id: str) -> bytes:
         """The invoice as PDF. Raises NotFound."""
+        ...
+
+    async def document(self, account_id: str, invoice_id: str) -> InvoiceDocument:
+        """What is on it. Raises NotFound."""
+        ...
+
+
+class LogoPictures(Protocol):
+    """Logos as pictures that mail clients show; they show no SVG."""
+
+    def png(self, letterhead: Letterhead) -> bytes:
+        """The logo on white, four times 44 pixels high; empty where there is none."""
         ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from billing.domain.letterhead import NO_LETTERHEAD, Letterhead
 from billing.domain.statement import CurrencyStatement
 from billing.ports.accounts import Account, Brand
 from billing.ports.invoicing import Invoice
@@ -38,6 +39,7 @@ class AccountStatement:
     currencies: Sequence[CurrencyStatement]
     documents: Mapping[str, Invoice]
     open_items: Sequence[OpenItem]
+    letterhead: Letterhead = NO_LETTERHEAD
 
     def number_of(self, invoice_id: str) -> str:
         """The number a customer knows a document by; its id where there is none."""

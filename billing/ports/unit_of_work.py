@@ -25,6 +25,7 @@ from billing.ports.payments import PaymentRepository
 from billing.ports.plan_corrections import PlanCorrectionRepository
 from billing.ports.provider_totals import TotalsStore
 from billing.ports.retries import RetryRepository
+from billing.ports.self_service import SelfServiceRepository
 from billing.ports.staff_cases import StaffCaseRepository
 from billing.ports.suspense import SuspenseRepository
 from billing.ports.usage import UsageRepository
@@ -82,6 +83,9 @@ class UnitOfWork(Protocol):
     def check_runs(self) -> CheckRunStore: ...
     @property
     def provider_totals(self) -> TotalsStore: ...
+
+    @property
+    def self_service(self) -> SelfServiceRepository: ...
 
     async def __aenter__(self) -> Self: ...
     async def __aexit__(

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from billing.domain.errors import InvalidValue, Refusal
+from billing.domain.errors import InvalidValue, TooManyTries
 
 # Tries of one address, and of one person from anywhere; a success forgets the person's.
 TRIES_OF_ADDRESS = "30 per 5 minutes"
 TRIES_OF_PERSON = "10 per 15 minutes"
-
-
-class TooManyTries(Refusal):
-    """Somebody tried too often; nothing was looked at."""
 
 
 class NotRecognised(InvalidValue):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.invoicing import Invoice
 from billing.ports.statements import AccountStatement, OpenItem, StatementRenderer
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.letterheads import letterhead_at
 
 COLUMNS = ("at", "kind", "reference", "documents", "amount_minor", "balance_minor", "currency", "reason")
 
@@ -37,6 +39,7 @@ class StatementService:
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
             brand = await work.accounts.brand(account.brand)
+            letterhead = await letterhead_at(work, brand, self._clock.now())
             zone = ZoneInfo(account.zone)
             first = period_from or account.activated_at.astimezone(zone).date()
             end = period_to or self._clock.now().astimezone(zone).date() + timedelta(days=1)
@@ -50,14 +53,14 @@ class StatementService:
         currencies = statements_of(entries, since, until)
         last_day = end - timedelta(days=1)
         items = [item for one in currencies for item in _open_items(one, documents, due, last_day)]
-        return AccountStatement(account, brand, first, end, currencies, documents, items)
+        return AccountStatement(account, brand, first, end, currencies, documents, items, letterhead)
 
     async def pdf(
         self, account_id: str, period_from: date | None = None, period_to: date | None = None
     ) -> tuple[str, bytes]:
         """File name and content."""
         made = await self.statement(account_id, period_from, period_to)
-        return _name(made, "pdf"), self._renderer.statement(made)
+        return _name(made, "pdf"), await asyncio.to_thread(self._renderer.statement, made)
 
     async def csv(
         self, account_id: str, period_from: date | None = None, period_to: date | None = None

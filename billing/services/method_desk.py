@@ -36,6 +36,7 @@ class MethodsNow:
     language: str
     methods: tuple[PaymentMethod, ...]
     kinds: tuple[MethodKind, ...]
+    brand: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,4 +190,5 @@ class MethodDesk:
             language=read_locale(account.locale, brand.locale).language,
             methods=tuple(one for one in stored if one.status is not MethodStatus.REMOVED),
             kinds=self._providers.chosen.kinds_for(brand.currency),
+            brand=brand.brand,
         )

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from babel import Locale
 
 from billing.domain.errors import NotFound
+from billing.domain.letterhead import NO_LETTERHEAD, Letterhead
 from billing.domain.money import Money
 from billing.messages.notices import NoticeKind, NoticeRequest
 from billing.messages.payments import MethodKind
 from billing.ports.accounts import Account, Brand
+from billing.ports.documents import InvoiceDocument
 from billing.ports.messenger import EMAIL, Attachment, Content
-from billing.ports.notices import InvoiceDocuments
+from billing.ports.notices import InvoiceDocuments, LogoPictures
 from billing.ports.unit_of_work import UnitOfWork
-from billing.services.notice_rendering import NoticeFacts, render
+from billing.services.notice_mail import ATTACHED, LINKED, LOGO, MailFrame
+from billing.services.notice_rendering import NO_FRAME, NoticeFacts, render
+from billing.services.notice_summary import summary_of
 from billing.services.notice_templates import METHOD_KINDS, NoticeText, UnusableTemplate, original
-from billing.services.notice_words import read_locale
+from billing.services.notice_words import plain, read_locale
 
 MoreWords = Callable[[NoticeRequest, Brand, Locale], Awaitable[Mapping[str, str]]]
 AccountAddress = Callable[[Brand, str], str]
 PaylinkFor = Callable[[str], Awaitable[str]]
 ATTACH_INVOICE = "attach_invoice"
-_WITH_DOCUMENT = frozenset({NoticeKind.READY, NoticeKind.READY_TO_PAY, NoticeKind.NOTHING_TO_PAY})
+# Mailboxes refuse mails of 10 MB and more; a document grows by a third on its way.
+LARGEST_ATTACHMENT = 5 * 1024 * 1024
+_WITH_DOCUMENT = frozenset(
+    {NoticeKind.READY, NoticeKind.READY_TO_PAY, NoticeKind.NOTHING_TO_PAY, NoticeKind.CREDIT_NOTE}
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Customer:
     account: Account
     brand: Brand
     pays_by: MethodKind = MethodKind.NONE
+    letterhead: Letterhead = NO_LETTERHEAD
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ def brand_address(brand: Brand, account_id: str) -> str:
 class Composer:
     """``account_address`` gives the self-service address with its signed part, ``paylink_for`` the pay address.
 
-    ``method_words`` gives what notices about a payment method name besides.
+    ``method_words`` gives what notices about a payment method name besides; ``documents`` and ``logos`` go with mails.
     """
 
     def __init__(
@@ -60,11 +70,13 @@ class Composer:
         account_address: AccountAddress = brand_address,
         documents: InvoiceDocuments | None = None,
         method_words: MoreWords | None = None,
+        logos: LogoPictures | None = None,
     ) -> None:
         self._paylink_for = paylink_for
         self._account_address = account_address
         self._documents = documents
         self._method_words = method_words
+        self._logos = logos
 
     async def compose(
         self, request: NoticeRequest, customer: Customer, channel: str, changed: NoticeText | None
@@ -76,17 +88,17 @@ class Composer:
         """
         locale = read_locale(customer.account.locale, customer.brand.locale)
         facts = await self.facts(request, customer)
-        ours = original(request.kind, locale.language)
+        ours = original(request.kind, locale.language, channel)
         words = changed or ours
+        frame, sent_along = await self._framed(request, customer, locale) if channel == EMAIL else (NO_FRAME, ())
         try:
-            content = render(words, facts, channel, locale)
+            content = render(words, facts, channel, locale, frame)
         except UnusableTemplate:
             if words is ours:
                 raise
-            words, content = ours, render(ours, facts, channel, locale)
-        if channel == EMAIL:
-            content = replace(content, attachments=await self._attachments(request, customer.brand))
-        return Composed(content, words.version)
+            words, content = ours, render(ours, facts, channel, locale, frame)
+        shown = tuple(one for one in sent_along if not one.content_id or f"cid:{one.content_id}" in content.html)
+        return Composed(replace(content, attachments=shown), words.version)
 
     async def facts(self, request: NoticeRequest, customer: Customer) -> NoticeFacts:
         """The request with the customer's addresses."""
@@ -107,15 +119,47 @@ class Composer:
         locale = read_locale(customer.account.locale, customer.brand.locale)
         return await self._method_words(request, customer.brand, locale)
 
-    async def _attachments(self, request: NoticeRequest, brand: Brand) -> tuple[Attachment, ...]:
-        wanted = request.kind in _WITH_DOCUMENT and brand.notice_channels.get(ATTACH_INVOICE, True)
-        if self._documents is None or not wanted:
-            return ()
+    async def _framed(
+        self, request: NoticeRequest, customer: Customer, locale: Locale
+    ) -> tuple[MailFrame, tuple[Attachment, ...]]:
+        """The look of a mail, and what goes along: the logo, and the invoice where the brand wants it attached."""
+        head = customer.letterhead
+        picture = await asyncio.to_thread(self._logos.png, head) if self._logos is not None else b""
+        logo = (Attachment(f"{LOGO}.png", "image/png", picture, LOGO),) if picture else ()
+        frame = MailFrame(head.colour, bool(picture), _legal(head))
+        document = await self._document(request)
+        if document is None:
+            return frame, logo
+        to_pay = Money(request.amount_minor, request.currency or customer.brand.currency)
+        frame = replace(frame, summary=summary_of(document, to_pay, locale), document=LINKED)
+        attached = await self._attached(request, customer.brand, document)
+        if attached is None:
+            return frame, logo
+        return replace(frame, document=ATTACHED), (*logo, attached)
+
+    async def _document(self, request: NoticeRequest) -> InvoiceDocument | None:
+        if self._documents is None or request.kind not in _WITH_DOCUMENT:
+            return None
         try:
-            content = await self._documents.pdf(request.account_id, request.subject)
+            return await self._documents.document(request.account_id, request.subject)
         except NotFound:  # the address in the text leads to the document as well
-            return ()
-        return (Attachment(f"{request.subject}.pdf", "application/pdf", content),)
+            return None
+
+    async def _attached(self, request: NoticeRequest, brand: Brand, document: InvoiceDocument) -> Attachment | None:
+        """The invoice as PDF, unless the brand only links it, or mailboxes would refuse one that large."""
+        if self._documents is None or not brand.notice_channels.get(ATTACH_INVOICE, True):
+            return None
+        content = await self._documents.pdf(request.account_id, request.subject)
+        if len(content) > LARGEST_ATTACHMENT:
+            return None
+        return Attachment(f"{document.invoice.number}.pdf", "application/pdf", content)
+
+
+def _legal(head: Letterhead) -> str:
+    """Who sends a mail, as business letters must say."""
+    place = " ".join(part for part in (head.postcode, head.city) if part)
+    said = (head.legal_name, head.street, place, head.registration, head.vat_number)
+    return " · ".join(plain(part) for part in said if part)
 
 
 async def text_in_force(work: UnitOfWork, kind: NoticeKind, customer: Customer, channel: str) -> NoticeText | None:

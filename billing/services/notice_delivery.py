@@ -242,6 +242,7 @@ def _message(notice: Notice, composed: Composed, customer: Customer) -> Message:
         to=notice.recipient,
         sender=brand.email_sender if by_email else brand.sms_sender,
         sender_name=brand.name if by_email else "",
+        reply_to=customer.letterhead.email if by_email else "",
         content=composed.content,
         brand=brand.brand,
         # The window is the vendor's: real time, whatever the business clock does.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +17,14 @@ from billing.ports.messenger import CHANNELS, EMAIL, SMS, WHATSAPP, Content
 from billing.ports.notices import NoticeTemplate
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.notice_rendering import NoticeFacts, render
-from billing.services.notice_templates import METHOD_KINDS, NoticeText, check_approved, check_template, original
+from billing.services.notice_templates import (
+    ACCESS_KINDS,
+    METHOD_KINDS,
+    NoticeText,
+    check_approved,
+    check_template,
+    original,
+)
 from billing.services.notice_words import LANGUAGES, count_segments
 
 EXAMPLE_MINOR = 4210
@@ -30,6 +37,7 @@ EXAMPLE_METHOD = {
     "creditor_id": "NL00ZZZ000000000000",
     "notice_period": "14",
 }
+EXAMPLE_ACCESS = {"code": "123456", "sign_in_url": "https://my.example/my/link/example", "contact": "s***@example.com"}
 _ORIGINALS_AUTHOR = "evenflow"
 
 
@@ -72,7 +80,7 @@ class NoticeTemplates:
         return sorted(known.values(), key=lambda one: (one.kind, one.channel, one.locale))
 
     def _original(self, place: TemplatePlace) -> NoticeTemplate:
-        ours = original(place.kind, place.locale)
+        ours = original(place.kind, place.locale, place.channel)
         subject = ours.subject if place.channel == EMAIL else ""
         now = self._clock.now()
         return NoticeTemplate(
@@ -121,7 +129,7 @@ class NoticeTemplates:
             found = await work.notices.template(place.brand, place.kind, place.channel, str(locale))
         if words is None and found is not None:
             words = NoticeText(found.subject, found.text, found.html, found.template_version, found.content_sid)
-        words = words or original(place.kind, locale.language)
+        words = words or original(place.kind, locale.language, place.channel)
         return await self._show(place, words, brand, self._check(place, words))
 
     async def _show(self, place: TemplatePlace, words: NoticeText, brand: Brand, locale: Locale) -> Preview:
@@ -132,7 +140,7 @@ class NoticeTemplates:
             paylink=EXAMPLE_PAYLINK,
             amount=Money(EXAMPLE_MINOR, brand.currency),
             on=EXAMPLE_DATE,
-            more=EXAMPLE_METHOD if place.kind in METHOD_KINDS else {},
+            more=_example_of(place.kind),
         )
         content = render(words, facts, place.channel, locale)
         return Preview(content, count_segments(content.text) if place.channel == SMS else 0)
@@ -149,6 +157,10 @@ class NoticeTemplates:
         check_template(place.kind, words, is_email=place.channel == EMAIL)
         check_approved(words, is_whatsapp=place.channel == WHATSAPP)
         return locale
+
+
+def _example_of(kind: NoticeKind) -> Mapping[str, str]:
+    return EXAMPLE_METHOD if kind in METHOD_KINDS else EXAMPLE_ACCESS if kind in ACCESS_KINDS else {}
 
 
 def _same(before: NoticeTemplate, words: NoticeText) -> bool:

@@ -18,11 +18,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing.domain.errors import InvalidValue
 from billing.messages.notices import NoticeKind
+from billing.ports.messenger import EMAIL, SMS
 
 PLACEHOLDERS = ("amount", "date", "account_url", "paylink", "brand")
 # Only notices about a payment method have these.
 METHOD_PLACEHOLDERS = ("methods_url", "last_four", "mandate_reference", "creditor_id", "notice_period")
 METHOD_KINDS = frozenset({NoticeKind.MANDATE_CONFIRMED, NoticeKind.CARD_EXPIRING})
+# Only notices about getting in have these; they are known when the notice is written, and kept nowhere.
+ACCESS_PLACEHOLDERS = ("code", "sign_in_url", "contact")
+ACCESS_KINDS = frozenset({NoticeKind.SIGN_IN_CODE, NoticeKind.CONTACT_CODE, NoticeKind.CONTACT_CHANGED})
 LONGEST_TEMPLATE = 5_000
 _CONTENT_SID = re.compile("HX[0-9a-f]{32}")
 
@@ -44,6 +48,8 @@ MUST_NAME: Mapping[NoticeKind, tuple[str, ...]] = {
     NoticeKind.PLAN_AGREED: ("amount", "date"),
     NoticeKind.INSTALMENT: ("amount", "date"),
     NoticeKind.INSTALMENT_DUE: ("amount", "date", "paylink"),
+    NoticeKind.SIGN_IN_CODE: ("code",),
+    NoticeKind.CONTACT_CODE: ("code",),
 }
 
 _PLAIN_NODES = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or)
@@ -86,10 +92,10 @@ def originals(language: str) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
-def original(kind: NoticeKind, language: str) -> NoticeText:
-    """Our own text of a kind."""
+def original(kind: NoticeKind, language: str, channel: str = EMAIL) -> NoticeText:
+    """Our own text of a kind; where it is long, text messages have shorter words of their own."""
     words = originals(language)[kind.value]
-    return NoticeText(words["subject"], words["text"])
+    return NoticeText(words["subject"], words.get("sms", words["text"]) if channel == SMS else words["text"])
 
 
 @cache
@@ -170,7 +176,8 @@ def check_approved(text: NoticeText, *, is_whatsapp: bool) -> None:
 
 def placeholders_of(kind: NoticeKind) -> tuple[str, ...]:
     """What a text of a kind may name."""
-    return PLACEHOLDERS + METHOD_PLACEHOLDERS if kind in METHOD_KINDS else PLACEHOLDERS
+    more = METHOD_PLACEHOLDERS if kind in METHOD_KINDS else ACCESS_PLACEHOLDERS if kind in ACCESS_KINDS else ()
+    return PLACEHOLDERS + more
 
 
 def _names(field: str, source: str, allowed: tuple[str, ...]) -> set[str]:

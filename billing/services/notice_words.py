@@ -6,6 +6,7 @@ English has its own words ("42.10 Euro", "6th of June"); every other language is
 from __future__ import annotations
 
 from datetime import date
+from unicodedata import category, combining, normalize
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
@@ -16,7 +17,10 @@ from billing.domain.money import Money, minor_digits
 LANGUAGES = ("en", "nl", "fr", "de", "es")
 DEFAULT_LANGUAGE = "en"
 _ENGLISH_CURRENCIES = {"EUR": "Euro", "GBP": "Pounds", "USD": "Dollars"}
-_NARROW_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
+# Unicode's explicit directional formatting characters (UAX 9), and the controls of category Cc with line separators.
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROLS = ("Cc", "Zl", "Zp")
+_NARROW_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'"})
 
 # 3GPP TS 23.038: the default alphabet, and the characters that take two places.
 _GSM_BASIC = frozenset(
@@ -24,6 +28,7 @@ _GSM_BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_EXTENDED = frozenset("\f^{}\\[~]|€")
+_GSM = _GSM_BASIC | _GSM_EXTENDED
 
 
 def read_locale(*wanted: str) -> Locale:
@@ -38,11 +43,14 @@ def read_locale(*wanted: str) -> Locale:
     return Locale(DEFAULT_LANGUAGE)
 
 
-def written_amount(money: Money, locale: Locale) -> str:
-    """``10 Euro``, ``42.10 Euro`` in English; ``€ 42,10``, ``42,10 €`` elsewhere."""
+def written_amount(money: Money, locale: Locale, *, in_column: bool = False) -> str:
+    """``10 Euro``, ``42.10 Euro`` in English; ``€ 42,10``, ``42,10 €`` elsewhere.
+
+    ``in_column`` writes the digits of whole amounts too (``10.00 Euro``), so that amounts below each other compare.
+    """
     if locale.language != "en":
         return str(format_currency(money.decimal, money.currency, locale=locale))
-    digits = 0 if money.decimal == int(money.decimal) else minor_digits(money.currency)
+    digits = 0 if money.decimal == int(money.decimal) and not in_column else minor_digits(money.currency)
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     name = _ENGLISH_CURRENCIES.get(money.currency) or get_currency_name(money.currency, money.decimal, locale="en")
     return f"{format_decimal(money.decimal, pattern, locale='en')} {name}"
@@ -60,14 +68,34 @@ def _ordinal(number: int) -> str:
     return f"{number}{suffix}"
 
 
+def plain(words: str) -> str:
+    """Words in one line, without control characters and marks that turn the direction of what follows.
+
+    A name with such characters could make an amount or an address read differently from what it is.
+    """
+    return " ".join(
+        "".join(" " if category(each) in _CONTROLS else each for each in words if each not in _TURNS).split()
+    )
+
+
 def for_text_message(text: str) -> str:
-    """The same words with plain spaces: a no-break space alone would make a message twice as dear."""
-    return text.translate(_NARROW_SPACES)
+    """The same words in the networks' own alphabet where that is possible, which more than doubles a segment.
+
+    Spaces become plain ones, and letters lose an accent that GSM-7 lacks ("día" is sent as "dia"), as is usual in text
+    messages. A text that needs other characters all the same, such as a smile, keeps its accents.
+    """
+    spaced = text.translate(_NARROW_SPACES)
+    without = "".join(each if each in _GSM else _without_accent(each) for each in spaced)
+    return without if all(each in _GSM for each in without) else spaced
+
+
+def _without_accent(letter: str) -> str:
+    return "".join(part for part in normalize("NFD", letter) if not combining(part))
 
 
 def count_segments(text: str) -> int:
     """Segments of a text message: 160 or 153 places of GSM-7, 70 or 67 UTF-16 units when any character needs UCS-2."""
-    if all(character in _GSM_BASIC or character in _GSM_EXTENDED for character in text):
+    if all(character in _GSM for character in text):
         widths = [2 if character in _GSM_EXTENDED else 1 for character in text]
         return _segments(widths, alone=160, joined=153)
     return _segments([len(character.encode("utf-16-le")) // 2 for character in text], alone=70, joined=67)

@@ -11,9 +11,11 @@ from billing.messages.payments import MethodKind
 from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.letterheads import letterhead_at
 from billing.services.notice_channels import choose_channels, other_channels, recipient
 from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
+from billing.services.notice_templates import ACCESS_KINDS
 from billing.services.notice_timing import allowed_from
 
 SENT, REPEATED, KEPT, FAILED, WAIT = "sent", "repeated", "kept", "failed", "wait"
@@ -76,7 +78,12 @@ class NoticeService:
             return await _of(work, request)
 
     async def fall_back(self, failed: Notice) -> Notice | None:
-        """Send a notice that could not be delivered by the other channel, once; None when there is no other."""
+        """Send a notice that could not be delivered by the other channel, once; None when there is no other.
+
+        A code goes only where it was asked for.
+        """
+        if failed.kind in ACCESS_KINDS:
+            return None
         request = request_of(failed)
         async with self._make_work() as work:
             customer = await read_customer(work, failed.account_id, self._clock.now())
@@ -128,11 +135,12 @@ class NoticeService:
 
 
 async def read_customer(work: UnitOfWork, account_id: str, now: datetime) -> Customer:
-    """The account with its brand and the method in use."""
+    """The account with its brand, the method in use and the letterhead of the day."""
     account = await work.accounts.get(account_id)
     method = await work.payments.usable_method(account_id, now)
     kind = MethodKind(method.kind) if method else MethodKind.NONE
-    return Customer(account, await work.accounts.brand(account.brand), kind)
+    brand = await work.accounts.brand(account.brand)
+    return Customer(account, brand, kind, await letterhead_at(work, brand, now))
 
 
 def request_of(notice: Notice) -> NoticeRequest:

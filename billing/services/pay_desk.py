@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 from billing.domain.errors import NotFound
@@ -14,10 +15,22 @@ from billing.messages.account import CommandResult, OpenPaySession, PaymentOutco
 from billing.messages.identities import account_workflow_id
 from billing.messages.payments import PaymentStatus
 from billing.ports.clock import BusinessClock
+from billing.ports.payments import Attempt
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.pay_sessions import PayableNow, PaySessionService
 from billing.services.paylinks import Paylinks
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was received by a page, when, by which name we know it, and for which invoices."""
+
+    amount_minor: int
+    currency: str
+    at: datetime
+    reference: str
+    numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,7 @@ class Returned:
     payable: PayableNow
     paid: bool
     waiting: bool
+    receipt: Receipt | None = None
 
 
 class PayDesk:
@@ -50,32 +64,59 @@ class PayDesk:
         """What is open now."""
         return await self._sessions.payable(await self._paylinks.account_of(token))
 
-    async def pay(self, token: str) -> CommandResult:
-        """Open the provider's page; no ``url`` means that there is nothing to pay now."""
-        return await self.open_page(await self._paylinks.account_of(token), "customer", "paylink")
+    async def pay(self, token: str, amount_minor: int = 0) -> CommandResult:
+        """Open the provider's page for all that is open, or a part; no ``url`` means that it cannot be paid now."""
+        account_id = await self._paylinks.account_of(token)
+        return await self.open_page(account_id, "customer", "paylink", amount_minor=amount_minor)
 
-    async def open_page(self, account_id: str, author: str, reason: str, return_url: str = "") -> CommandResult:
-        """Let the account's process open the page for what is open now."""
+    async def open_page(
+        self, account_id: str, author: str, reason: str, return_url: str = "", amount_minor: int = 0
+    ) -> CommandResult:
+        """Let the account's process open the page for what is open now, or ``amount_minor`` of it (0: all)."""
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
-        command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url)
+        command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url, amount_minor)
         workflow = account_workflow_id(account.brand, account.number)
         return await self._process.command(workflow, "open_pay_session", command)
 
     async def returned(self, token: str) -> Returned:
         """The customer is back: let the process ask the provider at once, and say how it looks now."""
-        account_id = await self._paylinks.account_of(token)
+        return await self.back(await self._paylinks.account_of(token))
+
+    async def back(self, account_id: str) -> Returned:
+        """The same for a customer who is signed in."""
+        newest = await self._newest_page(account_id)
+        if newest is not None and newest.settled_at is None:
+            await self._ask_provider(account_id, newest)
+            newest = await self._newest_page(account_id)
         payable = await self._sessions.payable(account_id)
+        if newest is None:
+            return Returned(payable, paid=False, waiting=False)
+        if newest.status == PaymentStatus.SUCCEEDED:
+            return Returned(payable, paid=True, waiting=False, receipt=await self._receipt(newest))
+        is_open = newest.status == PaymentStatus.ACTION_REQUIRED
+        return Returned(payable, paid=False, waiting=newest.settled_at is None and not is_open)
+
+    async def _newest_page(self, account_id: str) -> Attempt | None:
+        async with self._make_work() as work:
+            attempts = await work.payments.attempts(account_id)
+        return next((one for one in attempts if one.provider_session), None)
+
+    async def _ask_provider(self, account_id: str, page: Attempt) -> None:
+        """Let the process ask at once, once a minute; it may be starting again, then it asks by itself."""
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
-            attempts = await work.payments.attempts(account_id)
-        newest = next((one for one in attempts if one.provider_session), None)
-        if newest is not None and newest.settled_at is None:
-            minute = f"{self._clock.now():%Y%m%d%H%M}"
-            fact = PaymentOutcomeReceived(f"return-{newest.attempt_id}-{minute}", newest.attempt_id)
-            with suppress(NotFound):
-                workflow = account_workflow_id(account.brand, account.number)
-                await self._process.signal(workflow, "payment_outcome_received", fact)
-        paid = newest is not None and newest.status == PaymentStatus.SUCCEEDED
-        waiting = newest is not None and newest.settled_at is None
-        return Returned(payable, paid, waiting)
+        minute = f"{self._clock.now():%Y%m%d%H%M}"
+        fact = PaymentOutcomeReceived(f"return-{page.attempt_id}-{minute}", page.attempt_id)
+        with suppress(NotFound):
+            workflow = account_workflow_id(account.brand, account.number)
+            await self._process.signal(workflow, "payment_outcome_received", fact)
+
+    async def _receipt(self, page: Attempt) -> Receipt:
+        async with self._make_work() as work:
+            held = await work.payments.allocations(page.account_id, page.attempt_id)
+            invoices = [await work.invoices.get(page.account_id, one.invoice_id) for one in held]
+        numbers = tuple(dict.fromkeys(one.number for one in invoices))
+        amount_minor = page.received_minor or page.expected_minor
+        reference = page.attempt_id.partition("_")[2] or page.attempt_id
+        return Receipt(amount_minor, page.currency, page.settled_at or self._clock.now(), reference, numbers)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
-from billing.messages.payments import PaymentStatus, PaySession, PaySessionRequest
+from billing.domain.cycle_calendar import local_date
+from billing.domain.invoice import Section
+from billing.messages.payments import MethodKind, PaymentStatus, PaySession, PaySessionRequest
 from billing.ports.clock import BusinessClock
 from billing.ports.ledger import OpenInvoice
 from billing.ports.payment_provider import HostedPage, PaySessionCommand
@@ -21,13 +24,33 @@ from billing.services.payment_providers import PaymentProviders
 ALREADY_PAID = "already_paid"
 DEBIT_IN_FLIGHT = "debit_in_flight"
 BELOW_MINIMUM = "below_minimum"
+MORE_THAN_OPEN = "more_than_open"
 
 ASK_PAGE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
+class PayableItem:
+    """What is open of one invoice and may be paid now; ``fees`` are its charges for reminders and the like, net.
+
+    ``is_debited`` says that its ready notice announced a debit.
+    """
+
+    number: str
+    period_from: date
+    last_day: date
+    due_on: date
+    open_minor: int
+    fees: tuple[tuple[str, int], ...] = ()
+    is_debited: bool = False
+
+
+@dataclass(frozen=True)
 class PayableNow:
-    """What a customer would pay now: the amount, or the reason why there is nothing to pay."""
+    """What a customer would pay now: the amount and what it is for, or the reason why there is nothing to pay.
+
+    ``least_minor`` is the smallest part that may be paid; ``disputed_minor`` is open and not asked for.
+    """
 
     account_id: str
     brand: str
@@ -37,6 +60,11 @@ class PayableNow:
     currency: str
     locale: str
     reason: str = ""
+    items: tuple[PayableItem, ...] = ()
+    disputed_minor: int = 0
+    least_minor: int = 0
+    account_url: str = ""
+    today: date | None = None
 
 
 class PaySessionService:
@@ -65,12 +93,26 @@ class PaySessionService:
             due = await _due(work, account_id)
             amount = sum(collectable(one) for one in due)
             reason = await _reason(work, account_id, amount, brand.minimum_charge_minor)
-        masked = "•••" + account.number[-3:]
-        return PayableNow(account_id, brand.brand, brand.name, masked, amount, brand.currency, account.locale, reason)
+            items = tuple([await _item(work, one) for one in due])
+        return PayableNow(
+            account_id=account_id,
+            brand=brand.brand,
+            brand_name=brand.name,
+            masked_number="•••" + account.number[-3:],
+            amount_minor=amount,
+            currency=brand.currency,
+            locale=account.locale,
+            reason=reason,
+            items=items,
+            disputed_minor=sum(one.disputed_minor for one in due),
+            least_minor=min(max(brand.minimum_charge_minor, 1), amount),
+            account_url=brand.account_url,
+            today=local_date(self._clock.now(), account.zone),
+        )
 
     async def open(self, request: PaySessionRequest) -> PaySession:
         """The page for what is open now: the one that is open already when its amount still holds, else a new one."""
-        kept = await self._reusable(request.account_id)
+        kept = await self._reusable(request)
         if kept is not None:
             return kept
         customer = await self._methods.ensure_customer(request.account_id)
@@ -94,12 +136,15 @@ class PaySessionService:
         account = await work.accounts.get(request.account_id)
         brand = await work.accounts.brand(account.brand)
         due = await _due(work, request.account_id)
-        amount = sum(collectable(one) for one in due)
+        parts = _parts(due, request.amount_minor)
+        amount = sum(part for _, part in parts)
         reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
+        if not reason and request.amount_minor not in (0, amount):
+            reason = MORE_THAN_OPEN
         if reason:
             return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=sentence(reason))
         attempt = self._frozen(request, customer, amount, due[0].currency)
-        held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, collectable(one)) for one in due]
+        held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, part) for one, part in parts]
         await work.payments.add_attempt(attempt, held)
         return attempt
 
@@ -132,7 +177,7 @@ class PaySessionService:
             provider_customer=attempt.provider_customer,
             purpose=f"{brand.name} {', '.join(numbers)}"[:200],
             return_url=request.return_url or f"{paylink}/done",
-            cancel_url=paylink,
+            cancel_url=request.return_url or paylink,
             locale=account.locale.split("_")[0],
             invoice_numbers=numbers,
         )
@@ -145,10 +190,12 @@ class PaySessionService:
             await work.commit()
         return _shown(replace(attempt, provider_session=page.reference, session_url=page.url))
 
-    async def _reusable(self, account_id: str) -> PaySession | None:
-        """The open page when its amount still is what is due; any other page is closed first."""
-        for attempt in await self._open_pages(account_id):
-            if attempt.expected_minor == (await self.payable(account_id)).amount_minor and attempt.provider_session:
+    async def _reusable(self, request: PaySessionRequest) -> PaySession | None:
+        """The open page when its amount still is what is asked for; any other page is closed first."""
+        for attempt in await self._open_pages(request.account_id):
+            due_minor = (await self.payable(request.account_id)).amount_minor
+            wanted_minor = min(request.amount_minor or due_minor, due_minor)
+            if attempt.expected_minor == wanted_minor and attempt.provider_session:
                 result = await self._calls.ask_again(attempt)
                 if result.status == PaymentStatus.ACTION_REQUIRED:
                     return _shown(attempt)
@@ -187,6 +234,30 @@ async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
     return [one for one in opened if collectable(one) > 0 and one.invoice_id not in in_flight]
 
 
+async def _item(work: UnitOfWork, one: OpenInvoice) -> PayableItem:
+    invoice = await work.invoices.get(one.account_id, one.invoice_id)
+    lines = await work.invoices.lines(one.account_id, one.invoice_id)
+    fees = tuple(
+        (line.description, line.amount.amount_minor)
+        for line in lines
+        if line.section is Section.ADJUSTMENT and line.amount.amount_minor > 0
+    )
+    is_debited = invoice.method_kind != MethodKind.NONE.value and invoice.to_collect_minor > 0
+    last_day = invoice.period_to - timedelta(days=1)
+    return PayableItem(one.number, invoice.period_from, last_day, one.due_on, collectable(one), fees, is_debited)
+
+
+def _parts(due: Sequence[OpenInvoice], wanted_minor: int) -> list[tuple[OpenInvoice, int]]:
+    """What of each invoice is paid by ``wanted_minor`` (0: all that is due): the oldest first."""
+    parts, left = [], wanted_minor or sum(collectable(one) for one in due)
+    for one in due:
+        part = min(left, collectable(one))
+        if part > 0:
+            parts.append((one, part))
+            left -= part
+    return parts
+
+
 async def _in_flight(work: UnitOfWork, account_id: str) -> set[str]:
     """Invoices held by a payment whose outcome is not known; an open page holds none against a newer page."""
     held: set[str] = set()
@@ -213,4 +284,5 @@ def sentence(reason: str) -> str:
         ALREADY_PAID: "Everything has been paid. Thank you.",
         DEBIT_IN_FLIGHT: "A payment is already on its way. You need not do anything.",
         BELOW_MINIMUM: "The amount is too small to pay by itself; it will be part of the next invoice.",
+        MORE_THAN_OPEN: "This is more than is open. Choose a smaller amount.",
     }.get(reason, "")

@@ -12,6 +12,7 @@ import pytest
 
 from api.app import create_app
 from api.container import Container
+from api.portal.looks import PortalLooks
 from billing.domain.errors import NotFound
 from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
 from billing.messages.payments import PaySessionRequest
@@ -36,7 +37,8 @@ class PromptProcess:
             raise NotFound("No open workflow.")
         self.opened += 1
         attempt_id = f"page-{self.opened}-{self.till.simulator.port}-{id(self)}"
-        page = await self.till.service.open_pay_session(PaySessionRequest(self.till.account_id, attempt_id))
+        request = PaySessionRequest(self.till.account_id, attempt_id, amount_minor=command.amount_minor)
+        page = await self.till.service.open_pay_session(request)
         return CommandResult(command.command_id, bool(page.url), page.reason, page.url)
 
     async def signal(self, workflow_id: str, signal: str, payload: PaymentOutcomeReceived) -> None:
@@ -71,7 +73,12 @@ async def customer(database_url: str, faulty: Simulator) -> AsyncIterator[Custom
         process: Any = PromptProcess(till)
         desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions)
         container = Container(
-            make_work=till.work, clock=till.clock, process=process, public_url=PAY_BASE, pay_desk=desk
+            make_work=till.work,
+            clock=till.clock,
+            process=process,
+            public_url=PAY_BASE,
+            pay_desk=desk,
+            portal_looks=PortalLooks(till.work, till.clock),
         )
         transport = httpx.ASGITransport(create_app(container))
         async with httpx.AsyncClient(transport=transport, base_url=PAY_BASE) as phone:
@@ -88,7 +95,8 @@ async def test_a_customer_pays_by_link_and_is_thanked(customer: Customer) -> Non
     thanks = await customer.phone.get(back)
     assert (page.status_code, on_to_bank.status_code, back) == (200, 303, f"{link}/done")
     assert "42,10" in page.text
-    assert "Your payment has arrived" in thanks.text
+    assert "Je betaling is ontvangen" in thanks.text
+    assert ("42,10" in thanks.text, "Kenmerk" in thanks.text) == (True, True)
     assert await customer.till.open_of(invoice) == 0
 
 
@@ -100,12 +108,12 @@ async def test_a_bank_debit_by_link_is_still_processing(customer: Customer) -> N
     waiting = await customer.phone.get(back)
     warned = await customer.phone.get(link)
     refused = await customer.phone.post(link)
-    assert "being processed" in waiting.text
-    assert "already on its way" in warned.text
-    assert (refused.status_code, "already on its way" in refused.text) == (200, True)
+    assert "wordt verwerkt" in waiting.text
+    assert "al een betaling onderweg" in warned.text
+    assert (refused.status_code, "al een betaling onderweg" in refused.text) == (200, True)
 
 
-async def test_the_page_shows_brand_masked_account_and_amount_and_nothing_else(customer: Customer) -> None:
+async def test_the_page_shows_brand_masked_account_amount_and_invoices_and_nothing_else(customer: Customer) -> None:
     await customer.till.an_invoice(4210)
     page = (await customer.phone.get(await customer.link())).text
     assert ("Vonk Mobiel" in page, "•••001" in page) == (True, True)
@@ -121,7 +129,7 @@ async def test_the_page_leaks_its_address_nowhere(customer: Customer) -> None:
     assert "noindex" in headers["x-robots-tag"]
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "set-cookie" not in headers
-    style = await customer.phone.get("/static/pay.css")
+    style = await customer.phone.get("/static/portal.css")
     assert style.status_code == 200
 
 
@@ -136,7 +144,7 @@ async def test_the_link_is_the_same_for_every_message_and_shows_what_is_open_now
 async def test_nothing_to_pay_is_a_friendly_page(customer: Customer) -> None:
     link = await customer.link()
     page = await customer.phone.get(link)
-    assert (page.status_code, "Everything has been paid" in page.text) == (200, True)
+    assert (page.status_code, "Alles is betaald" in page.text) == (200, True)
     assert (await customer.phone.post(link)).status_code == 200
 
 
@@ -160,4 +168,4 @@ async def test_while_the_process_is_away_the_customer_is_asked_to_try_again(cust
     await customer.till.an_invoice(4210)
     customer.process.away = True
     answer = await customer.phone.post(await customer.link())
-    assert (answer.status_code, "try again" in answer.text) == (200, True)
+    assert (answer.status_code, "Probeer het zo nog eens" in answer.text) == (200, True)

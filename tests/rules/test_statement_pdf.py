@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from pypdf import PdfReader
 
 from billing.adapters.pdf import StatementPdf
 from billing.adapters.pdf.statement_words import LANGUAGES
 from billing.domain import ledger as books
 from billing.domain.ledger import EntryKind
+from billing.domain.letterhead import Letterhead
 from billing.domain.statement import statements_of
 from billing.ports.accounts import Account
-from billing.ports.statements import AccountStatement
+from billing.ports.statements import AccountStatement, OpenItem
 from tests.builders import a_brand, an_account
+from tests.builders_documents import LETTERHEAD
 
 START = datetime(2027, 1, 1, tzinfo=UTC)
+LATE = OpenItem("inv_1", "V15-2027-000001", date(2027, 1, 1), date(2027, 1, 15), "EUR", 1210, 1190, 16, "1-30 days")
 
 
 def _account(locale: str) -> Account:
@@ -37,19 +42,56 @@ def a_statement(locale: str, payments: int = 1) -> AccountStatement:
     return AccountStatement(_account(locale), a_brand(), date(2027, 1, 1), date(2027, 2, 1), made, {}, [])
 
 
+def pages_of(drawn: bytes) -> list[str]:
+    """What a reader finds on each page, from the top."""
+    return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(drawn)).pages]
+
+
 @pytest.mark.parametrize("locale", ["nl_NL", "en", "fr_BE", "de", "es", "xx"])
 def test_it_is_drawn_in_the_customers_language_and_always_the_same(locale: str) -> None:
     made = a_statement(locale)
     drawn = StatementPdf().statement(made)
-    assert drawn.startswith(b"%PDF-")
     assert drawn == StatementPdf().statement(made)
-    assert b"SECRET" not in drawn
+    words = LANGUAGES.get(locale[:2], LANGUAGES["en"])
+    (page,) = pages_of(drawn)
+    assert all(words[name] in page for name in ("statement", "opening", "closing", "written_off", "nothing_open"))
+    assert "SECRET" not in page
 
 
-def test_a_long_one_breaks_into_pages_and_an_empty_one_says_so() -> None:
-    long, short = (StatementPdf().statement(a_statement("en", count)) for count in (200, 1))
-    assert long.count(b"/Type /Page\n") > short.count(b"/Type /Page\n")
-    assert StatementPdf().statement(replace(a_statement("en"), currencies=())).startswith(b"%PDF-")
+def test_what_is_owed_and_what_is_late_come_before_the_events() -> None:
+    (page,) = pages_of(StatementPdf().statement(replace(a_statement("en"), open_items=[LATE])))
+    places = [
+        page.index(words)
+        for words in ("You owe", "€11.90", "Of this €11.90 is overdue.", "Opening balance", "V15-2027-000001")
+    ]
+    assert places == sorted(places)
+    assert "16 days overdue" in page
+
+
+def test_the_letterhead_is_on_it() -> None:
+    made = replace(a_statement("nl_NL"), letterhead=Letterhead.from_dict(LETTERHEAD))
+    (page,) = pages_of(StatementPdf().statement(made))
+    assert all(words in page for words in ("Vonk Mobiel B.V.", "Kade 1", "NL123456789B01", "Sanne de Vries"))
+
+
+def test_it_is_tagged_for_screen_readers_and_names_its_language() -> None:
+    catalog = PdfReader(io.BytesIO(StatementPdf().statement(a_statement("fr_BE")))).trailer["/Root"]
+    assert catalog["/Lang"] == "fr-BE"
+    assert catalog["/MarkInfo"]["/Marked"]
+    metadata = catalog["/Metadata"].get_object().get_data().decode()
+    assert all(said in metadata for said in ("<pdfuaid:part>1<", "<pdfaid:part>3<", "<pdfaid:conformance>A<"))
+
+
+def test_a_long_one_breaks_into_pages_and_repeats_its_columns() -> None:
+    pages = pages_of(StatementPdf().statement(a_statement("en", 200)))
+    assert len(pages) > 3
+    assert all("What happened" in page for page in pages[:-1])
+    assert f"Page 2 of {len(pages)}" in pages[1]
+
+
+def test_an_empty_one_says_so() -> None:
+    (page,) = pages_of(StatementPdf().statement(replace(a_statement("en"), currencies=())))
+    assert "Nothing happened in this period." in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

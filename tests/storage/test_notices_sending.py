@@ -27,10 +27,18 @@ async def world(database_url: str) -> AsyncIterator[NoticeWorld]:
 async def test_a_ready_notice_goes_out_by_email_and_is_announced(world: NoticeWorld) -> None:
     result = await world.service.send(world.request())
     assert (result.status, result.sent_on, result.channels) == ("sent", date(2027, 5, 24), ("email",))
-    assert world.email.sent[0].content.text == (
+    words, made_of, document = world.email.sent[0].content.text.split("\n\n")
+    assert words == (
         "Hello! Your invoice is now ready to view at https://mijn.vonk.example. "
         "We will collect a payment of 42.10 Euro on or just after the 8th of June"
     )
+    assert made_of.splitlines() == [
+        "Invoice VONK-20270524-0001",
+        "+00 000 000 (Monthly fee): 34.79 Euro",
+        "VAT 21%: 7.31 Euro",
+        "Total of this invoice: 42.10 Euro",
+    ]
+    assert document == "Your invoice is attached as PDF."
     account_id = world.account.account_id
     async with world.work() as work:
         assert await work.notices.announced(account_id, "inv_1001", 4210, THE_DEBIT)
@@ -223,14 +231,17 @@ async def test_a_customer_in_a_country_without_a_calendar_is_reached(world: Noti
 async def test_the_invoice_is_attached_to_the_ready_mail_unless_the_brand_says_no(world: NoticeWorld) -> None:
     await world.service.send(world.request())
     (document,) = world.email.sent[0].content.attachments
-    assert (document.file_name, document.content) == ("inv_1001.pdf", b"%PDF of inv_1001")
+    assert (document.file_name, document.content) == ("VONK-20270524-0001.pdf", b"%PDF of inv_1001")
     async with world.work() as work:
         brand = replace(await work.accounts.brand("vonk"), brand="leaf", notice_channels={"attach_invoice": False})
         await work.accounts.add_brand(brand)
         await work.accounts.change(world.account.account_id, {"brand": "leaf"})
         await work.commit()
     await world.service.send(world.request(subject="inv_1002"))
-    assert world.email.sent[1].content.attachments == ()
+    linked = world.email.sent[1].content
+    assert linked.attachments == ()
+    assert "Your invoice as PDF: https://mijn.vonk.example" in linked.text
+    assert "Total of this invoice: 42.10 Euro" in linked.text
 
 
 async def test_each_customer_reads_their_own_language(world: NoticeWorld) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_percent
 
+from billing.adapters.pdf.heads import address_of, brand_of, known_locale
 from billing.adapters.pdf.itemised import usage_of
 from billing.adapters.pdf.words import words_for
 from billing.domain.invoice import LATE_USAGE, DocumentKind, InvoiceLine, Section
 from billing.domain.money import Money
 from billing.domain.rating import LineKind
 from billing.ports.documents import InvoiceDocument
-
-_FALLBACK_LOCALE = "en_GB"
 
 
 def contents_of(document: InvoiceDocument) -> dict[str, Any]:
@@ -46,9 +44,9 @@ class _Contents:
             "title": f"{words[invoice.kind]} {invoice.number}",
             "page": words["page"],
             "issued": invoice.invoice_date.isoformat(),
-            "brand": self._brand(),
+            "brand": brand_of(self.document.letterhead, self.document.brand.name, self.words),
             "kind": words[invoice.kind],
-            "address": list(_address(invoice.customer)),
+            "address": address_of(invoice.customer),
             "facts": self._facts(),
             "pay": self._pay(),
             "summary": self._summary(),
@@ -58,18 +56,6 @@ class _Contents:
             "notes": list(dict.fromkeys(tax.note for tax in self.document.taxes if tax.note)),
             "details": self._details(),
             "usage": usage_of(self.document, self.locale, words),
-        }
-
-    def _brand(self) -> dict[str, Any]:
-        head, brand = self.document.letterhead, self.document.brand
-        place = " ".join(part for part in (head.postcode, head.city) if part)
-        vat = self.words["vat_of"].format(number=head.vat_number) if head.vat_number else ""
-        legal = (head.legal_name, head.street, place, head.registration, vat, head.email, head.phone)
-        return {
-            "name": brand.name,
-            "colour": head.colour,
-            "logo": head.logo,
-            "legal": [part for part in legal if part],
         }
 
     def _facts(self) -> list[list[str]]:
@@ -234,19 +220,3 @@ class _Contents:
 
     def _short(self, day: date) -> str:
         return format_date(day, "d MMM y", locale=self.locale)
-
-
-def known_locale(locale: str) -> str:
-    """The locale as Babel knows it, British English for one it does not know."""
-    try:
-        return str(Locale.parse(locale.replace("-", "_")))
-    except (UnknownLocaleError, ValueError, TypeError):
-        return _FALLBACK_LOCALE
-
-
-def _address(customer: object) -> Sequence[str]:
-    """Name, company and postal address as lines; an erased customer has none."""
-    data = customer if isinstance(customer, dict) else {}
-    postal = data.get("postal_address") or {}
-    town = f"{postal.get('postcode', '')} {postal.get('city', '')}".strip()
-    return [str(line) for line in (data.get("company"), data.get("name"), postal.get("street"), town) if line]

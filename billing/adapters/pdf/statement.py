@@ -5,132 +5,117 @@ Reasons stay out: staff wrote them for staff.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from billing.adapters.pdf.page import ACCENT, BOLD, INK, MARGIN, QUIET, RIGHT, Page, wrapped
+from billing.adapters.pdf.heads import address_of, brand_of, known_locale
 from billing.adapters.pdf.statement_words import statement_words_for
+from billing.adapters.pdf.typesetting import Typesetter
+from billing.adapters.pdf.words import words_for
 from billing.domain.money import Money
 from billing.domain.statement import CurrencyStatement, StatementLine
 from billing.ports.statements import AccountStatement, OpenItem
-
-_FALLBACK_LOCALE = "en_GB"
-_DOCUMENT, _AMOUNT = 285.0, 455.0
 
 
 class StatementPdf:
     """Draws statements; the same statement always gives the same bytes."""
 
+    def __init__(self) -> None:
+        self._typesetter = Typesetter("statement.typ")
+
     def statement(self, statement: AccountStatement) -> bytes:
-        return _Drawing(statement).draw()
+        """As PDF, dated with the last day of its period."""
+        last_day = statement.period_to - timedelta(days=1)
+        return self._typesetter.pdf(_Contents.of(statement).as_dict(), last_day)
 
 
-class _Drawing:
-    def __init__(self, made: AccountStatement) -> None:
-        self._made = made
-        self._locale = _known(made.account.locale or made.brand.locale)
-        self._words = statement_words_for(self._locale)
-        title = f"{self._words['statement']} {made.account.number}"
-        footer = f"{made.brand.name}  ·  {title}  ·  {self._words['page']}"
-        self._page = Page(title, made.brand.name, self._locale.replace("_", "-"), footer)
+@dataclass(frozen=True)
+class _Contents:
+    """The texts of a statement by their place in ``statement.typ``."""
 
-    def draw(self) -> bytes:
-        self._header()
-        for one in self._made.currencies:
-            self._currency(one)
-        if not self._made.currencies:
-            self._page.text(MARGIN, self._words["no_events"])
-        return self._page.finish()
+    made: AccountStatement
+    locale: str
+    words: dict[str, str]
 
-    def _header(self) -> None:
-        page, made, words = self._page, self._made, self._words
-        page.text(MARGIN, made.brand.name, size=20, font=BOLD, color=ACCENT)
-        page.text(RIGHT, words["statement"], size=14, color=QUIET, right=True)
-        page.down(34)
-        last_day = made.period_to - timedelta(days=1)
-        period = f"{self._day(made.period_from)} - {self._day(last_day)}"
-        for label, value in (
-            (words["account"], f"{made.account.number}  {made.account.customer_name}"),
-            (words["period"], period),
-        ):
-            page.text(MARGIN, label, color=QUIET)
-            page.text(MARGIN + 110, value)
-            page.down(15)
-        page.down(14)
+    @classmethod
+    def of(cls, made: AccountStatement) -> _Contents:
+        locale = known_locale(made.account.locale or made.brand.locale)
+        return cls(made, locale, words_for(locale) | statement_words_for(locale))
 
-    def _currency(self, one: CurrencyStatement) -> None:
-        page, words = self._page, self._words
-        owed = one.closing_minor >= 0
-        page.text(MARGIN, words["to_pay" if owed else "in_credit"], size=12, color=QUIET)
-        page.text(RIGHT, self._amount(abs(one.closing_minor), one), size=18, font=BOLD, color=ACCENT, right=True)
-        page.down(28)
-        self._heading()
-        self._row("", words["opening"], "", "", self._amount(one.opening_minor, one), bold=True)
-        for line in one.lines:
-            self._line(line, one)
-        if not one.lines:
-            self._row("", words["no_events"], "", "", "")
-        self._row("", words["closing"], "", "", self._amount(one.closing_minor, one), bold=True)
-        self._open_items([item for item in self._made.open_items if item.currency == one.currency], one)
+    def as_dict(self) -> dict[str, Any]:
+        made, words, parsed = self.made, self.words, Locale.parse(self.locale)
+        account = made.account
+        customer = {"company": account.company, "name": account.customer_name, "postal_address": account.postal_address}
+        return {
+            "lang": parsed.language,
+            "region": parsed.territory or "",
+            "title": f"{words['statement']} {account.number}",
+            "page": words["page"],
+            "brand": brand_of(made.letterhead, made.brand.name, words),
+            "kind": words["statement"],
+            "address": address_of(customer),
+            "facts": [[words["account"], account.number], [words["period"], self._period()]],
+            "nothing": words["no_events"],
+            "currencies": [self._currency(one) for one in made.currencies],
+        }
 
-    def _heading(self) -> None:
-        words = self._words
-        self._row(words["date"], words["event"], words["document"], words["amount"], words["balance"], quiet=True)
-        self._page.rule()
-        self._page.down(14)
+    def _period(self) -> str:
+        last_day = self.made.period_to - timedelta(days=1)
+        return f"{self._day(self.made.period_from)} – {self._day(last_day)}"
 
-    def _line(self, line: StatementLine, one: CurrencyStatement) -> None:
-        names = wrapped(self._made.names(line.reference, line.invoice_ids), _AMOUNT - _DOCUMENT - 80, 9.5) or [""]
-        event = self._words.get(line.kind.value, line.kind.value.replace("_", " "))
-        amount, balance = self._amount(line.amount_minor, one), self._amount(line.balance_minor, one)
-        self._row(self._local_day(line.at), event, names[0], amount, balance)
-        for name in names[1:]:
-            self._row("", "", name, "", "")
+    def _currency(self, one: CurrencyStatement) -> dict[str, Any]:
+        words, items = self.words, [item for item in self.made.open_items if item.currency == one.currency]
+        opening, closing = self._amount(one.opening_minor, one), self._amount(one.closing_minor, one)
+        return {
+            "label": words["to_pay" if one.closing_minor >= 0 else "in_credit"],
+            "amount": self._amount(abs(one.closing_minor), one),
+            "sentences": self._sentences(one, items),
+            "events": {
+                "title": words["events"],
+                "columns": [words[name] for name in ("date", "event", "document", "amount", "balance")],
+                "opening": [words["opening"], opening],
+                "closing": [words["closing"], closing],
+                "rows": [self._line(line, one) for line in one.lines],
+            },
+            "open": {
+                "title": words["open_items"],
+                "nothing": words["nothing_open"],
+                "columns": [words[name] for name in ("invoice_issued", "due", "age", "amount")],
+                "rows": [self._open_item(item, one) for item in items],
+            },
+        }
 
-    def _row(
-        self, day: str, event: str, document: str, amount: str, balance: str, *, bold: bool = False, quiet: bool = False
-    ) -> None:
-        page, font = self._page, BOLD if bold else "Helvetica"
-        color = QUIET if quiet else INK
-        page.text(MARGIN, day, color=color)
-        page.text(MARGIN + 70, event, font=font, color=color)
-        page.text(_DOCUMENT, document, color=color)
-        page.text(_AMOUNT, amount, right=True, color=color)
-        page.text(RIGHT, balance, font=font, right=True, color=color)
-        page.down(15, keep=20)
+    def _sentences(self, one: CurrencyStatement, items: list[OpenItem]) -> list[str]:
+        """What of it is late, and the credit that was taken off."""
+        late = sum(item.open_minor for item in items if item.days_overdue)
+        said = [self.words["late_part"].format(amount=self._amount(late, one))] if late > 0 else []
+        if one.credit_minor > 0 and one.closing_minor > 0:
+            said.append(self.words["credit_part"].format(amount=self._amount(one.credit_minor, one)))
+        return said
 
-    def _open_items(self, items: list[OpenItem], one: CurrencyStatement) -> None:
-        page, words = self._page, self._words
-        page.down(14, keep=60)
-        page.text(MARGIN, words["open_items"], size=12, font=BOLD)
-        page.down(18)
-        for item in items:
-            age = words["overdue"].format(days=item.days_overdue) if item.days_overdue else words["not_due"]
-            page.text(MARGIN, item.number)
-            page.text(MARGIN + 180, f"{words['due']}: {self._day(item.due_on)}, {age}", color=QUIET)
-            page.text(RIGHT, self._amount(item.open_minor, one), right=True)
-            page.down(15, keep=20)
-        if not items:
-            page.text(MARGIN, words["nothing_open"], color=QUIET)
-        page.down(24, keep=40)
+    def _line(self, line: StatementLine, one: CurrencyStatement) -> list[str]:
+        at = line.at.astimezone(ZoneInfo(self.made.account.zone)).date()
+        return [
+            self._day(at),
+            self.words.get(line.kind.value, line.kind.value.replace("_", " ")),
+            self.made.names(line.reference, line.invoice_ids),
+            self._amount(line.amount_minor, one),
+            self._amount(line.balance_minor, one),
+        ]
+
+    def _open_item(self, item: OpenItem, one: CurrencyStatement) -> list[str]:
+        age = self.words["overdue"].format(days=item.days_overdue) if item.days_overdue else self.words["not_due"]
+        return [item.number, self._day(item.due_on), age, self._amount(item.open_minor, one)]
 
     def _amount(self, amount_minor: int, one: CurrencyStatement) -> str:
         money = Money(amount_minor, one.currency)
-        return format_currency(money.decimal, money.currency, locale=self._locale)
-
-    def _local_day(self, at: datetime) -> str:
-        return self._day(at.astimezone(ZoneInfo(self._made.account.zone)).date())
+        return format_currency(money.decimal, money.currency, locale=self.locale)
 
     def _day(self, day: date) -> str:
-        return format_date(day, "d MMM y", locale=self._locale)
-
-
-def _known(locale: str) -> str:
-    try:
-        return str(Locale.parse(locale.replace("-", "_")))
-    except (UnknownLocaleError, ValueError, TypeError):
-        return _FALLBACK_LOCALE
+        return format_date(day, "d MMM y", locale=self.locale)

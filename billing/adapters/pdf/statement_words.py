@@ -21,7 +21,6 @@ _ENGLISH = {
     "not_due": "not due yet",
     "nothing_open": "Nothing is open.",
     "no_events": "Nothing happened in this period.",
-    "page": "Page {page}",
     "invoice_issued": "Invoice",
     "credit_applied": "Credit used",
     "credit_note": "Credit note",
@@ -35,6 +34,10 @@ _ENGLISH = {
     "money_assigned": "Money given to its account",
     "money_sent_back": "Money sent back",
     "write_off_reversed": "Write-off reversed",
+    "events": "What happened",
+    "age": "Age",
+    "late_part": "Of this {amount} is overdue.",
+    "credit_part": "Credit of {amount} is taken off.",
 }
 _DUTCH = {
     "statement": "Rekeningoverzicht",
@@ -55,7 +58,6 @@ _DUTCH = {
     "not_due": "nog niet vervallen",
     "nothing_open": "Er staat niets open.",
     "no_events": "In deze periode is niets gebeurd.",
-    "page": "Pagina {page}",
     "invoice_issued": "Factuur",
     "credit_applied": "Tegoed gebruikt",
     "credit_note": "Creditnota",
@@ -69,6 +71,10 @@ _DUTCH = {
     "money_assigned": "Geld toegewezen",
     "money_sent_back": "Geld teruggestuurd",
     "write_off_reversed": "Afschrijving teruggenomen",
+    "events": "Wat er gebeurde",
+    "age": "Ouderdom",
+    "late_part": "Hiervan is {amount} te laat.",
+    "credit_part": "Uw tegoed van {amount} is verrekend.",
 }
 _FRENCH = {
     "statement": "Relevé de compte",
@@ -89,7 +95,6 @@ _FRENCH = {
     "not_due": "pas encore échue",
     "nothing_open": "Rien n'est ouvert.",
     "no_events": "Aucune opération pendant cette période.",
-    "page": "Page {page}",
     "invoice_issued": "Facture",
     "credit_applied": "Avoir utilisé",
     "credit_note": "Note de crédit",
@@ -103,6 +108,10 @@ _FRENCH = {
     "money_assigned": "Argent attribué",
     "money_sent_back": "Argent renvoyé",
     "write_off_reversed": "Perte annulée",
+    "events": "Ce qui s'est passé",
+    "age": "Retard",
+    "late_part": "Dont {amount} en retard.",
+    "credit_part": "Votre avoir de {amount} est déduit.",
 }
 _GERMAN = {
     "statement": "Kontoauszug",
@@ -123,7 +132,6 @@ _GERMAN = {
     "not_due": "noch nicht fällig",
     "nothing_open": "Nichts ist offen.",
     "no_events": "In diesem Zeitraum ist nichts geschehen.",
-    "page": "Seite {page}",
     "invoice_issued": "Rechnung",
     "credit_applied": "Guthaben verwendet",
     "credit_note": "Gutschrift",
@@ -137,6 +145,10 @@ _GERMAN = {
     "money_assigned": "Geld zugeordnet",
     "money_sent_back": "Geld zurückgesandt",
     "write_off_reversed": "Ausbuchung zurückgenommen",
+    "events": "Was geschehen ist",
+    "age": "Alter",
+    "late_part": "Davon sind {amount} überfällig.",
+    "credit_part": "Ihr Guthaben von {amount} ist abgezogen.",
 }
 _SPANISH = {
     "statement": "Extracto de cuenta",
@@ -157,7 +169,6 @@ _SPANISH = {
     "not_due": "aún no vencida",
     "nothing_open": "No hay nada pendiente.",
     "no_events": "No hay movimientos en este periodo.",
-    "page": "Página {page}",
     "invoice_issued": "Factura",
     "credit_applied": "Saldo a favor usado",
     "credit_note": "Nota de crédito",
@@ -171,6 +182,10 @@ _SPANISH = {
     "money_assigned": "Dinero asignado",
     "money_sent_back": "Dinero devuelto",
     "write_off_reversed": "Baja revertida",
+    "events": "Lo que ha ocurrido",
+    "age": "Retraso",
+    "late_part": "De esto, {amount} está vencido.",
+    "credit_part": "Su saldo de {amount} está descontado.",
 }
 LANGUAGES = {"en": _ENGLISH, "nl": _DUTCH, "fr": _FRENCH, "de": _GERMAN, "es": _SPANISH}
 

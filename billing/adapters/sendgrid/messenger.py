@@ -20,6 +20,7 @@ from sendgrid.helpers import mail
 from billing.adapters.sendgrid.callbacks import SendGridCallbacks
 from billing.ports.messenger import (
     Accepted,
+    Attachment,
     Callback,
     DeliveryEvent,
     Failed,
@@ -96,10 +97,12 @@ class SendGridMessenger:
             mail.CustomArg("notice_id", message.notice_id),
             mail.CustomArg("account_id", message.account_id),
         ]
-        # A rewritten paylink would no longer be our own stable address.
-        letter.tracking_settings = mail.TrackingSettings(click_tracking=mail.ClickTracking(False, False))
+        if message.reply_to:
+            letter.reply_to = mail.ReplyTo(message.reply_to, message.sender_name or None)
+        letter.add_header(mail.Header("Auto-Submitted", "auto-generated"))
+        letter.tracking_settings = _no_tracking()
         for document in message.content.attachments:
-            letter.add_attachment(_attachment(document.content, document.file_name, document.media_type))
+            letter.add_attachment(_attachment(document))
         return dict(letter.get())
 
     async def find(self, message: Message, since: datetime) -> Accepted | None:
@@ -125,12 +128,25 @@ class SendGridMessenger:
         return self._callbacks.parse(callback)
 
 
-def _attachment(content: bytes, file_name: str, media_type: str) -> Any:
+def _no_tracking() -> Any:
+    """A rewritten paylink would no longer be our own stable address, and a mail loads nothing from elsewhere.
+
+    Notices are no marketing, so nobody unsubscribes from them: SendGrid adds no such link of its own.
+    """
+    return mail.TrackingSettings(
+        click_tracking=mail.ClickTracking(False, False),
+        open_tracking=mail.OpenTracking(False),
+        subscription_tracking=mail.SubscriptionTracking(False),
+    )
+
+
+def _attachment(document: Attachment) -> Any:
     return mail.Attachment(
-        mail.FileContent(base64.b64encode(content).decode()),
-        mail.FileName(file_name),
-        mail.FileType(media_type),
-        mail.Disposition("attachment"),
+        mail.FileContent(base64.b64encode(document.content).decode()),
+        mail.FileName(document.file_name),
+        mail.FileType(document.media_type),
+        mail.Disposition("inline" if document.content_id else "attachment"),
+        mail.ContentId(document.content_id) if document.content_id else None,
     )
 
 

@@ -101,6 +101,8 @@ accounts = Table(
     UniqueConstraint("brand", "number"),
     CheckConstraint("cycle_day BETWEEN 1 AND 31", name="cycle_day"),
 )
+Index("ix_accounts_lower_email", func.lower(accounts.c.email))
+Index("ix_accounts_mobile", accounts.c.mobile)
 Index("ix_accounts_whatsapp", accounts.c.mobile, postgresql_where=accounts.c.whatsapp_opted_in_at.is_not(None))
 
 Index("ix_accounts_hold_until", accounts.c.hold_until, postgresql_where=accounts.c.hold_until.is_not(None))

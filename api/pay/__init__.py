@@ -1,0 +1,1 @@
+"""The pages behind a signed address: paying by paylink, and payment methods."""

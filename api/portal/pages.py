@@ -1,0 +1,128 @@
+"""Rendering of self-service: pages, words, amounts, dates and quantities as the customer's language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from api.portal.looks import Look, accepted_language
+from billing.domain.cycle_calendar import zone_info
+from billing.domain.money import Money
+from billing.services.notice_words import DEFAULT_LANGUAGE
+
+HOME = "/my"
+SIGN_IN = "/my/sign-in"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_MEGABYTE, _GIGABYTE = 1_000_000, 1_000_000_000
+_environment = Environment(
+    loader=PackageLoader("api.portal"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+
+
+class Words:
+    """The words of a language, filled where they have places: ``words.until(date="1 May")``."""
+
+    def __init__(self, language: str) -> None:
+        self._words = words_of(language)
+
+    def __getitem__(self, name: str) -> str:
+        return self._words[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._words
+
+    def fill(self, name: str, **values: object) -> str:
+        """One text with its values."""
+        return self._words[name].format(**values)
+
+
+class Writer:
+    """Writes for one look."""
+
+    def __init__(self, look: Look) -> None:
+        self._locale = look.locale
+        self.zone = zone_info(look.zone)
+
+    def amount(self, amount_minor: int, currency: str) -> str:
+        return str(format_currency(Money(amount_minor, currency).decimal, currency, locale=self._locale))
+
+    def day(self, day: date) -> str:
+        return str(format_date(day, "long", locale=self._locale))
+
+    def moment(self, instant: datetime) -> str:
+        """Local date and time."""
+        return str(format_datetime(instant.astimezone(self.zone), "medium", locale=self._locale))
+
+    def local_day(self, instant: datetime) -> str:
+        return self.day(instant.astimezone(self.zone).date())
+
+    def quantity(self, quantity: int, meter: str) -> str:
+        """Seconds as minutes, bytes as MB or GB, everything else counted."""
+        if "second" in meter or "voice" in meter:
+            return f"{self._number(quantity / 60)} min"
+        if "byte" in meter or "data" in meter:
+            large = quantity >= _GIGABYTE
+            return f"{self._number(quantity / (_GIGABYTE if large else _MEGABYTE))} {'GB' if large else 'MB'}"
+        return self._number(quantity)
+
+    def _number(self, number: float) -> str:
+        return str(format_decimal(number, "#,##0.##", locale=self._locale))
+
+
+@cache
+def words_of(language: str) -> Mapping[str, str]:
+    """All words of a language, flat."""
+    source = files("api.portal").joinpath("words", f"{language}.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, str] = yaml.safe_load(source)
+    return found
+
+
+def page(template: str, look: Look, status: int = 200, **values: Any) -> HTMLResponse:
+    """One page."""
+    return HTMLResponse(rendered(template, look, **values), status, HEADERS)
+
+
+def rendered(template: str, look: Look, **values: Any) -> str:
+    """A page or a part of one, as HTML."""
+    given = {"told": "", "is_problem": False, "section": ""} | values
+    return _environment.get_template(template).render(
+        look=look, words=Words(look.language), write=Writer(look), **given
+    )
+
+
+def back_to(path: str) -> RedirectResponse:
+    """See another page: what a form is answered with, so that loading again sends nothing again."""
+    return RedirectResponse(path, HTTPStatus.SEE_OTHER, HEADERS)
+
+
+def error_page(request: Request, problem: dict[str, Any]) -> Response:
+    """In plain words; the page to sign in where nobody is signed in. Nothing of the refusal is shown."""
+    status = problem["status"]
+    if status == HTTPStatus.UNAUTHORIZED:
+        wanted = request.url.path if request.method == "GET" else HOME
+        return back_to(f"{SIGN_IN}?next={quote(wanted)}")
+    language = accepted_language(request) or DEFAULT_LANGUAGE
+    look = getattr(request.state, "look", None) or Look(language=language, locale=language)
+    known = {404: "missing", 403: "stale", 429: "too_many"}.get(status, "wrong" if status < 500 else "away")
+    return page("error.html", look, status, which=known)

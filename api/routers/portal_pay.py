@@ -1,0 +1,139 @@
+"""Self-service, paying: now, all or part, through the provider's page and back; methods and history."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from babel.numbers import NumberFormatError, parse_decimal
+from fastapi import APIRouter, Form, Query, Response
+
+from api.portal.pages import HEADERS, Words, Writer, page
+from api.portal.session import SignedForm, Visitor, VisitorDep
+from billing.domain.errors import InvalidValue, NotFound
+from billing.domain.money import minor_digits
+from billing.services.customer_sessions import BY_CUSTOMER
+from billing.services.dunning_plans import instalments_of
+from billing.services.self_service_links import our_address
+
+router = APIRouter(prefix="/my/pay", tags=["self-service"], include_in_schema=False)
+SHOWN_PAYMENTS = 24
+# What became of a payment, as the page says it; everything else took nothing.
+RESULTS = ("succeeded", "pending", "failed", "action_required", "unknown", "cancelled", "disputed")
+
+
+@router.get("")
+async def show(
+    visitor: VisitorDep,
+    promised: Annotated[str, Query(max_length=5)] = "",
+    agreed: Annotated[str, Query(max_length=5)] = "",
+) -> Response:
+    """What is open, how it is paid, what was paid, and what can be agreed."""
+    words = Words(visitor.look.language)
+    return await pay_page(
+        visitor, told=words["promise_done" if promised else "plan_done"] if promised or agreed else ""
+    )
+
+
+async def pay_page(visitor: Visitor, status: int = 200, **more: Any) -> Response:
+    """The page with something to tell, or with dates to be agreed to."""
+    container, account_id = visitor.container, visitor.account_id
+    money = await container.customer_money.now(visitor.account, visitor.brand)
+    payments = (await container.payments.history(account_id))[:SHOWN_PAYMENTS]
+    methods = {one.method_id: one for one in await container.payment_methods.methods(account_id)}
+    return page(
+        "pay.html",
+        visitor.look,
+        status,
+        **{
+            "section": "pay",
+            "money": money,
+            "payments": payments,
+            "methods": methods,
+            "results": RESULTS,
+            "form": visitor.form(),
+            "today": container.portal_looks.now().astimezone(Writer(visitor.look).zone).date(),
+            "amount": plain_amount(money.payable_minor, money.currency),
+            "proposed": None,
+            "wanted": {},
+            "again": False,
+            "instalments": [(one.due_on, one.amount_minor) for one in instalments_of(money.plan)] if money.plan else [],
+        }
+        | more,
+    )
+
+
+@router.post("")
+async def pay(
+    visitor: VisitorDep,
+    form: SignedForm,
+    amount: Annotated[str, Form(max_length=30)] = "",
+) -> Response:
+    """On to the provider's page by a page of ours: forms of these pages lead nowhere else."""
+    visitor.command_of(form)
+    container, words = visitor.container, Words(visitor.look.language)
+    money = await container.customer_money.now(visitor.account, visitor.brand)
+    try:
+        wanted = read_amount(amount, money.currency, visitor.look.locale) if amount else 0
+    except InvalidValue:
+        wanted = -1
+    least = min(visitor.brand.minimum_charge_minor, money.payable_minor)
+    if wanted and not least <= wanted <= money.payable_minor:
+        write = Writer(visitor.look)
+        limits = {
+            "least": write.amount(least, money.currency),
+            "most": write.amount(money.payable_minor, money.currency),
+        }
+        return await pay_page(visitor, 422, told=words.fill("pay_part_refused", **limits), is_problem=True)
+    back = f"{our_address(container.public_url)}/pay/done"
+    part = 0 if wanted == money.payable_minor else wanted
+    try:
+        opened = await container.pay_desk.open_page(visitor.account_id, BY_CUSTOMER, "self-service", back, part)
+    except NotFound:  # the account's process is being started again
+        return await pay_page(visitor, 503, told=words["pay_refused"], is_problem=True)
+    if not opened.url:
+        return await pay_page(visitor, 409, told=words["pay_refused"], is_problem=True)
+    return page("pay_on.html", visitor.look, section="pay", url=opened.url)
+
+
+@router.get("/done")
+async def done(visitor: VisitorDep) -> Response:
+    """Back from the provider: paid, still on its way, or not."""
+    returned = await visitor.container.pay_desk.back(visitor.account_id)
+    word = "paid" if returned.paid else "pay_waiting" if returned.waiting else "pay_unfinished"
+    told = Words(visitor.look.language)[word]
+    return await pay_page(visitor, told=told, is_problem=word == "pay_unfinished", again=word == "pay_waiting")
+
+
+@router.get("/methods")
+async def methods(visitor: VisitorDep) -> Response:
+    """The page where cards and mandates are left and changed, with the text to agree to."""
+    address = await visitor.container.method_links.paylink_for(visitor.account_id)
+    return Response(status_code=303, headers=HEADERS | {"Location": address})
+
+
+def plain_amount(amount_minor: int, currency: str) -> str:
+    """As a field of a form shows it: 42.10."""
+    digits = minor_digits(currency)
+    return f"{Decimal(amount_minor).scaleb(-digits):.{digits}f}"
+
+
+def read_amount(written: str, currency: str, locale: str) -> int:
+    """Minor units of an amount typed in the customer's way, or plainly with a point. Raises InvalidValue."""
+    text, digits = written.strip().replace("\u00a0", ""), minor_digits(currency)
+    try:
+        plain = text.replace(".", "", 1)
+        typed = Decimal(text) if plain.isdigit() and _is_plain(text, digits) else parse_decimal(text, locale=locale)
+        minor = Decimal(typed).scaleb(digits)
+        if minor != minor.to_integral_value() or not 0 <= minor <= 10**12:
+            raise InvalidOperation
+    except (InvalidOperation, NumberFormatError):
+        raise InvalidValue(
+            "This is not an amount.", field="amount", value=written, remedy="Write it like 12.50."
+        ) from None
+    return int(minor)
+
+
+def _is_plain(text: str, digits: int) -> bool:
+    """Whether a point can only be the decimal one: 12.50, never the thousands of 1.250."""
+    return text.isascii() and ("." not in text or len(text.rpartition(".")[2]) <= digits)
