@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -69,6 +69,10 @@ class Writer:
 
     def day(self, day: date) -> str:
         return str(format_date(day, "long", locale=self._locale))
+
+    def day_before(self, day: date) -> str:
+        """The last day of a half-open period."""
+        return self.day(day - timedelta(days=1))
 
     def moment(self, instant: datetime) -> str:
         """Local date and time."""
