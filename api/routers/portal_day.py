@@ -64,6 +64,7 @@ async def _previewed(visitor: Visitor, day: str) -> CycleDayChange:
 @router.post("")
 async def change(visitor: VisitorDep, form: SignedForm, day: Day) -> Response:
     """Bill on this day from now on; nothing that was billed changes."""
+    visitor.command_of(form)
     words = Words(visitor.look.language)
     number = int(day) if day.isascii() and day.isdigit() else 0
     result = await ask(visitor, form, "change_cycle_day", ChangeCycleDay, cycle_day=number, bridge=BRIDGE)

@@ -66,9 +66,10 @@ async def set_limit(
     visitor: VisitorDep, form: SignedForm, amount: Short, kind: Short = "soft", service_id: Short = ""
 ) -> Response:
     """An amount of money, for a line or all of them."""
+    visitor.command_of(form)
     own = await _own_service(visitor, service_id)
     try:
-        value = read_amount(amount, visitor.brand.currency, visitor.look.locale)
+        value = read_amount(amount, visitor.brand.currency)
     except InvalidValue:
         return await _limits(visitor, 422, Words(visitor.look.language)["limit_refused"])
     fields: dict[str, Any] = {"kind": kind, "measure": "amount", "service_id": own, "value": value}
@@ -81,6 +82,7 @@ async def set_limit(
 @router.post("/remove")
 async def remove(visitor: VisitorDep, form: SignedForm, limit: Annotated[str, Form(max_length=200)]) -> Response:
     """One of those shown; it works at once."""
+    visitor.command_of(form)
     views = await visitor.container.limits.of(visitor.account_id)
     found = next((one.use.limit for one in views if one.use.limit.limit_id == limit), None)
     if found is None:
@@ -97,6 +99,7 @@ async def remove(visitor: VisitorDep, form: SignedForm, limit: Annotated[str, Fo
 @router.post("/abroad")
 async def go_on_abroad(visitor: VisitorDep, form: SignedForm, service_id: Short) -> Response:
     """Data abroad goes on beyond its cap until the cycle ends."""
+    visitor.command_of(form)
     own = await _own_service(visitor, service_id)
     result = await ask(visitor, form, "agree_to_continue", AgreeToContinue, service_id=own, asked_by=CUSTOMER)
     if not result.accepted:
