@@ -1,4 +1,4 @@
-"""What a signed-in customer sees and does: own things only, forms of ours only, the commands of operators, small pages."""
+"""What a signed-in customer sees and does: own things, forms of ours, the commands of operators, small pages."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_a_forged_form_changes_nothing(portal: PortalWorld, browser: Brows
     assert (portal.doors.process.commands, len(portal.email.sent)) == ([], sent)
 
 
-@pytest.mark.parametrize("path", (*PAGES, "/my/balance", "/my/pay/done", "/my/pay/methods"))
+@pytest.mark.parametrize("path", [*PAGES, "/my/balance", "/my/pay/done", "/my/pay/methods"])
 async def test_nothing_is_shown_to_who_is_not_signed_in(portal: PortalWorld, path: str) -> None:
     answer = await portal.browser().get(path)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/my/sign-in?next={path}")
