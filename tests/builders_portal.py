@@ -110,7 +110,9 @@ class PortalWorld:
     async def asks(self, browser: Browser, contact: str = EMAIL) -> httpx.Response:
         """Ask for a code."""
         await browser.get("/my/sign-in")
-        return await browser.post("/my/sign-in", contact=contact)
+        answer = await browser.post("/my/sign-in", contact=contact)
+        await self.doors.container.customer_access.settled()
+        return answer
 
     async def signed_in(self, account_id: str = FULL_ACCOUNT) -> Browser:
         """A browser of a customer who came by the address in a message."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
@@ -45,17 +46,36 @@ class PersonOnline:
         await self.page.goto(f"{self.base}{path}")
 
     async def newest_code(self, to: str) -> str:
-        """The code in the newest message to an address, as the simulator's inbox shows it."""
+        """The code in the newest message to an address, once the simulator's inbox shows it."""
+
+        async def arrived() -> str | None:
+            await inbox.goto(f"{self.simulator}/inbox")
+            _, found, about = (await inbox.locator("body").inner_text()).partition(to)
+            code = CODE.search(about) if found else None
+            return code.group(1) if code else None
+
         inbox = await self.context.new_page()
         try:
-            await inbox.goto(f"{self.simulator}/inbox")
-            messages = await inbox.locator("body").inner_text()
+            return await self.world.until(arrived, 20, f"no code came to {to}")
         finally:
             await inbox.close()
-        about = messages[messages.index(to) :]
-        found = CODE.search(about)
-        assert found, f"no code to {to}:\n{about[:500]}"
-        return found.group(1)
+
+    async def mobile(self) -> str:
+        return (await self.world.parts.accounts.get(self.customer.account_id)).mobile
+
+    async def calls(self, seconds: int) -> None:
+        """A call of the customer's line that ends now, as a switch reports it."""
+        (service,) = await self.world.parts.accounts.services_of(self.customer.account_id)
+        record = {
+            "record_id": str(uuid4()),
+            "source": "switch",
+            "identifier": service.identifier,
+            "meter": "voice_seconds",
+            "quantity": seconds,
+            "started_at": self.world.now().isoformat(),
+        }
+        result = await self.world.post("/v1/usage/events", record)
+        assert result["outcome"] == "accepted", result
 
     @property
     def simulator(self) -> str:

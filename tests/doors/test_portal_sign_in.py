@@ -159,6 +159,7 @@ async def test_the_address_in_a_notice_greets_in_the_customers_language_and_name
     for secret in ("Sanne", "sanne@", "345678", "A100001", "acc_"):
         assert secret not in page.text
     await browser.post("/my/sign-in", channel="sms")
+    await portal.doors.container.customer_access.settled()
     assert [one.to for one in portal.sms.sent] == [MOBILE]
     await browser.get("/my/sign-in/code")
     assert (await browser.post("/my/sign-in/code", code=portal.code())).headers["location"] == "/my"
