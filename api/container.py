@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from billing.ports.audit import AuditStore
 from api.portal.looks import PortalLooks
+from billing.ports.audit import AuditStore
 from billing.ports.clock import BusinessClock
 from billing.ports.money_lists import MoneyLists
 from billing.ports.process import Process
@@ -33,8 +33,12 @@ from billing.services.console_figures import ConsoleFigures
 from billing.services.console_sessions import ConsoleSessions
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.customer_access import CustomerAccess
+from billing.services.customer_choices import CustomerChoices
+from billing.services.customer_contacts import CustomerContacts
+from billing.services.customer_export import CustomerExport
 from billing.services.customer_money import CustomerMoney
 from billing.services.customer_sessions import CustomerSessions
+from billing.services.customer_tries import CustomerTries
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
@@ -172,3 +176,7 @@ class Container:
     customer_access: CustomerAccess = field(default_factory=_not_built)
     customer_sessions: CustomerSessions = field(default_factory=_not_built)
     customer_money: CustomerMoney = field(default_factory=_not_built)
+    customer_tries: CustomerTries = field(default_factory=_not_built)
+    customer_choices: CustomerChoices = field(default_factory=_not_built)
+    customer_contacts: CustomerContacts = field(default_factory=_not_built)
+    customer_export: CustomerExport = field(default_factory=_not_built)

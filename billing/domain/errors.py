@@ -8,7 +8,8 @@ exception; it is retried.
     ├── InvalidValue          a field has a value that cannot be used            -> HTTP 422
     ├── NotFound              nothing is known under this identity               -> HTTP 404
     ├── Conflict              it collides with what is already there             -> HTTP 409
-    └── UnableTo...           a command cannot be carried out in this state      -> HTTP 409
+    ├── UnableTo...           a command cannot be carried out in this state      -> HTTP 409
+    └── TooManyTries          somebody tried too often; later it works again     -> HTTP 429
 """
 
 
