@@ -33,6 +33,10 @@ class Session:
     word: str
     key_hash: str = ""
 
+    @property
+    def is_signed_in(self) -> bool:
+        return bool(self.key_hash)
+
 
 def session_of(request: Request, container: Container) -> Session:
     """The browser's session; a new, empty one without a cookie that we signed."""
