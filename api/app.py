@@ -27,6 +27,8 @@ from api.routers import (
     catalogue,
     console,
     console_cases,
+    console_policies,
+    console_policy_use,
     cycles,
     dunning,
     dunning_policies,
@@ -115,6 +117,8 @@ ROUTERS = (
     network.router,
     reference.router,
     console_cases.router,
+    console_policies.router,
+    console_policy_use.router,
     console.router,
 )
 

@@ -29,6 +29,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
     Entry("Cases", "/console/cases"),
+    Entry("Usage", "/console/usage"),
+    Entry("Catalogue", "/console/catalogue"),
+    Entry("Policies", "/console/policies"),
+    Entry("Templates", "/console/templates"),
 )
 
 

@@ -67,7 +67,8 @@ class BrandPolicies:
         async with self._make_work() as work:
             kept = await work.accounts.brand(brand)
         READERS[part](definition)
-        changed = replace(kept, **{part: dict(definition)})
+        changes: dict[str, Any] = {part: dict(definition)}
+        changed = replace(kept, **changes)
         try:
             await asyncio.to_thread(self._check, changed)  # plans every day of decades: half a second of computing
         except InvalidValue as refusal:

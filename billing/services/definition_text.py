@@ -64,7 +64,7 @@ def read_definition(text: str) -> WrittenDefinition:
     value, lines = (None, {}) if problems else read_document(text, problems)
     if not problems and not isinstance(value, dict):
         problems.add(1, "A definition is a list of named fields.", "Write one name: value on each line.", path="?")
-    if problems:
+    if not isinstance(value, dict) or problems:
         raise DefinitionRefused(sorted(problems.found, key=lambda each: each.line), problems.left_out)
     return WrittenDefinition(text, value, lines)
 

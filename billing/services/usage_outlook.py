@@ -1,5 +1,5 @@
-"""What would happen to usage, before somebody decides it: which waiting numbers are known by now, what taking a file back
-would change; and which sources have gone quiet.
+"""What would happen to usage, before somebody decides it: which waiting numbers are known by now, what taking a file
+back would change; and which sources have gone quiet.
 
 Everything is tried in transactions that are never committed, by the code that would do it.
 """
@@ -173,8 +173,8 @@ def silence_of(profile: str, arrivals: Sequence[datetime], now: datetime) -> Sou
     """From the latest arrivals of a profile, the newest first."""
     if not arrivals:
         return SourceSilence(profile, None, None)
-    gaps = [later - earlier for later, earlier in pairwise(arrivals)]
-    usual = median(gaps) if len(arrivals) >= _LEAST_ARRIVALS else None
+    seconds = [(later - earlier).total_seconds() for later, earlier in pairwise(arrivals)]
+    usual = timedelta(seconds=median(seconds)) if len(arrivals) >= _LEAST_ARRIVALS else None
     return SourceSilence(profile, arrivals[0], usual, now - arrivals[0])
 
 
