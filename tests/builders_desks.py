@@ -68,7 +68,10 @@ async def sign_in(world: DoorsWorld, key: str = ADMIN_KEY) -> Desk:
     return Desk(world)
 
 
-def desk_services(database_url: str, spool: Path, renderer: DocumentRenderer | None = None) -> dict[str, Any]:
+@asynccontextmanager
+async def desk_services(
+    database_url: str, spool: Path, renderer: DocumentRenderer | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """The services of these pages over a database."""
     engine = make_engine(database_url)
 
@@ -86,7 +89,10 @@ def desk_services(database_url: str, spool: Path, renderer: DocumentRenderer | N
     }
     if renderer is not None:
         services["letterheads"] = Letterheads(make_work, clock, renderer)
-    return services
+    try:
+        yield services
+    finally:
+        await engine.dispose()
 
 
 @asynccontextmanager
@@ -94,7 +100,10 @@ async def a_desk(
     database_url: str, spool: Path, renderer: DocumentRenderer | None = None, role: str = "admin"
 ) -> AsyncIterator[Desk]:
     """The Dutch brand with its plan, one customer and the usual policy; an operator of this role is signed in."""
-    async with a_doors_world(database_url, **desk_services(database_url, spool, renderer)) as world:
+    async with (
+        desk_services(database_url, spool, renderer) as services,
+        a_doors_world(database_url, **services) as world,
+    ):
         async with world.work() as work:
             assert isinstance(work, SqlUnitOfWork)
             await work.accounts.add_brand(a_brand())

@@ -15,7 +15,7 @@ from statistics import median
 from billing.domain.errors import UnableTo
 from billing.ports.clock import BusinessClock
 from billing.ports.plan_corrections import CycleDifference
-from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage import IssueSelection, UsageIssue
 from billing.ports.usage_corrections import CANCELLED as TAKEN_BACK
 from billing.ports.usage_corrections import Change, EventsOf
@@ -63,13 +63,14 @@ class Waiting:
 @dataclass(frozen=True)
 class Cancelling:
     """What taking a file back would change: ``effects`` by account and cycle for the whole file; ``differences`` in
-    money for the first ``priced_accounts``; ``kept`` records that wait would be closed."""
+    money (of ``currency``) for the first ``priced_accounts``; ``kept`` records that wait would be closed."""
 
     file: UsageFile
     effects: Sequence[FileEffect]
     differences: Sequence[CycleDifference]
     priced_accounts: int
     kept: int
+    currency: str = ""
 
     @property
     def accounts(self) -> int:
@@ -135,9 +136,10 @@ class UsageOutlook:
                 raise UnableTo(f"This file is {file.status}.", field="file_id", value=file_id, remedy=remedy)
             effects = await work.usage.effects_of_file(file)
             kept = await work.usage.select_issues(IssueSelection(file_id=file_id), 1)
-        accounts = sorted({each.account_id for each in effects})[:MOST_ACCOUNTS]
+            accounts = sorted({each.account_id for each in effects})[:MOST_ACCOUNTS]
+            currency = await _currency(work, accounts)
         differences = await self._priced(file, accounts) if accounts else []
-        return Cancelling(file, effects, differences, len(accounts), kept.matched)
+        return Cancelling(file, effects, differences, len(accounts), kept.matched, currency)
 
     async def _priced(self, file: UsageFile, accounts: Sequence[str]) -> list[CycleDifference]:
         """Take the accounts' records back in a transaction that is not committed."""
@@ -167,6 +169,12 @@ class UsageOutlook:
         now = self._clock.now()
         found = [silence_of(profile, arrivals.get(profile, ()), now) for profile in profiles]
         return sorted(found, key=lambda each: (not each.is_quiet, each.last_at is None, each.profile))
+
+
+async def _currency(work: UnitOfWork, accounts: Sequence[str]) -> str:
+    if not accounts:
+        return ""
+    return (await work.accounts.brand((await work.accounts.get(accounts[0])).brand)).currency
 
 
 def silence_of(profile: str, arrivals: Sequence[datetime], now: datetime) -> SourceSilence:
