@@ -18,6 +18,8 @@ LARGER_BODIES = {
     "/v1/usage/": 64 * MEBIBYTE,
     "/v1/catalogue/import": 20 * MEBIBYTE,
     "/v1/bank-statements": 64 * MEBIBYTE,
+    "/console/usage/files": 65 * MEBIBYTE,
+    "/console/catalogue/import": 21 * MEBIBYTE,
 }
 
 

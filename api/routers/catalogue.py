@@ -52,7 +52,7 @@ async def export_catalogue(
 async def import_catalogue(
     request: Request,
     container: ContainerDep,
-    _: Admin,
+    caller: Admin,
     format: Form = CatalogueForm.YAML,
     dry_run: Annotated[bool, Query(description="Only check, and say what would change.")] = False,
 ) -> CatalogueImportedOut:
@@ -63,5 +63,5 @@ async def import_catalogue(
     """
     content = await request.body()
     return CatalogueImportedOut.model_validate(
-        await container.catalogue_files.import_(format, content, dry_run=dry_run)
+        await container.catalogue_files.import_(format, content, dry_run=dry_run, author=caller.name)
     )

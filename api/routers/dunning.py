@@ -28,9 +28,10 @@ async def list_policies(container: ContainerDep, _caller: Viewer) -> list[Policy
 
 
 @router.post("/v1/dunning-policies", status_code=201, summary="Publish a version")
-async def publish_policy(wanted: PublishPolicyIn, container: ContainerDep, _caller: Admin) -> PolicyOut:
+async def publish_policy(wanted: PublishPolicyIn, container: ContainerDep, caller: Admin) -> PolicyOut:
     """Checked first: no bar without a warning in time. Running cases keep their version."""
-    return PolicyOut.model_validate(await container.dunning_policies.publish(wanted.definition))
+    published = await container.dunning_policies.publish(wanted.definition, caller.name, wanted.reason)
+    return PolicyOut.model_validate(published)
 
 
 @router.post("/v1/dunning-policies/preview", summary="The date of every step")

@@ -78,7 +78,7 @@ async def save_template(
 ) -> TemplateView:
     """A new version. An unknown placeholder, or a text without what its kind must name, is refused."""
     place = TemplatePlace(brand, kind, channel, locale)
-    return TemplateView.of(await container.notice_templates.save(place, words.words(), caller.name))
+    return TemplateView.of(await container.notice_templates.save(place, words.words(), caller.name, words.reason))
 
 
 @router.post("/v1/notice-templates/preview", summary="A text with example values, before or after saving")

@@ -14,12 +14,15 @@ router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 
 @router.post("", status_code=201, summary="Publish a plan", responses=problems(404))
-async def publish_plan(plan: PlanIn, container: ContainerDep, _: Admin) -> PlanOut:
+async def publish_plan(plan: PlanIn, container: ContainerDep, caller: Admin) -> PlanOut:
     """The next version of the plan; publishing the same definition again answers the version that is there.
 
     Lines keep the version they were sold with. ``POST /v1/pricing/preview`` prices a definition first.
     """
-    return PlanOut.model_validate(await container.catalogue.publish_plan(plan.brand, plan.definition))
+    published = await container.catalogue.publish_plan(
+        plan.brand, plan.definition, caller.name, plan.reason, plan.sold_from
+    )
+    return PlanOut.model_validate(published)
 
 
 @router.get("", summary="List the published plans")

@@ -38,6 +38,9 @@ class PublishPolicyIn(Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"definition": A_LADDER}]})
 
     definition: Definition
+    reason: str = Field(
+        default="", max_length=500, description="Why; it stays with the version.", examples=["Two weeks' warning"]
+    )
 
 
 class PolicyOut(Response):
@@ -47,6 +50,8 @@ class PolicyOut(Response):
     policy_version: int
     definition: Mapping[str, Any]
     published_at: datetime
+    author: str
+    reason: str
 
 
 class PreviewPolicyIn(Request):

@@ -100,6 +100,7 @@ class TemplateView(BaseModel):
     content_sid: str
     changed_at: datetime
     author: str
+    reason: str
 
     @classmethod
     def of(cls, template: NoticeTemplate) -> Self:
@@ -135,6 +136,8 @@ class TemplateWords(Request):
         max_length=34,
         description="Of WhatsApp: the approved template that says this text; its variables 1, 2 are the placeholders.",
     )
+
+    reason: str = Field(default="", max_length=500, description="Why; it stays with the version.")
 
     def words(self) -> NoticeText:
         return NoticeText(self.subject, self.text, self.html, content_sid=self.content_sid)

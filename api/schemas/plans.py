@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import Request, Response
+from api.schemas.base import Instant, Request, Response
 
 _MINUTES: dict[str, Any] = {"meter": "voice_seconds", "unit_size": 60, "unit_name": "minute"}
 _TIERS = [{"up_to": 100, "rate": "0.10"}, {"rate": "0.08"}]
@@ -90,6 +90,10 @@ class PlanIn(Request):
         description="Rates and fees are decimals as text, in whole units of the currency; quantities are whole numbers"
         " of the meter's own units (seconds, bytes, messages)."
     )
+    sold_from: Instant | None = Field(
+        default=None, description="New lines get this version from then on; left out: at once."
+    )
+    reason: str = Field(default="", max_length=500, description="Why; it stays with the version.")
 
 
 class PlanOut(Response):
@@ -101,3 +105,6 @@ class PlanOut(Response):
     name: str = Field(examples=["Vonk Basis"])
     definition: dict[str, Any] = Field(examples=[A_PLAN])
     published_at: datetime
+    author: str = Field(examples=["sanne"])
+    reason: str = Field(examples=["Prices of 2027"])
+    sold_from: datetime | None = Field(examples=["2027-03-01T00:00:00Z"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import desc, func, insert, select, text, update
+from sqlalchemy import desc, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain import identity
@@ -14,7 +15,7 @@ from billing.domain.errors import NotFound
 from billing.persistence.service_repository import SqlServiceRepository
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables import accounts as t
-from billing.ports.accounts import Account, Brand, Cycle, LetterheadVersion, Plan, TimelineEntry
+from billing.ports.accounts import Account, Brand, BrandPolicyVersion, Cycle, LetterheadVersion, Plan, TimelineEntry
 
 # Of one contact: more would be no person any more.
 MOST_ACCOUNTS = 50
@@ -46,6 +47,17 @@ class SqlCatalogueRepository:
     async def brands(self) -> Sequence[Brand]:
         return await fetch_all(self._connection, Brand, select(t.brands).order_by(t.brands.c.brand))
 
+    async def change_brand(self, brand: str, values: Mapping[str, Any]) -> None:
+        await self._connection.execute(update(t.brands).where(t.brands.c.brand == brand).values(**values))
+
+    async def add_brand_policy(self, version: BrandPolicyVersion) -> None:
+        await self._connection.execute(insert(t.brand_policies).values(**asdict(version)))
+
+    async def brand_policies(self, brand: str, part: str) -> Sequence[BrandPolicyVersion]:
+        kept = t.brand_policies.c
+        query = select(t.brand_policies).where(kept.brand == brand, kept.part == part).order_by(kept.version)
+        return await fetch_all(self._connection, BrandPolicyVersion, query)
+
     async def add_letterhead(self, letterhead: LetterheadVersion) -> None:
         await self._connection.execute(insert(t.letterheads).values(**asdict(letterhead)))
 
@@ -59,15 +71,23 @@ class SqlCatalogueRepository:
     async def add_plan(self, plan: Plan) -> None:
         await self._connection.execute(insert(t.plans).values(**asdict(plan)))
 
-    async def plan(self, plan_code: str, plan_version: int | None = None) -> Plan:
+    async def plan(self, plan_code: str, plan_version: int | None = None, sold_at: datetime | None = None) -> Plan:
         query = select(t.plans).where(t.plans.c.plan_code == plan_code)
         if plan_version is not None:
             query = query.where(t.plans.c.plan_version == plan_version)
+        elif sold_at is not None:
+            query = query.where(or_(t.plans.c.sold_from.is_(None), t.plans.c.sold_from <= sold_at))
         found = await fetch_one(self._connection, Plan, query.order_by(desc(t.plans.c.plan_version)).limit(1))
         if found is None:
             version = "" if plan_version is None else f" version {plan_version}"
             raise _missing("plan", "plan_code", f"{plan_code}{version}", "GET /v1/plans lists the published plans.")
         return found
+
+    async def lines_by_version(self, plan_code: str) -> Mapping[int, int]:
+        services = t.services.c
+        query = select(services.plan_version, func.count().label("lines")).group_by(services.plan_version)
+        query = query.where(services.plan_code == plan_code, services.active_to.is_(None))
+        return {row.plan_version: row.lines for row in await self._connection.execute(query)}
 
     async def plans(self, brand: str | None = None) -> Sequence[Plan]:
         query = select(t.plans).order_by(t.plans.c.plan_code, t.plans.c.plan_version)

@@ -121,6 +121,12 @@ class SqlDunningRepository:
         query = select(func.count()).select_from(joined).where(*_chosen(wanted))
         return int((await self._connection.execute(query)).scalar_one())
 
+    async def open_cases_by_version(self, policy_code: str) -> Mapping[int, int]:
+        cases = t.dunning_cases.c
+        query = select(cases.policy_version, func.count().label("cases")).group_by(cases.policy_version)
+        query = query.where(cases.policy_code == policy_code, cases.closed_at.is_(None))
+        return {row.policy_version: row.cases for row in await self._connection.execute(query)}
+
     async def add_dispute(self, values: Mapping[str, Any]) -> Dispute:
         return await insert_returning(self._connection, Dispute, t.disputes, values)
 

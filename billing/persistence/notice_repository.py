@@ -49,6 +49,14 @@ class SqlTemplateRepository:
         values = {**asdict(template), "template_version": newest.scalar_subquery()}
         return _template(await insert_returning(self._connection, NoticeTemplate, notice_templates, values))
 
+    async def template_versions(
+        self, brand: str, kind: NoticeKind, channel: str, locale: str
+    ) -> Sequence[NoticeTemplate]:
+        t = notice_templates.c
+        place = (t.brand == brand, t.kind == kind, t.channel == channel, t.locale == locale)
+        query = select(notice_templates).where(*place).order_by(desc(t.template_version))
+        return [_template(found) for found in await fetch_all(self._connection, NoticeTemplate, query)]
+
     async def template(self, brand: str, kind: NoticeKind, channel: str, locale: str) -> NoticeTemplate | None:
         t = notice_templates.c
         query = select(notice_templates).where(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import NotFound
 from billing.persistence.statements import as_record, fetch_all, fetch_one
+from billing.persistence.tables import accounts
 from billing.persistence.tables import usage as t
 from billing.ports.usage_files import (
     CANCELLED,
@@ -21,6 +22,7 @@ from billing.ports.usage_files import (
     OUT_OF_SEQUENCE,
     REGISTERED,
     REJECTED,
+    FileEffect,
     FileFilter,
     Neighbours,
     UsageFile,
@@ -76,6 +78,29 @@ class SqlUsageFiles:
         if wanted.before:
             query = query.where(_FILES.file_id < wanted.before)
         return await fetch_all(self._connection, UsageFile, query.order_by(desc(_FILES.file_id)).limit(wanted.limit))
+
+    async def effects_of_file(self, file: UsageFile) -> Sequence[FileEffect]:
+        events, cycles = t.usage_events.c, accounts.cycles.c
+        own = (cycles.account_id == events.account_id) & (cycles.cycle_number == events.cycle_number)
+        place = (events.account_id, events.cycle_number, cycles.status, events.meter)
+        counted = func.sum(events.events).label("events"), func.sum(events.quantity).label("quantity")
+        query = select(*place, *counted).select_from(t.usage_events.outerjoin(accounts.cycles, own)).group_by(*place)
+        query = query.where(
+            events.file_id == file.file_id, events.started_at.between(file.first_start, file.last_start)
+        )
+        found = await self._connection.execute(query.order_by(events.account_id, events.cycle_number, events.meter))
+        return [
+            FileEffect(row[0], row[1], row[2] == "issued", row[3], int(row.events), int(row.quantity)) for row in found
+        ]
+
+    async def recent_arrivals(self, limit: int) -> Mapping[str, Sequence[datetime]]:
+        place = func.row_number().over(partition_by=_FILES.profile, order_by=desc(_FILES.registered_at)).label("place")
+        latest = select(_FILES.profile, _FILES.registered_at, place).subquery()
+        query = select(latest.c.profile, latest.c.registered_at).where(latest.c.place <= limit)
+        found: dict[str, list[datetime]] = {}
+        for row in await self._connection.execute(query.order_by(latest.c.profile, latest.c.place)):
+            found.setdefault(row.profile, []).append(row.registered_at)
+        return found
 
     async def change_file(self, file_id: str, values: Mapping[str, Any]) -> None:
         await self._connection.execute(update(t.usage_files).where(_FILES.file_id == file_id).values(**values))

@@ -49,7 +49,10 @@ class LetterheadVersion:
 
 @dataclass(frozen=True)
 class Plan:
-    """One published version of a plan; ``definition`` is read by billing.domain.rating."""
+    """One published version of a plan; ``definition`` is read by billing.domain.rating.
+
+    New lines that name no version get the newest that is sold: from ``sold_from`` on, or since it was published.
+    """
 
     plan_code: str
     plan_version: int
@@ -57,6 +60,22 @@ class Plan:
     name: str
     definition: Mapping[str, Any]
     published_at: datetime
+    author: str = ""
+    reason: str = ""
+    sold_from: datetime | None = None
+
+
+@dataclass(frozen=True)
+class BrandPolicyVersion:
+    """One version of a part of a brand, such as its ``cycle_policy``; the newest is in force."""
+
+    brand: str
+    part: str
+    version: int
+    definition: Mapping[str, Any]
+    changed_at: datetime
+    author: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -161,6 +180,12 @@ class AccountRepository(NumberDirectory, Protocol):
     async def add_brand(self, brand: Brand) -> None: ...
     async def brand(self, brand: str) -> Brand: ...
     async def brands(self) -> Sequence[Brand]: ...
+    async def change_brand(self, brand: str, values: Mapping[str, Any]) -> None: ...
+    async def add_brand_policy(self, version: BrandPolicyVersion) -> None: ...
+    async def brand_policies(self, brand: str, part: str) -> Sequence[BrandPolicyVersion]:
+        """All versions of a part of a brand, oldest first."""
+        ...
+
     async def add_letterhead(self, letterhead: LetterheadVersion) -> None: ...
     async def letterheads(self, brand: str) -> Sequence[LetterheadVersion]:
         """All versions of a brand, oldest first."""
@@ -171,7 +196,14 @@ class AccountRepository(NumberDirectory, Protocol):
         ...
 
     async def add_plan(self, plan: Plan) -> None: ...
-    async def plan(self, plan_code: str, plan_version: int | None = None) -> Plan: ...
+    async def plan(self, plan_code: str, plan_version: int | None = None, sold_at: datetime | None = None) -> Plan:
+        """A version; without one the newest, or the newest that is sold at an instant. Raises NotFound."""
+        ...
+
+    async def lines_by_version(self, plan_code: str) -> Mapping[int, int]:
+        """How many lines that are not ended have each version of a plan."""
+        ...
+
     async def plans(self, brand: str | None = None) -> Sequence[Plan]: ...
     async def add(self, values: Mapping[str, Any]) -> Account: ...
     async def get(self, account_id: str) -> Account: ...

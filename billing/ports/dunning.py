@@ -16,6 +16,8 @@ class PolicyVersion:
     policy_version: int
     definition: Mapping[str, Any]
     published_at: datetime
+    author: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,10 @@ class DunningRepository(Protocol):
         ...
 
     async def count_open_cases(self, wanted: CaseFilter) -> int: ...
+    async def open_cases_by_version(self, policy_code: str) -> Mapping[int, int]:
+        """How many open cases walk by each version of a policy."""
+        ...
+
     async def add_dispute(self, values: Mapping[str, Any]) -> Dispute: ...
     async def dispute(self, account_id: str, dispute_id: str) -> Dispute: ...
     async def disputes(self, account_id: str) -> Sequence[Dispute]: ...

@@ -136,6 +136,7 @@ class NoticeTemplate:
     changed_at: datetime
     author: str
     content_sid: str = ""
+    reason: str = ""
 
 
 class NoticeRepository(Protocol):
@@ -203,6 +204,12 @@ class NoticeRepository(Protocol):
         ...
 
     async def template(self, brand: str, kind: NoticeKind, channel: str, locale: str) -> NoticeTemplate | None: ...
+    async def template_versions(
+        self, brand: str, kind: NoticeKind, channel: str, locale: str
+    ) -> Sequence[NoticeTemplate]:
+        """Every version of one text, the newest first."""
+        ...
+
     async def templates(self, brand: str) -> Sequence[NoticeTemplate]:
         """The newest version of each of a brand's texts."""
         ...

@@ -93,6 +93,18 @@ class FileFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class FileEffect:
+    """What a file counted in one cycle of an account on one meter; ``billed``: that cycle is on an invoice."""
+
+    account_id: str
+    cycle_number: int
+    billed: bool
+    meter: str
+    events: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """What is known around one position of a profile's numbered files.
 
@@ -115,6 +127,14 @@ class UsageFileRegistry(Protocol):
     async def file(self, file_id: str) -> UsageFile: ...
     async def lock_file(self, file_id: str) -> UsageFile: ...
     async def files(self, wanted: FileFilter) -> Sequence[UsageFile]: ...
+    async def effects_of_file(self, file: UsageFile) -> Sequence[FileEffect]:
+        """What it counted, by account, cycle and meter."""
+        ...
+
+    async def recent_arrivals(self, limit: int) -> Mapping[str, Sequence[datetime]]:
+        """By profile, when its latest files were registered, the newest first, at most so many."""
+        ...
+
     async def change_file(self, file_id: str, values: Mapping[str, Any]) -> None: ...
     async def lock_sequence(self, profile: str) -> None:
         """One at a time decides about the order of a profile's files, until its transaction ends."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from babel.numbers import list_currencies
@@ -22,6 +23,7 @@ from billing.domain.tax import TaxTable
 from billing.ports.accounts import Brand, Plan
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.brand_policies import BrandPolicies
 from billing.services.dunning_policies import DEFAULT_POLICY
 from billing.services.reach_checks import refuse_unusable_channels, usable_locale
 
@@ -29,18 +31,19 @@ _CODE = re.compile(r"[a-z][a-z0-9-]{1,30}")
 
 
 class CatalogueService:
-    """What the operator sells, and under which names and rules."""
+    """What the operator sells, and under which names and rules; ``policies`` changes the rules of a brand."""
 
     def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock) -> None:
         self._make_work = make_work
         self._clock = clock
+        self.policies = BrandPolicies(make_work, clock, check_brand)
 
     async def add_brand(self, brand: Brand) -> Brand:
         """Keep a new brand. Raises InvalidValue for a code, zone, tax table or policy that cannot be kept."""
         # A brand's public holidays are quiet days unless its policy names another country.
         policy = {"country": brand.country, **brand.cycle_policy}
         brand = replace(brand, cycle_policy=policy, locale=usable_locale(brand.locale))
-        await asyncio.to_thread(_check_brand, brand)  # plans every day of decades: half a second of computing
+        await asyncio.to_thread(check_brand, brand)  # plans every day of decades: half a second of computing
         async with self._make_work() as work:
             if brand.brand in {known.brand for known in await work.accounts.brands()}:
                 raise Conflict(
@@ -58,11 +61,18 @@ class CatalogueService:
         async with self._make_work() as work:
             return await work.accounts.brands()
 
-    async def publish_plan(self, brand: str, definition: Mapping[str, Any]) -> Plan:
+    async def publish_plan(
+        self,
+        brand: str,
+        definition: Mapping[str, Any],
+        author: str = "",
+        reason: str = "",
+        sold_from: datetime | None = None,
+    ) -> Plan:
         """Publish the next version of a plan; the same definition again is the version that is there.
 
-        Raises InvalidValue naming the dotted field of a definition that cannot be read, or a currency that is not the
-        brand's.
+        New lines get it from ``sold_from`` on (none: at once). Raises InvalidValue naming the dotted field of a
+        definition that cannot be read, or a currency that is not the brand's.
         """
         read = PlanDefinition.from_dict(dict(definition))
         async with self._make_work() as work:
@@ -77,10 +87,15 @@ class CatalogueService:
             same = [plan for plan in versions if {**plan.definition, "version": number} == kept]
             if same:
                 return same[-1]
-            plan = Plan(read.code, number, brand, read.name, kept, self._clock.now())
+            plan = Plan(read.code, number, brand, read.name, kept, self._clock.now(), author, reason, sold_from)
             await work.accounts.add_plan(plan)
             await work.commit()
         return plan
+
+    async def lines_by_version(self, plan_code: str) -> Mapping[int, int]:
+        """How many lines that are not ended have each version of a plan."""
+        async with self._make_work() as work:
+            return await work.accounts.lines_by_version(plan_code)
 
     async def plans(self, brand: str | None = None) -> Sequence[Plan]:
         async with self._make_work() as work:
@@ -111,7 +126,8 @@ def _refuse_foreign(plan_code: str, brand: Brand, plans: Sequence[Plan]) -> None
             )
 
 
-def _check_brand(brand: Brand) -> None:
+def check_brand(brand: Brand) -> None:
+    """Raises InvalidValue for a code, zone, tax table or policy that cannot be kept."""
     if not _CODE.fullmatch(brand.brand):
         raise InvalidValue(
             "A brand's code is short and plain, because it is part of workflow ids.",

@@ -8,17 +8,17 @@ from datetime import date, datetime
 from typing import Any
 
 from billing.domain.cycle_calendar import local_date
-from billing.domain.dunning_policy import STANDARD, Bar, CaseFacts, DunningPolicy, HandOver, Wait, Warn, decide
+from billing.domain.cycle_policy import CyclePolicy
+from billing.domain.dunning_policy import STANDARD, CaseFacts, DunningPolicy, Wait, Warn
 from billing.domain.errors import InvalidValue, NotFound
 from billing.domain.retry import FailureCategory
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import PolicyVersion
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.dunning_outlook import Debt, Outlook, fee_of, follow, foresee
 from billing.services.law_packs import check_law
 
 DEFAULT_POLICY = "default"
-# A ladder has at most fifty steps; each may wait for a few free days.
-_MOST_LOOKS = 500
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,15 @@ class DunningPolicyService:
         self._make_work = make_work
         self._clock = clock
 
-    async def publish(self, definition: Mapping[str, Any]) -> PolicyVersion:
+    async def publish(self, definition: Mapping[str, Any], author: str = "", reason: str = "") -> PolicyVersion:
         """Store a definition as the next version of its code; the newest version again when it says the same.
 
         A ``version`` in it is not used. Raises InvalidValue naming the field, also where the law pack that the policy
         names is broken.
         """
-        policy = read_definition(definition)
-        check_law(policy)
+        policy = checked_definition(definition)
         async with self._make_work() as work:
-            published = await _publish(work, policy, self._clock.now())
+            published = await _publish(work, policy, self._clock.now(), author, reason)
             await work.commit()
         return published
 
@@ -67,9 +66,23 @@ class DunningPolicyService:
             raise InvalidValue(
                 "An instant needs its offset.", field="opened_at", value=opened_at, remedy="Add Z or an offset."
             )
-        policy = read_definition(definition)
-        check_law(policy)
+        policy = checked_definition(definition)
         return walk(policy, opened_at, zone, country, currency)
+
+    async def outlook(self, definition: Mapping[str, Any], debt: Debt, brand: str) -> Outlook:
+        """What would happen day by day to a debt of a brand's account that nobody pays.
+
+        Raises InvalidValue, NotFound for an unknown brand.
+        """
+        policy = checked_definition(definition)
+        async with self._make_work() as work:
+            kept = await work.accounts.brand(brand)
+        return foresee(policy, debt, kept, CyclePolicy.from_dict(kept.cycle_policy).debit_hour_local)
+
+    async def cases_by_version(self, policy_code: str) -> Mapping[int, int]:
+        """How many open cases walk by each version of a policy."""
+        async with self._make_work() as work:
+            return await work.dunning.open_cases_by_version(policy_code)
 
 
 async def ensure_default(make_work: UnitOfWorkFactory, clock: BusinessClock) -> PolicyVersion:
@@ -78,7 +91,9 @@ async def ensure_default(make_work: UnitOfWorkFactory, clock: BusinessClock) -> 
         try:
             return await work.dunning.policy(DEFAULT_POLICY)
         except NotFound:
-            published = await _publish(work, replace(STANDARD, code=DEFAULT_POLICY), clock.now())
+            published = await _publish(
+                work, replace(STANDARD, code=DEFAULT_POLICY), clock.now(), "evenflow", "the standard ladder"
+            )
             await work.commit()
             return published
 
@@ -88,7 +103,14 @@ def read_definition(definition: Mapping[str, Any]) -> DunningPolicy:
     return DunningPolicy.from_dict({name: value for name, value in definition.items() if name != "version"})
 
 
-async def _publish(work: UnitOfWork, policy: DunningPolicy, now: datetime) -> PolicyVersion:
+def checked_definition(definition: Mapping[str, Any]) -> DunningPolicy:
+    """The policy a definition describes, its law pack kept. Raises InvalidValue."""
+    policy = read_definition(definition)
+    check_law(policy)
+    return policy
+
+
+async def _publish(work: UnitOfWork, policy: DunningPolicy, now: datetime, author: str, reason: str) -> PolicyVersion:
     definition = {name: value for name, value in policy.to_dict().items() if name != "version"}
     version = 1
     try:
@@ -99,7 +121,7 @@ async def _publish(work: UnitOfWork, policy: DunningPolicy, now: datetime) -> Po
         if replace(read_definition(newest.definition), version=policy.version) == policy:
             return newest
         version = newest.policy_version + 1
-    published = PolicyVersion(policy.code, version, definition, now)
+    published = PolicyVersion(policy.code, version, definition, now, author, reason)
     await work.dunning.add_policy(published)
     return published
 
@@ -117,30 +139,11 @@ def walk(policy: DunningPolicy, opened_at: datetime, zone: str, country: str, cu
         last_failure_category=FailureCategory.FUNDS,
         attempt_times=(opened_at,),
     )
-    now, steps = opened_at, list[PreviewedStep]()
-    for _ in range(_MOST_LOOKS):
-        decision = decide(policy, facts, now)
+    steps: list[PreviewedStep] = []
+    for now, decision in follow(policy, facts):
         if isinstance(decision, Wait):
-            if decision.until is None:
-                break
-            now = decision.until
             continue
         bar_on = decision.bar_on if isinstance(decision, Warn) else None
-        fee_minor = _fee(policy, decision.step, steps)
+        fee_minor = fee_of(policy, decision.step, [(one.step, one.fee_minor) for one in steps])
         steps.append(PreviewedStep(decision.step, now, local_date(now, zone), decision.reason, bar_on, fee_minor))
-        facts = replace(facts, steps_done=(*facts.steps_done, decision.step))
-        if isinstance(decision, Warn):
-            facts = replace(facts, warned_at=now, warning_delivered_at=now)
-        elif isinstance(decision, Bar):
-            facts = replace(facts, barring_level=decision.level, barred_at=now)
-        elif isinstance(decision, HandOver):
-            break
     return steps
-
-
-def _fee(policy: DunningPolicy, step: str, before: Sequence[PreviewedStep]) -> int:
-    """What the step costs the customer, minor units net."""
-    if not step.startswith("reminder@"):
-        return 0
-    reminders = [one for one in before if one.step.startswith("reminder@")]
-    return policy.fees.of_reminder(len(reminders), sum(one.fee_minor for one in reminders))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from babel import Locale, UnknownLocaleError
@@ -87,7 +87,17 @@ class NoticeTemplates:
             place.brand, place.kind, place.channel, place.locale, 0, subject, ours.text, "", now, _ORIGINALS_AUTHOR
         )
 
-    async def save(self, place: TemplatePlace, words: NoticeText, author: str) -> NoticeTemplate:
+    async def versions(self, place: TemplatePlace) -> Sequence[NoticeTemplate]:
+        """Every version of a text, the newest first and our original last. Raises InvalidValue, NotFound."""
+        _refuse_channel(place.channel)
+        locale = _locale_of(place.locale)
+        async with self._make_work() as work:
+            await work.accounts.brand(place.brand)
+            kept = await work.notices.template_versions(place.brand, place.kind, place.channel, str(locale))
+        ours = self._original(replace(place, locale=locale.language))
+        return [*kept, replace(ours, locale=str(locale))]
+
+    async def save(self, place: TemplatePlace, words: NoticeText, author: str, reason: str = "") -> NoticeTemplate:
         """Check and store as the next version; the same words again change nothing.
 
         Raises UnusableTemplate, InvalidValue for channel or locale, NotFound for an unknown brand.
@@ -99,12 +109,12 @@ class NoticeTemplates:
             before = await work.notices.template(place.brand, place.kind, place.channel, str(locale))
             if before is not None and _same(before, words):
                 return before
-            saved = await self._store(work, place, words, locale, author)
+            saved = await self._store(work, place, words, locale, (author, reason))
             await work.commit()
         return saved
 
     async def _store(
-        self, work: UnitOfWork, place: TemplatePlace, words: NoticeText, locale: Locale, author: str
+        self, work: UnitOfWork, place: TemplatePlace, words: NoticeText, locale: Locale, said: tuple[str, str]
     ) -> NoticeTemplate:
         new = NoticeTemplate(
             brand=place.brand,
@@ -116,8 +126,9 @@ class NoticeTemplates:
             text=words.text,
             html=words.html,
             changed_at=self._clock.now(),
-            author=author,
+            author=said[0],
             content_sid=words.content_sid,
+            reason=said[1],
         )
         return await work.notices.save_template(new)
 
@@ -146,13 +157,7 @@ class NoticeTemplates:
         return Preview(content, count_segments(content.text) if place.channel == SMS else 0)
 
     def _check(self, place: TemplatePlace, words: NoticeText) -> Locale:
-        if place.channel not in CHANNELS:
-            raise InvalidValue(
-                "There is no such channel.",
-                field="channel",
-                value=place.channel,
-                remedy=f"Use one of: {', '.join(CHANNELS)}.",
-            )
+        _refuse_channel(place.channel)
         locale = _locale_of(place.locale)
         check_template(place.kind, words, is_email=place.channel == EMAIL)
         check_approved(words, is_whatsapp=place.channel == WHATSAPP)
@@ -161,6 +166,16 @@ class NoticeTemplates:
 
 def _example_of(kind: NoticeKind) -> Mapping[str, str]:
     return EXAMPLE_METHOD if kind in METHOD_KINDS else EXAMPLE_ACCESS if kind in ACCESS_KINDS else {}
+
+
+def _refuse_channel(channel: str) -> None:
+    if channel not in CHANNELS:
+        raise InvalidValue(
+            "There is no such channel.",
+            field="channel",
+            value=channel,
+            remedy=f"Use one of: {', '.join(CHANNELS)}.",
+        )
 
 
 def _same(before: NoticeTemplate, words: NoticeText) -> bool:

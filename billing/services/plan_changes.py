@@ -108,9 +108,9 @@ class PlanChanges:
         refuse_ended(account)
         service = await service_of(work, account_id, service_id)
         brand = await work.accounts.brand(account.brand)
-        plan = await plan_of_brand(work, account, new.plan_code, new.plan_version, "plan_code")
         cycles = [each for each in await work.accounts.cycles(account_id) if each.status != CANCELLED]
         at = _instant(new.effective, service, cycles, self._clock.now())
+        plan = await plan_of_brand(work, account, new.plan_code, new.plan_version, "plan_code", at)
         cycle = next((each for each in cycles if each.opens_at <= at < each.closes_at), None)
         before = await self._plans_of(work, account_id, service_id)
         _refuse_needless(before, (plan.plan_code, plan.plan_version), at)

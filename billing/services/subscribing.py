@@ -55,7 +55,7 @@ async def subscribe(work: UnitOfWork, account: Account, new: NewService, active_
         identifier = phone_number(identifier, account.country, "services.identifier")
     await work.accounts.lock_number(identifier)
     refuse_taken(await work.accounts.uses_of(identifier, active_from, None), identifier, "services.identifier")
-    plan = await plan_of_brand(work, account, new.plan_code, new.plan_version, "services.plan_code")
+    plan = await plan_of_brand(work, account, new.plan_code, new.plan_version, "services.plan_code", active_from)
     return await work.accounts.add_service(
         {
             "account_id": account.account_id,
@@ -81,10 +81,13 @@ def refuse_taken(uses: Iterable[NumberUse], identifier: str, field_name: str) ->
 
 
 async def plan_of_brand(
-    work: UnitOfWork, account: Account, plan_code: str, plan_version: int | None, field_name: str
+    work: UnitOfWork, account: Account, plan_code: str, plan_version: int | None, field_name: str, sold_at: datetime
 ) -> Plan:
-    """A published version of a plan that the account's brand sells. Raises NotFound, InvalidValue."""
-    plan = await work.accounts.plan(plan_code, plan_version)
+    """A published version of a plan that the account's brand sells; the newest sold then where none is named.
+
+    Raises NotFound, InvalidValue.
+    """
+    plan = await work.accounts.plan(plan_code, plan_version, sold_at)
     if plan.brand != account.brand:
         raise InvalidValue(
             f"The plan belongs to the brand {plan.brand}.",

@@ -35,6 +35,7 @@ from billing.services.usage_intake import RecordResult, UsageIntake
 from billing.services.usage_kept import issues_of
 from billing.services.usage_mending import ReguideReport, UsageMending
 from billing.services.usage_moves import UsageMoves
+from billing.services.usage_outlook import UsageOutlook
 from billing.services.usage_quick import CountingLater, QuickIntake, TakeEntries
 from billing.services.usage_records import RETENTION
 from billing.services.usage_resent import UsageResent
@@ -50,7 +51,7 @@ ARCHIVE = "usage-archive"
 
 class UsageService:
     """The front of usage for doors, command line and process: ``files``, ``arrivals``, ``streams``, ``thresholds``,
-    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``resent``, ``explaining``,
+    ``cancelling``, ``mending``, ``resubmission``, ``dismissal``, ``moves``, ``resent``, ``explaining``, ``outlook``,
     ``plan_corrections`` and ``add_ons`` are its parts.
 
     ``formats`` are the source profiles by name; ``spool`` is the directory that keeps uploaded files, ``archive`` the
@@ -87,6 +88,7 @@ class UsageService:
         self.resent = UsageResent(make_work, clock, self.files, self.counting)
         self.add_ons = AddOns(make_work, clock, self._intake.shelf)
         self.explaining = UsageExplaining(make_work, clock, self._intake.shelf)
+        self.outlook = UsageOutlook(make_work, clock, self._intake)
         self.streams = UsageStreams(make_work, clock, self._intake, self.counting)
         self._balance = UsageBalance(make_work, clock, self._intake.shelf, balances)
         together: TakeEntries = self.take_entries

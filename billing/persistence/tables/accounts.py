@@ -56,6 +56,19 @@ letterheads = Table(
     Column("reason", Text, nullable=False),
 )
 
+# Versions of the parts of a brand that may change; the brand's own row holds what is in force.
+brand_policies = Table(
+    "brand_policies",
+    metadata,
+    Column("brand", Text, primary_key=True),
+    Column("part", Text, primary_key=True),  # cycle_policy | barring_policy | limit_policy | ...
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    document("definition"),
+    Column("changed_at", Instant, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 plans = Table(
     "plans",
     metadata,
@@ -65,6 +78,9 @@ plans = Table(
     Column("name", Text, nullable=False),
     document("definition"),
     Column("published_at", Instant, nullable=False),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("sold_from", Instant),  # new lines get it from then on; none: since it was published
 )
 
 accounts = Table(

@@ -15,6 +15,8 @@ dunning_policies = Table(
     Column("policy_version", Integer, primary_key=True, autoincrement=False),
     document("definition"),
     Column("published_at", Instant, nullable=False),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
 )
 
 dunning_cases = Table(

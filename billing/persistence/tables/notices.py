@@ -95,4 +95,5 @@ notice_templates = Table(
     Column("changed_at", Instant, nullable=False),
     Column("author", Text, nullable=False),
     Column("content_sid", Text, nullable=False, server_default=""),  # of an approved WhatsApp template
+    Column("reason", Text, nullable=False, server_default=""),
 )

@@ -107,7 +107,9 @@ class CatalogueFiles:
             plans = [_in_order(plan) for plan in _newest(await work.accounts.plans(brand or None)).values()]
         return yaml_form.write(plans) if form is CatalogueForm.YAML else csv_form.write(plans)
 
-    async def import_(self, form: CatalogueForm, content: bytes, *, dry_run: bool = False) -> CatalogueImported:
+    async def import_(
+        self, form: CatalogueForm, content: bytes, *, dry_run: bool = False, author: str = "", reason: str = ""
+    ) -> CatalogueImported:
         """Publish what a file changes: the next version of every plan that differs from its newest, or nothing at all.
 
         Raises CatalogueRefused with every problem and its place. A dry run answers the same and publishes nothing.
@@ -124,7 +126,7 @@ class CatalogueFiles:
             changes = [_change(each.brand, plan, newest.get(plan.code)) for each, plan in read if plan is not None]
             for change, (_, plan) in zip(changes, read, strict=True):
                 if plan is not None and change.kind != "unchanged" and not dry_run:
-                    await _publish(work, change, plan, self._clock.now())
+                    await _publish(work, change, plan, self._clock.now(), (author, reason))
             await work.commit()
         return CatalogueImported(not dry_run and any(each.kind != "unchanged" for each in changes), changes)
 
@@ -278,6 +280,8 @@ def _change(brand: str, plan: PlanDefinition, known: Plan | None) -> PlanChange:
     return PlanChange(brand, plan.code, "changed", known.plan_version, known.plan_version + 1, shown, left_out)
 
 
-async def _publish(work: UnitOfWork, change: PlanChange, plan: PlanDefinition, now: datetime) -> None:
+async def _publish(
+    work: UnitOfWork, change: PlanChange, plan: PlanDefinition, now: datetime, said: tuple[str, str]
+) -> None:
     kept = {**plan.to_dict(), "version": change.to_version}
-    await work.accounts.add_plan(Plan(plan.code, change.to_version, change.brand, plan.name, kept, now))
+    await work.accounts.add_plan(Plan(plan.code, change.to_version, change.brand, plan.name, kept, now, *said))

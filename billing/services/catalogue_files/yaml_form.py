@@ -58,18 +58,30 @@ def _ordered(plan: Plan) -> dict[str, Any]:
 
 def read(text: str, problems: Problems) -> list[PlanInFile]:
     """The plans of a file; what cannot be read is noted with its line."""
+    root = _composed(text, problems)
+    return [] if problems else _Reading(problems).plans(root)
+
+
+def read_document(text: str, problems: Problems) -> tuple[Any, Mapping[str, int]]:
+    """Any one document, and the line of every value by its dotted path; what cannot be read is noted."""
+    root = _composed(text, problems)
+    reading = _Reading(problems)
+    if root is None or problems:
+        return None, {}
+    return reading.value(root, ""), reading.lines
+
+
+def _composed(text: str, problems: Problems) -> yaml.Node | None:
+    """The nodes of a document; none, with the line noted, where it cannot be read."""
     try:
-        if not _is_plain(text, problems):
-            return []
-        root = yaml.compose(text, Loader=_LOADER)
+        return yaml.compose(text, Loader=_LOADER) if _is_plain(text, problems) else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         told = getattr(error, "problem", None) or "it cannot be read"
         remedy = "Correct the line; a text with a colon needs quotes."
         line = min(mark.line + 1 if mark else 1, text.count("\n") + 1)
         problems.add(line, f"This is not YAML: {told}.", remedy, path="?")
-        return []
-    return _Reading(problems).plans(root)
+        return None
 
 
 def _is_plain(text: str, problems: Problems) -> bool:
@@ -94,10 +106,10 @@ class _Reading:
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._lines: dict[str, int] = {}
+        self.lines: dict[str, int] = {}
 
     def plans(self, root: yaml.Node | None) -> list[PlanInFile]:
-        value = {} if root is None else self._value(root, "")
+        value = {} if root is None else self.value(root, "")
         if not isinstance(value, dict) or not isinstance(value.get("plans"), list):
             remedy = f"Begin it with catalogue: {FORM} and plans:, then a list."
             self._note("plans", "The file has no list of plans.", remedy)
@@ -123,17 +135,17 @@ class _Reading:
             self._note(f"{path}.brand", "The brand that sells the plan is missing.", "Add brand.", brand)
         if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
             self._note(f"{path}.version", "A version is a whole number.", "Write the number, or leave it out.", version)
-        own = {name.removeprefix(f"{path}."): line for name, line in self._lines.items() if name.startswith(f"{path}.")}
+        own = {name.removeprefix(f"{path}."): line for name, line in self.lines.items() if name.startswith(f"{path}.")}
         based_on = version if isinstance(version, int) else None
-        return PlanInFile(str(brand or ""), value, self._lines[path], path, based_on, own)
+        return PlanInFile(str(brand or ""), value, self.lines[path], path, based_on, own)
 
     def _note(self, path: str, message: str, remedy: str, value: object = "") -> None:
-        self._problems.add(nearest(self._lines, path, 1), message, remedy, path=path, value=value)
+        self._problems.add(nearest(self.lines, path, 1), message, remedy, path=path, value=value)
 
-    def _value(self, node: yaml.Node, path: str) -> Any:
-        self._lines.setdefault(path, node.start_mark.line + 1)
+    def value(self, node: yaml.Node, path: str) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
-            return [self._value(each, f"{path}[{place}]") for place, each in enumerate(node.value)]
+            return [self.value(each, f"{path}[{place}]") for place, each in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._fields(node, path)
         return _scalar(node)
@@ -146,8 +158,8 @@ class _Reading:
             if name in found:
                 remedy = "Keep it once."
                 self._problems.add(key.start_mark.line + 1, "This field is there twice.", remedy, path=own)
-            self._lines[own] = key.start_mark.line + 1
-            found[name] = self._value(value, own)
+            self.lines[own] = key.start_mark.line + 1
+            found[name] = self.value(value, own)
         return found
 
 
