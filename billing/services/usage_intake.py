@@ -149,7 +149,7 @@ class UsageIntake:
         before = await taken_before(work, records, guided)
         if before:
             guided = without(guided, before)
-        repeats = repeats_within(records, guided.events)
+        repeats = repeats_within(records, guided)
         events = guided.events.without_records(repeats) if repeats else guided.events
         known = before | dict(await work.usage.add_events(records, events, file_id, now))
         fresh = events.without_records(known) if known else events
@@ -157,7 +157,8 @@ class UsageIntake:
         await work.usage.add_pending(counts_of(fresh), now)
         await self._add_late(work, late, now)
         contents = known | {place: content_of(records, first) for place, first in repeats.items()}
-        return _taken(batch, guided.events, guided.waiting, contents, fresh)
+        waiting = {index: each for index, each in guided.waiting.items() if index not in contents}
+        return _taken(batch, guided.events, waiting, contents, fresh)
 
     async def guide(self, work: UnitOfWork, records: RecordColumns) -> GuidedBatch:
         """Where records belong by the directory as it is now; nothing is stored.

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from billing.domain.numbers import directory_spelling
 from billing.ports.unit_of_work import UnitOfWork
-from billing.ports.usage_columns import EventColumns, RecordColumns
+from billing.ports.usage_columns import RecordColumns
 from billing.ports.usage_intake import RecordContent
 from billing.services.usage_guiding import GuidedBatch
 
@@ -35,18 +35,27 @@ def without(guided: GuidedBatch, left_out: Collection[int]) -> GuidedBatch:
     return GuidedBatch(guided.events.without_records(left_out), waiting, guided.shared.difference(left_out))
 
 
-def repeats_within(records: RecordColumns, events: EventColumns) -> dict[int, int]:
-    """Records whose key an earlier one of the same batch has, with the index of that one."""
+def repeats_within(records: RecordColumns, guided: GuidedBatch) -> dict[int, int]:
+    """Records whose key an earlier one of the same batch has, with the index of that one; and those that cannot be
+    guided beside one that can, as if that one had been taken before."""
     if len(set(records.key_hash)) == len(records):
         return {}
+    events = guided.events
     first: dict[tuple[datetime, str, int], int] = {}
+    lines: dict[tuple[datetime, str, str], int] = {}
     repeats: dict[int, int] = {}
     for row, record in enumerate(events.record):
         if not events.part[row]:
-            key = (records.started_at[record], records.key_hash[record], events.account_id[row])
-            earlier = first.setdefault(key, record)
+            key = records.started_at[record], records.key_hash[record]
+            earlier = first.setdefault((*key, events.account_id[row]), record)
+            lines.setdefault((*key, directory_spelling(records.identifier[record])), record)
             if earlier != record:
                 repeats[record] = earlier
+    for record in guided.waiting:
+        line = directory_spelling(records.identifier[record])
+        beside = lines.get((records.started_at[record], records.key_hash[record], line))
+        if beside is not None:
+            repeats[record] = beside
     return repeats
 
 

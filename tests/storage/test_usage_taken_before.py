@@ -122,3 +122,9 @@ async def test_one_key_for_two_lines_is_two_records(closing: Closing) -> None:
     assert await closing.take() == "accepted"
     assert await closing.take(identifier=OTHER_LINE) == "accepted"
     assert await closing.kept() == []
+
+
+async def test_one_without_a_price_beside_its_first_copy_in_a_batch_is_a_conflict(closing: Closing) -> None:
+    event = an_event(identifier=LINE, meter="voice_seconds", started_at=AFTERWARDS.isoformat())
+    first, second = await closing.usage.take([event | {"meter": "unheard-of"}, event])
+    assert (first.outcome, second.outcome) == ("conflict", "accepted")
