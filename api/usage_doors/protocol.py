@@ -34,6 +34,7 @@ _HEADERS = "".join(f"{name}: {value}\r\n" for name, value in SECURITY_HEADERS.it
 _ACCEPTED_HEAD = STATUS_LINE[202] + b"content-type: application/json\r\n" + _HEADERS
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_NO_RECORD = Entry(None)
 _logger = logging.getLogger(__name__)
 
 
@@ -122,7 +123,7 @@ class _Record:
         self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
-        self.item = Entry(None)
+        self.item = _NO_RECORD
 
     def read(self) -> bool:
         """Let the record wait for its group; False, and nothing done, for what is no JSON object."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, document_state
 from billing.domain.ledger import Entry
-from billing.domain.rating import without_since
+from billing.domain.rating import MeterDisplay, without_since
 from billing.ports.accounts import Service
 from billing.ports.documents import DocumentRenderer, InvoiceDocument, PreviousInvoice, Syntax
 from billing.ports.invoicing import Invoice
@@ -23,7 +23,9 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_records import EventDetail
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.letterheads import letterhead_at
+from billing.services.notice_words import read_locale
 from billing.services.structured_invoice import UnableToStructureInvoice, structured
+from billing.services.usage_words import written_usage
 
 _DETAIL_HEADER = (
     "document",
@@ -43,6 +45,7 @@ _DETAIL_HEADER = (
     "amount_minor",
     "currency",
     "explanation",
+    "quantity_shown",
 )
 _USAGE_HEADER = (
     "service",
@@ -56,6 +59,7 @@ _USAGE_HEADER = (
     "late",
     "source",
     "record_id",
+    "quantity_shown",
 )
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+")
 
@@ -142,10 +146,20 @@ class InvoiceDocuments(InvoicingUseCases):
             invoice = await work.invoices.get(account_id, invoice_id)
             brand = await work.accounts.brand(invoice.brand)
             rows: list[Sequence[object]] = []
+            units = {
+                (line.service_id, line.price_code): line.unit
+                for line in await work.invoices.lines(account_id, invoice_id)
+            }
             for service in await work.accounts.services(account_id):
                 if invoice.cycle_number is not None:
                     events = await work.usage.event_details(account_id, invoice.cycle_number, service.service_id)
-                    rows += [_usage_row(service, event, brand.zone) for event in events]
+                    rows += [
+                        (
+                            *_usage_row(service, event, brand.zone),
+                            _shown(event.quantity, units.get((service.service_id, event.price_code), ""), invoice),
+                        )
+                        for event in events
+                    ]
         return f"{invoice.number}-usage.csv", _csv(_USAGE_HEADER, rows)
 
     async def ledger_of(self, account_id: str) -> tuple[Sequence[Entry], int]:
@@ -222,6 +236,7 @@ def _detail_row(document: InvoiceDocument, line: InvoiceLine) -> Sequence[object
         line.amount.amount_minor,
         line.amount.currency,
         "; ".join(line.explanation),
+        _shown(line.quantity, line.unit, document.invoice),
     )
 
 
@@ -239,6 +254,12 @@ def _usage_row(service: Service, event: EventDetail, zone: str) -> Sequence[obje
         event.source,
         event.record_id,
     )
+
+
+def _shown(quantity: int, unit: str, invoice: Invoice) -> str:
+    """Minutes and megabytes where the columns beside it hold seconds and bytes."""
+    locale = read_locale(str(invoice.customer.get("locale", "")))
+    return written_usage(quantity, MeterDisplay.by_unit(unit), locale)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 
+import msgspec
+
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
 from billing.domain.rating import PlanDefinition
@@ -33,8 +35,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"  # a part of a session: kept until the others come
 
 
-@dataclass(frozen=True, slots=True)
-class GuidedEvent:
+class GuidedEvent(msgspec.Struct, frozen=True):
     """Where a record was counted. Of a call that time bands split: price and band of its first part, and the billable
     quantity of all.
     """
@@ -50,8 +51,7 @@ class GuidedEvent:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecordResult:
+class RecordResult(msgspec.Struct, frozen=True):
     """The answer for one record, by its ``place`` in the batch; empty fields do not apply to the outcome."""
 
     place: int
