@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from api.schemas.balances import AccountBalanceOut, AllowanceLeftOut, MeterOut, ServiceBalanceOut
 from api.schemas.limits import LimitOut
-from api.schemas.usage import (
-    AccountBalanceOut,
-    AllowanceOut,
-    ChargeLineOut,
-    MeterOut,
-    MoneyOut,
-    ServiceBalanceOut,
-)
+from api.schemas.usage import ChargeLineOut, MoneyOut
 from billing.domain.balance import MeterUse
 from billing.domain.limits import LimitScope
+from billing.domain.rating import AllowanceState
 from billing.services.limits_in_force import LimitView
 from billing.services.usage_balance import AccountBalance, LineBalance
 
@@ -48,8 +43,8 @@ def _service_out(line: LineBalance, limits: Sequence[LimitView]) -> ServiceBalan
         plan_version=line.plan_version,
         stopped=line.stopped,
         limits=_limits(limits, LimitScope(line.service_id), LimitScope(line.service_id, roaming=True)),
-        meters=[_meter_out(line.service_id, meter, limits) for meter in balance.meters],
-        allowances=[AllowanceOut.model_validate(state) for state in balance.allowances],
+        meters=[_meter_out(line, meter, limits) for meter in balance.meters],
+        allowances=[_allowance_out(line, state) for state in balance.allowances],
         usage_charges=MoneyOut.model_validate(balance.usage_charges),
         recurring_charges=MoneyOut.model_validate(balance.recurring_charges),
         charges=MoneyOut.model_validate(balance.charges),
@@ -58,13 +53,32 @@ def _service_out(line: LineBalance, limits: Sequence[LimitView]) -> ServiceBalan
     )
 
 
-def _meter_out(service_id: str, used: MeterUse, limits: Sequence[LimitView]) -> MeterOut:
+def _allowance_out(line: LineBalance, state: AllowanceState) -> AllowanceLeftOut:
+    display = line.displays[state.meter]
+    return AllowanceLeftOut(
+        code=state.code,
+        name=state.name,
+        meter=state.meter,
+        counts=display.counts.value,
+        scale=display.scale.value,
+        included=state.included,
+        used=state.used,
+        left=state.left,
+        origin=state.origin.value,
+        expires_at=state.expires_at,
+    )
+
+
+def _meter_out(line: LineBalance, used: MeterUse, limits: Sequence[LimitView]) -> MeterOut:
+    display = line.displays[used.meter]
     return MeterOut(
         meter=used.meter,
+        counts=display.counts.value,
+        scale=display.scale.value,
         events=used.events,
         quantity=used.quantity,
         charges=MoneyOut.model_validate(used.charges),
-        limits=_limits(limits, LimitScope(service_id, used.meter)),
+        limits=_limits(limits, LimitScope(line.service_id, used.meter)),
     )
 
 

@@ -51,6 +51,7 @@ PARTS: dict[str, Callable[[Options], list[Figure]]] = {
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured.")] = 5,
     requests: Annotated[int, typer.Option(min=100, help="Per endpoint, number of connections and round.")] = 1000,
+    stored: Annotated[int, typer.Option(min=0, help="Rows stored before usage_full measures again.")] = 25_000_000,
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PARTS)}. May be repeated.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every round to this file too.")] = None,
 ) -> None:
@@ -59,7 +60,7 @@ def bench(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)} is not measured here.", param_hint="--only")
     forget_own_settings()
-    where, options = machine(), Options(rounds, requests)
+    where, options = machine(), Options(rounds, requests, stored)
     try:
         chosen = [name for name in PARTS if (name in only if only else name not in WHEN_NAMED)]
         figures = [figure for name in chosen for figure in PARTS[name](options)]

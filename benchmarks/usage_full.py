@@ -6,11 +6,14 @@ millions of rows on the same days. Balances are read over HTTP, one after the ot
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,15 +23,18 @@ from benchmarks import usage_import
 from benchmarks.figures import Figure, percentile
 from benchmarks.options import Options
 from benchmarks.usage_door_server import DATABASE, KEY, serving
-from benchmarks.usage_world import database, seed
+from benchmarks.usage_world import DAY, database, seed
+from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from evenflow.stack.ports import LOOPBACK
 from evenflow.stack.postgres import PostgresServer
 
-STORED, AT_ONCE, DAYS = 25_000_000, 1_000_000, 5
+AT_ONCE, DAYS, FILLERS = 500_000, 5, 2
+# A stored row with its place in the index and in the log, and what accounts, files and rounds need beside them.
+BYTES_PER_ROW, OTHER_BYTES = 900, 8 * 10**9
 ACCOUNTS = usage_import.ACCOUNTS
 READS, PAUSE_SECONDS = 500, 0.02
 RAW = usage_import.RAW
-EMPTY, FULL = "file, one process, nothing stored before", f"file, one process, {STORED:,} rows stored"
+EMPTY, FULL = "file, one process, nothing stored before", "file, one process, {rows:,} rows stored"
 BALANCE = "balance while a file is imported"
 # Rows as they are stored, drawn evenly from accounts and from the days up to that of the files.
 _FILL = """
@@ -53,17 +59,38 @@ class _Found:
 
 def measure(options: Options) -> list[Figure]:
     """Nothing stored, balances beside an import, then all of it stored."""
-    found = _Found()
+    found, full = _Found(), FULL.format(rows=options.stored)
     with database() as server, ProcessPoolExecutor(1, get_context("spawn")) as worker:
+        _check_room(server.cluster.parent, options.stored)
         options.say(f"seeding {ACCOUNTS:,} accounts")
         seed(server.plain_url(), ACCOUNTS)
+        asyncio.run(_make_days(server.url()))
         spool = server.cluster.parent / "spool"
         usage_import.warm_up(server, worker, spool, found.rates)
         _files(server, spool, found, EMPTY, options)
         _balances(server, worker, spool, found, options)
         _fill(server.plain_url(), options)
-        _files(server, spool, found, FULL, options)
-    return [*_rates(found), *_reads(found)]
+        _files(server, spool, found, full, options)
+    return [*_rates(found, full), *_reads(found)]
+
+
+def _check_room(directory: Path, rows: int) -> None:
+    """Better refused at once than with a full disk. Raises RuntimeError."""
+    needed, free = rows * BYTES_PER_ROW + OTHER_BYTES, shutil.disk_usage(directory).free
+    if free < needed:
+        raise RuntimeError(
+            f"{rows:,} rows need {needed / 1e9:.0f} GB below {directory}, where {free / 1e9:.0f} GB are free. "
+            "Ask for fewer with --stored, or set TMPDIR to a larger disk."
+        )
+
+
+async def _make_days(url: str) -> None:
+    """The days' partitions, as upkeep makes them ahead."""
+    engine = make_engine(url)
+    async with SqlUnitOfWork(engine) as work:
+        await work.usage.ensure_days([(DAY - timedelta(days=ago)).date() for ago in range(DAYS)])
+        await work.commit()
+    await engine.dispose()
 
 
 def _files(server: PostgresServer, spool: Path, found: _Found, what: str, options: Options) -> None:
@@ -75,13 +102,21 @@ def _files(server: PostgresServer, spool: Path, found: _Found, what: str, option
 
 
 def _fill(url: str, options: Options) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for first in range(1, STORED, AT_ONCE):
-            options.say(f"storing rows, {first - 1:,} of {STORED:,}")
-            last = first + AT_ONCE - 1
+    """Parts of the rows by several connections at once, in no order of time, as files of many switches come."""
+
+    def store(first: int) -> None:
+        options.say(f"storing rows, from {first - 1:,} of {options.stored:,}")
+        last = min(first + AT_ONCE - 1, options.stored)
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_FILL.format(days=DAYS, accounts=ACCOUNTS, first=first, last=last).encode())
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(FILLERS) as fillers:
+        list(fillers.map(store, range(1, options.stored + 1, AT_ONCE)))
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE usage_events")
         connection.execute("CHECKPOINT")
+    options.say(f"stored {options.stored:,} rows in {time.perf_counter() - began:.0f} s")
 
 
 def _balances(
@@ -120,9 +155,9 @@ def _read_while(port: int, importing: Future[None]) -> Iterator[float]:
     connection.close()
 
 
-def _rates(found: _Found) -> list[Figure]:
+def _rates(found: _Found, full: str) -> list[Figure]:
     figures = []
-    for what in (EMPTY, FULL):
+    for what in (EMPTY, full):
         values, bare = found.rates.found[what], found.raw[what]
         ratios = tuple(value / raw for value, raw in zip(values, bare, strict=True))
         figures += [Figure(f"{RAW}, then", "events/s", tuple(bare)), Figure(what, "events/s", tuple(values), ratios)]

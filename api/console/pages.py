@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from billing.domain.money import Money
+from billing.domain.rating import MeterDisplay
+from billing.services.usage_words import written_usage
 
 SIGN_IN = "/console/sign-in"
 
@@ -37,6 +39,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def usage(quantity: int, display: MeterDisplay) -> str:
+    """A quantity of usage: 1.5 GB, 12:30, 5,000."""
+    return written_usage(quantity, display, "en_GB")
+
+
 def share(part: int, whole: int) -> str:
     """How much of a whole, in percent, rounded down: 100 % is really all of it."""
     return f"{100 * part // whole if whole else 0} %"
@@ -54,7 +61,7 @@ _environment = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
-_environment.filters.update(amount=amount, count=count, local_time=local_time, share=share, words=words)
+_environment.filters.update(amount=amount, count=count, local_time=local_time, share=share, usage=usage, words=words)
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -11,8 +11,8 @@ from api.balance_document import balance_document
 from api.dependencies import ContainerDep, Viewer
 from api.event_stream import COMMENT, EventStream, event
 from api.parameters import AccountId
+from api.schemas.balances import AccountBalanceOut
 from api.schemas.problems import problems
-from api.schemas.usage import AccountBalanceOut
 from billing.services.balance_watch import Reader
 
 AN_EVENT = 'id: 5f1c2a5e1d0b4f0e\nevent: balance\ndata: {"account_id": "acc_1001", "cycle_number": 3}\n\n'

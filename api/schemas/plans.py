@@ -67,6 +67,7 @@ A_PLAN: dict[str, Any] = {
         {"code": "minutes", "name": "100 minutes", "meter": "voice_seconds", "quantity": 6000, "prefixes": ["31"]},
         {"code": "texts", "name": "50 texts", "meter": "messages", "quantity": 50, "shared": True},
     ],
+    "meters": [{"meter": "data_bytes", "counts": "bytes", "scale": "decimal"}],
     "line_discounts": [
         {
             "price_code": "fee",

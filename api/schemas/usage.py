@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.base import Instant, Request
-from api.schemas.limits import LimitOut
 
 Outcome = Literal["accepted", "duplicate", "conflict", "recycled", "rejected", "late", "partial"]
 
@@ -202,19 +201,6 @@ class MoneyOut(BaseModel):
     currency: str
 
 
-class MeterOut(BaseModel):
-    """What was counted on a meter, in its own units, after increments, and what it costs so far.
-
-    ``limits`` are those of this meter of this line.
-    """
-
-    meter: str
-    events: int
-    quantity: int
-    charges: MoneyOut
-    limits: Sequence[LimitOut]
-
-
 class AllowanceOut(BaseModel):
     """An included quantity: used and left, in the meter's own units.
 
@@ -251,43 +237,3 @@ class ChargeLineOut(BaseModel):
     exact_amount: Decimal
     amount: MoneyOut
     explanation: Sequence[str]
-
-
-class ServiceBalanceOut(BaseModel):
-    """One line's balance. ``projected_charges`` is the whole cycle's, if use goes on as it did.
-
-    ``limits`` are those of the line, data abroad included; ``stopped`` is what the network does not let it use any
-    more: a meter, * for all that is charged, or roaming_data.
-    """
-
-    service_id: str
-    identifier: str
-    stopped: Sequence[str]
-    plan_code: str
-    plan_version: int
-    limits: Sequence[LimitOut]
-    meters: Sequence[MeterOut]
-    allowances: Sequence[AllowanceOut]
-    usage_charges: MoneyOut
-    recurring_charges: MoneyOut
-    charges: MoneyOut
-    projected_charges: MoneyOut
-    lines: Sequence[ChargeLineOut]
-
-
-class AccountBalanceOut(BaseModel):
-    """The open cycle now, net of VAT and before invoice discounts; exact at the last acknowledged record.
-
-    ``limits`` are those of the whole account; those of a line or a meter stand there.
-    """
-
-    account_id: str
-    cycle_number: int
-    opens_at: datetime
-    closes_at: datetime
-    as_of: datetime
-    last_update_at: datetime | None
-    charges: MoneyOut
-    projected_charges: MoneyOut
-    limits: Sequence[LimitOut]
-    services: Sequence[ServiceBalanceOut]

@@ -34,10 +34,12 @@ _UNDER_WAY = text(
     "WHERE locktype = 'advisory' AND classid = 0 AND objid = :lock AND objsubid = 1 AND granted "
     "AND datname = current_database()"
 )
+# What a record may have been guided by when it first came: as long ago, or ahead, as a record may be sent again.
+OWNED_AROUND = "interval '91 days'"
 _OWNER = "d.identifier, d.active_from, d.active_to, d.account_id, d.service_id, d.plan_code, d.plan_version"
 _WANTED = (
-    "d.identifier = ANY(%(identifiers)s) AND d.active_from <= %(last)s "
-    "AND (d.active_to IS NULL OR d.active_to > %(first)s)"
+    f"d.identifier = ANY(%(identifiers)s) AND d.active_from <= %(last)s::timestamptz + {OWNED_AROUND} "
+    f"AND (d.active_to IS NULL OR d.active_to > %(first)s::timestamptz - {OWNED_AROUND})"
 )
 OWNED_NOW_COLUMNS = f"{_OWNER}, d.cycle_number, d.cycle_opens_at, d.cycle_closes_at, false, d.drawing_from"
 _OWNED_NOW = f"SELECT {OWNED_NOW_COLUMNS} FROM number_directory d WHERE {_WANTED}"
@@ -47,12 +49,21 @@ _OWNED_EVER = (
     "FROM number_directory d LEFT JOIN cycles c ON c.account_id = d.account_id AND c.opens_at <= %(last)s "
     f"AND c.closes_at > %(first)s AND c.status IN ('open', 'issued') WHERE {_WANTED}"
 )
+_CONTENT = (
+    "stored.identifier, stored.meter, stored.quantity, stored.destination, stored.visited, stored.traffic_class, "
+    "stored.amount, stored.attributes"
+)
 _STORED = (
-    "SELECT wanted.place, stored.identifier, stored.meter, stored.quantity, stored.destination, stored.visited, "
-    "stored.traffic_class, stored.amount, stored.attributes FROM usage_events AS stored JOIN "
+    f"SELECT wanted.place, {_CONTENT} FROM usage_events AS stored JOIN "
     "unnest(%(places)s::integer[], %(started_at)s::timestamptz[], %(key_hash)s::text[]::uuid[], "
     "%(account_id)s::bigint[]) AS wanted (place, started_at, key_hash, account_id) "
     "USING (started_at, key_hash, account_id) "
+    "WHERE stored.part = 0 AND stored.started_at BETWEEN %(first)s AND %(last)s"
+)
+_STORED_ANYWHERE = (
+    f"SELECT wanted.place, {_CONTENT} FROM usage_events AS stored JOIN "
+    "unnest(%(places)s::integer[], %(started_at)s::timestamptz[], %(key_hash)s::text[]::uuid[]) "
+    "AS wanted (place, started_at, key_hash) USING (started_at, key_hash) "
     "WHERE stored.part = 0 AND stored.started_at BETWEEN %(first)s AND %(last)s"
 )
 _EVENT_TEXTS = (
@@ -109,6 +120,22 @@ class SqlUsageIntake:
             known |= found
             frame = frame.filter(~pl.col("record").is_in(list(found)))
         raise RuntimeError("the same usage events are being stored by others again and again")
+
+    async def stored_anywhere(
+        self, records: RecordColumns, indexes: Sequence[int]
+    ) -> Sequence[tuple[int, RecordContent]]:
+        started_at = pick(records.started_at, indexes)
+        values = {
+            "places": list(indexes),
+            "started_at": started_at,
+            "key_hash": pick(records.key_hash, indexes),
+            "first": min(started_at),
+            "last": max(started_at),
+        }
+        driver = await driver_of(self._connection)
+        async with driver.cursor() as cursor:
+            await cursor.execute(_STORED_ANYWHERE, values)
+            return [(place, RecordContent(*content)) for place, *content in await cursor.fetchall()]
 
     async def _copied(self, frame: pl.DataFrame) -> bool:
         """False, and nothing stored, when one of the keys is there already."""

@@ -17,7 +17,7 @@ import psycopg
 
 from billing.persistence.pipeline import Pipeline, driver_url
 from billing.persistence.usage_counted import COUNTER_COLUMNS as _KEY
-from billing.persistence.usage_intake import INTAKE_LOCK, OWNED_NOW_COLUMNS
+from billing.persistence.usage_intake import INTAKE_LOCK, OWNED_AROUND, OWNED_NOW_COLUMNS
 from billing.ports.usage_columns import EventColumns, OwnedCycle, RecordColumns
 
 # Columns of the rows, by the name they have in ``RecordColumns`` and ``EventColumns`` too.
@@ -66,8 +66,9 @@ _STATEMENTS = {
     b"begin": "BEGIN",
     b"lock": f"SELECT pg_advisory_xact_lock_shared({INTAKE_LOCK})",
     b"owned": f"SELECT {OWNED_NOW_COLUMNS} FROM number_directory d "
-    "WHERE d.identifier = ANY(string_to_array($1::text, chr(10))) AND d.active_from <= $3::timestamptz "
-    "AND (d.active_to IS NULL OR d.active_to > $2::timestamptz)",
+    f"WHERE d.identifier = ANY(string_to_array($1::text, chr(10))) "
+    f"AND d.active_from <= $3::timestamptz + {OWNED_AROUND} "
+    f"AND (d.active_to IS NULL OR d.active_to > $2::timestamptz - {OWNED_AROUND})",
     b"store": f"WITH added AS (INSERT INTO usage_events ({_NAMES}, part, late, received_at) "
     f"SELECT {_NAMES}, 0, false, {_RECEIVED_AT} FROM unnest({_ROWS}) AS sent ({_NAMES}) "
     f"ON CONFLICT DO NOTHING RETURNING key_hash, {_KEY}, events, billable_quantity, counted_amount), "

@@ -125,7 +125,10 @@ class UsageIntakeStore(Protocol):
         self, identifiers: Sequence[str], first: datetime, last: datetime, *, every: bool = False
     ) -> Sequence[OwnedCycle]:
         """Who owned these numbers (directory spelling) between two instants, with the account's oldest open cycle; or
-        with ``every`` cycle that touches them."""
+        with ``every`` cycle that touches them.
+
+        Also who owned them within 91 days around: records may have been taken for those before a number moved.
+        """
         ...
 
     async def ensure_days(self, days: Sequence[date]) -> None:
@@ -143,6 +146,13 @@ class UsageIntakeStore(Protocol):
 
         Keys must differ within the call.
         """
+        ...
+
+    async def stored_anywhere(
+        self, records: RecordColumns, indexes: Sequence[int]
+    ) -> Sequence[tuple[int, RecordContent]]:
+        """What is stored under the starts and keys of these records, whichever account it was taken for; by index of
+        the record. At least one index."""
         ...
 
     async def add_pending(self, counts: Mapping[CounterKey, Counts], at: datetime) -> None:

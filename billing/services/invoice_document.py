@@ -12,7 +12,7 @@ from datetime import datetime
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, document_state
 from billing.domain.ledger import Entry
-from billing.domain.rating import without_since
+from billing.domain.rating import MeterDisplay, without_since
 from billing.ports.accounts import Service
 from billing.ports.documents import DocumentRenderer, InvoiceDocument, PreviousInvoice, Syntax
 from billing.ports.invoicing import Invoice
@@ -22,8 +22,10 @@ from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_records import EventDetail
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.letterheads import letterhead_at
+from billing.services.notice_words import read_locale
 from billing.services.structured_invoice import UnableToStructureInvoice, structured
 from billing.services.text_cells import harmless
+from billing.services.usage_words import written_usage
 
 _DETAIL_HEADER = (
     "document",
@@ -43,6 +45,7 @@ _DETAIL_HEADER = (
     "amount_minor",
     "currency",
     "explanation",
+    "quantity_shown",
 )
 _USAGE_HEADER = (
     "service",
@@ -139,18 +142,21 @@ class InvoiceDocuments(InvoicingUseCases):
         """File name and content: each record of the invoice's cycle, while records are kept; times are local."""
         async with self._make_work() as work:
             invoice = await work.invoices.get(account_id, invoice_id)
-        content = await self.cycle_usage_csv(account_id, invoice.cycle_number)
-        return f"{invoice.number}-usage.csv", content
+            units = {
+                (line.service_id, line.price_code): line.unit
+                for line in await work.invoices.lines(account_id, invoice_id)
+            }
+            found = await _cycle_events(work, account_id, invoice.cycle_number)
+        rows = [
+            (*row, _shown(event.quantity, units.get((service.service_id, event.price_code), ""), invoice))
+            for service, event, row in found
+        ]
+        return f"{invoice.number}-usage.csv", _csv((*_USAGE_HEADER, "quantity_shown"), rows)
 
     async def cycle_usage_csv(self, account_id: str, cycle_number: int | None) -> str:
         """Each record of a cycle, while records are kept; only the header where there is no cycle."""
-        rows: list[Sequence[object]] = []
         async with self._make_work() as work:
-            brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
-            for service in await work.accounts.services(account_id) if cycle_number is not None else ():
-                events = await work.usage.event_details(account_id, cycle_number or 0, service.service_id)
-                rows += [_usage_row(service, event, brand.zone) for event in events]
-        return _csv(_USAGE_HEADER, rows)
+            return _csv(_USAGE_HEADER, [row for _, _, row in await _cycle_events(work, account_id, cycle_number)])
 
     async def ledger_of(self, account_id: str) -> tuple[Sequence[Entry], int]:
         """All entries of an account in booking order, and the credit held in its brand's currency, minor units."""
@@ -226,6 +232,7 @@ def _detail_row(document: InvoiceDocument, line: InvoiceLine) -> Sequence[object
         line.amount.amount_minor,
         line.amount.currency,
         "; ".join(line.explanation),
+        _shown(line.quantity, line.unit, document.invoice),
     )
 
 
@@ -243,6 +250,26 @@ def _usage_row(service: Service, event: EventDetail, zone: str) -> Sequence[obje
         event.source,
         event.record_id,
     )
+
+
+async def _cycle_events(
+    work: UnitOfWork, account_id: str, cycle_number: int | None
+) -> list[tuple[Service, EventDetail, Sequence[object]]]:
+    """Each record of a cycle with its line and its row; nothing where there is no cycle."""
+    if cycle_number is None:
+        return []
+    brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
+    return [
+        (service, event, _usage_row(service, event, brand.zone))
+        for service in await work.accounts.services(account_id)
+        for event in await work.usage.event_details(account_id, cycle_number, service.service_id)
+    ]
+
+
+def _shown(quantity: int, unit: str, invoice: Invoice) -> str:
+    """Minutes and megabytes where the columns beside it hold seconds and bytes."""
+    locale = read_locale(str(invoice.customer.get("locale", "")))
+    return written_usage(quantity, MeterDisplay.by_unit(unit), locale)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

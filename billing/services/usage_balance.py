@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from billing.domain.balance import OpenCycle, ServiceBalance, balance_of, grown
@@ -11,7 +11,7 @@ from billing.domain.barring import stopped_parts
 from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import NotFound
 from billing.domain.money import Money, total
-from billing.domain.rating import Counter, PlanDefinition, recurring_lines
+from billing.domain.rating import Counter, MeterDisplay, PlanDefinition, recurring_lines
 from billing.ports.balance import BalanceFacts, BalanceSource, LineName
 from billing.ports.clock import BusinessClock
 from billing.ports.grants import GrantRow
@@ -29,7 +29,9 @@ from billing.services.usage_plans import PlanShelf
 
 @dataclass(frozen=True, slots=True)
 class LineBalance:
-    """One service (at one plan version) with its balance; ``stopped`` is what caps stop, as the network confirmed."""
+    """One service (at one plan version) with its balance; ``stopped`` is what caps stop, as the network confirmed, and
+    ``displays`` how quantities are shown, by meter.
+    """
 
     service_id: str
     identifier: str
@@ -37,6 +39,7 @@ class LineBalance:
     plan_code: str
     plan_version: int
     balance: ServiceBalance
+    displays: Mapping[str, MeterDisplay] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,10 @@ def _line(line: LineName, rated: RatedService, projected: RatedService, seen: _S
     states = (replace(each, expires_at=each.expires_at or seen.cycle.closes_at) for each in balance.allowances)
     balance = replace(balance, allowances=tuple(states))
     stopped = stopped_parts(line.usage_stop)
-    return LineBalance(rated.service_id, line.identifier, stopped, rated.plan_code, rated.plan_version, balance)
+    displays = {each.meter: rated.plan.display(each.meter) for each in (*balance.meters, *balance.allowances)}
+    return LineBalance(
+        rated.service_id, line.identifier, stopped, rated.plan_code, rated.plan_version, balance, displays
+    )
 
 
 def _grown(row: CounterRow, cycle: OpenCycle) -> CounterRow:

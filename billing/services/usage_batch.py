@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from billing.ports.usage import DecodedChunk, DecodedLine
 from billing.ports.usage_columns import RecordColumns
 from billing.services.usage_guiding import event_at
@@ -15,8 +17,7 @@ from billing.services.usage_records import Malformed, UsageRecord, outside_reten
 from billing.services.usage_usual import STARTED_AT, RecordRow, row_of, usual_row
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A record as it came: ``event`` in the HTTP shape, or None with the decoder's ``field`` and ``reason``."""
 
     event: Mapping[str, Any] | None

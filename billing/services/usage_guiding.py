@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -29,10 +29,14 @@ class Waiting:
 
 @dataclass(slots=True)
 class GuidedBatch:
-    """The guided events, and by index of the record what has to wait."""
+    """The guided events, and by index of the record what has to wait.
+
+    ``shared`` are guided records whose number was another account's too, which may have had them before it moved.
+    """
 
     events: EventColumns
     waiting: dict[int, Waiting]
+    shared: set[int] = field(default_factory=set)
 
 
 class Guiding:
@@ -50,8 +54,12 @@ class Guiding:
         self._plans = plans
         self._plain = plain or PlainPrices(plans)
         self._owned: dict[str, list[OwnedCycle]] = {}
+        self._shared: set[str] = set()
         for row in owned:
-            self._owned.setdefault(row[0], []).append(row)
+            rows = self._owned.setdefault(row[0], [])
+            rows.append(row)
+            if rows[0][3] != row[3]:
+                self._shared.add(row[0])
 
     def guide(
         self, records: RecordColumns, spelled: Sequence[str], indexes: Iterable[int] | None = None
@@ -75,7 +83,9 @@ class Guiding:
                 waiting[index] = Waiting("meter", records.meter[index], guided.reason)
             else:
                 rows += guided
-        return GuidedBatch(EventColumns.of(rows), waiting)
+        events = EventColumns.of(rows)
+        shared = {index for index in events.record if spelled[index] in self._shared} if self._shared else set()
+        return GuidedBatch(events, waiting, shared)
 
     def _at(self, identifier: str, at: datetime) -> OwnedCycle | None:
         for owned in self._owned.get(identifier, ()):

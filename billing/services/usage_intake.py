@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+
+import msgspec
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
@@ -19,6 +20,7 @@ from billing.services.usage_batch import ReadBatch
 from billing.services.usage_guiding import NO_CYCLE, GuidedBatch, Guiding, PlanKey, Waiting, counts_of, late_counts_of
 from billing.services.usage_plans import PlanShelf
 from billing.services.usage_records import RETENTION
+from billing.services.usage_repeats import content_of, repeats_within, taken_before, without
 
 
 class Outcome(StrEnum):
@@ -33,8 +35,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"  # a part of a session: kept until the others come
 
 
-@dataclass(frozen=True, slots=True)
-class GuidedEvent:
+class GuidedEvent(msgspec.Struct, frozen=True):
     """Where a record was counted. Of a call that time bands split: price and band of its first part, and the billable
     quantity of all.
     """
@@ -50,8 +51,7 @@ class GuidedEvent:
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecordResult:
+class RecordResult(msgspec.Struct, frozen=True):
     """The answer for one record, by its ``place`` in the batch; empty fields do not apply to the outcome."""
 
     place: int
@@ -146,15 +146,19 @@ class UsageIntake:
         records = batch.columns
         await work.usage.begin_intake()
         guided = await self.guide(work, records)
-        repeats = _repeats_within(records, guided.events)
+        before = await taken_before(work, records, guided)
+        if before:
+            guided = without(guided, before)
+        repeats = repeats_within(records, guided)
         events = guided.events.without_records(repeats) if repeats else guided.events
-        known = dict(await work.usage.add_events(records, events, file_id, now))
+        known = before | dict(await work.usage.add_events(records, events, file_id, now))
         fresh = events.without_records(known) if known else events
         late = late_counts_of(fresh, records.started_at) if any(fresh.late) else {}
         await work.usage.add_pending(counts_of(fresh), now)
         await self._add_late(work, late, now)
-        contents = known | {place: _content(records, first) for place, first in repeats.items()}
-        return _taken(batch, guided.events, guided.waiting, contents, fresh)
+        contents = known | {place: content_of(records, first) for place, first in repeats.items()}
+        waiting = {index: each for index, each in guided.waiting.items() if index not in contents}
+        return _taken(batch, guided.events, waiting, contents, fresh)
 
     async def guide(self, work: UnitOfWork, records: RecordColumns) -> GuidedBatch:
         """Where records belong by the directory as it is now; nothing is stored.
@@ -170,7 +174,7 @@ class UsageIntake:
         numbers = [spelled[index] for index in outside]
         again = (await self._guiding(work, records, numbers, every=True)).guide(records, spelled, outside)
         still = {index: each for index, each in guided.waiting.items() if each.field != NO_CYCLE}
-        return GuidedBatch(guided.events.merged(again.events), still | again.waiting)
+        return GuidedBatch(guided.events.merged(again.events), still | again.waiting, guided.shared | again.shared)
 
     async def _guiding(
         self, work: UnitOfWork, records: RecordColumns, spelled: Sequence[str], *, every: bool
@@ -184,34 +188,6 @@ class UsageIntake:
         if late:
             await work.usage.add_late(late, now)
             await work.timeline.add_all([_late_entry(key, late[key], now) for key in sorted(late)])
-
-
-def _repeats_within(records: RecordColumns, events: EventColumns) -> dict[int, int]:
-    """Records whose key an earlier one of the same batch has, with the index of that one."""
-    if len(set(records.key_hash)) == len(records):
-        return {}
-    first: dict[tuple[datetime, str, int], int] = {}
-    repeats: dict[int, int] = {}
-    for row, record in enumerate(events.record):
-        if not events.part[row]:
-            key = (records.started_at[record], records.key_hash[record], events.account_id[row])
-            earlier = first.setdefault(key, record)
-            if earlier != record:
-                repeats[record] = earlier
-    return repeats
-
-
-def _content(records: RecordColumns, index: int) -> RecordContent:
-    return RecordContent(
-        records.identifier[index],
-        records.meter[index],
-        records.quantity[index],
-        records.destination[index],
-        records.visited[index],
-        records.traffic_class[index],
-        records.amount[index],
-        json.loads(records.attributes[index]),
-    )
 
 
 def _taken(
@@ -259,11 +235,11 @@ def _note_known(taken: Taken, known: Mapping[int, RecordContent]) -> None:
     }
     for index, stored in known.items():
         place, record_id = records.places[index], records.record_id[index]
-        if stored == _content(records, index):
+        if stored == content_of(records, index):
             taken.outcomes[place] = Outcome.DUPLICATE
             continue
         reason = f"{records.source[index]} sent another record under this record_id and start before."
-        event = guided_event(taken.events, rows[index])
+        event = guided_event(taken.events, rows[index]) if index in rows else None
         result = RecordResult(place, Outcome.CONFLICT, record_id, "record_id", record_id, reason, event)
         _note_trouble(taken, [result])
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from billing.domain import identity
 from billing.domain.numbers import directory_spelling
@@ -75,12 +76,14 @@ class QuickIntake:
 
 
 def _plain(guided: GuidedBatch, key_hash: Sequence[str]) -> EventColumns:
-    """The events that may go the short way: of one part, on time, and the first of their key."""
+    """The events that may go the short way: of one part, on time, the first of their key, and of a number that was
+    nobody else's."""
     events = guided.events
     first: dict[str, int] = {}
     for index in events.record:
         first.setdefault(key_hash[index], index)
     others = {index for index in events.record if first[key_hash[index]] != index}
+    others |= guided.shared
     others |= {events.record[row] for row, part in enumerate(events.part) if part or events.late[row]}
     return events.without_records(others) if others else events
 

@@ -140,10 +140,20 @@ async def test_a_record_that_comes_again_after_the_port_is_a_repeat(porting: Por
     assert result.outcome == "duplicate"
 
 
+async def test_a_record_that_comes_again_before_its_first_copy_has_followed_is_a_repeat(porting: Porting) -> None:
+    await porting.use("after", AFTER)
+    await porting.port_unheard()
+    (result,) = await porting.world.service.take([an_event(record_id="after", started_at=AFTER)])
+    assert result.outcome == "duplicate"
+    assert await porting.both() == ([(1, "voice", "", 1, 60)], [])
+    assert await porting.world.service.moves.follow_pending() == 1
+    assert await porting.both() == ([], [(1, "voice", "", 1, 60)])
+
+
 async def test_what_the_new_account_has_already_is_not_counted_twice(porting: Porting) -> None:
     await porting.use("after", AFTER)
     await porting.port_unheard()
-    await porting.use("after", AFTER)
+    await porting.use("after", AFTER, identifier=OTHER_LINE)
     assert await porting.world.service.moves.follow_pending() == 1
     assert await porting.both() == ([], [(1, "voice", "", 1, 60)])
 

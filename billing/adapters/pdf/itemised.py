@@ -7,17 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from babel.dates import format_datetime
-from babel.numbers import format_decimal
 
 from billing.domain.cycle_calendar import zone_info
+from billing.domain.rating import MeterDisplay
 from billing.ports.documents import InvoiceDocument
 from billing.ports.usage_records import EventDetail
+from billing.services.usage_words import written_usage
 
 MOST_ROWS = 1000
 _HIDDEN = "···"
-_CLOCKED = ("second", "minute", "hour")
-_MEGABYTE = 1_000_000
-_DATA = ("b", "kb", "mb", "gb", "kib", "mib", "gib", "byte", "bytes", "megabyte", "gigabyte")
 
 
 def usage_of(document: InvoiceDocument, locale: str, words: Mapping[str, str]) -> dict[str, Any]:
@@ -44,7 +42,7 @@ def _row(event: EventDetail, names: Mapping[Any, tuple[str, str]], zone: str, lo
         _when(event.started_at, zone, locale),
         description,
         masked(event.destination),
-        _how_much(event.billable_quantity, unit, locale),
+        written_usage(event.billable_quantity, MeterDisplay.by_unit(unit), locale),
     ]
 
 
@@ -55,13 +53,3 @@ def _when(started_at: datetime, zone: str, locale: str) -> str:
 def masked(number: str) -> str:
     """A number without its last three digits (directive 2002/58/EC, article 7: the other party's privacy)."""
     return f"{number[:-3]}{_HIDDEN}" if len(number) > 6 and number.lstrip("+").isdigit() else number
-
-
-def _how_much(quantity: int, unit: str, locale: str) -> str:
-    if unit in _CLOCKED:
-        hours, seconds = divmod(quantity, 3600)
-        clock = f"{seconds // 60:02d}:{seconds % 60:02d}"
-        return f"{hours}:{clock}" if hours else clock
-    if unit.casefold() in _DATA:
-        return f"{format_decimal(quantity / _MEGABYTE, '#,##0.00', locale=locale)} MB"
-    return format_decimal(quantity, locale=locale)

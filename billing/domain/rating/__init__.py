@@ -20,6 +20,7 @@ from billing.domain.rating.grants import Grant, Origin, ServiceGrants
 from billing.domain.rating.guiding import Guided, guide
 from billing.domain.rating.increments import Increments
 from billing.domain.rating.lines import LineKind, RatedLine, RatedUsage
+from billing.domain.rating.meters import Counts, MeterDisplay, Scale
 from billing.domain.rating.model import PriceModel
 from billing.domain.rating.on_change import ChangeRule, OnChange, Share, shares
 from billing.domain.rating.package import Package
@@ -52,6 +53,7 @@ __all__ = [
     "AllowanceState",
     "ChangeRule",
     "Counter",
+    "Counts",
     "Destination",
     "Flat",
     "Graduated",
@@ -60,6 +62,7 @@ __all__ = [
     "Increments",
     "LineDiscount",
     "LineKind",
+    "MeterDisplay",
     "NoPrice",
     "OnChange",
     "Origin",
@@ -79,6 +82,7 @@ __all__ = [
     "Recurring",
     "RolledOver",
     "Rollover",
+    "Scale",
     "ServiceGrants",
     "Share",
     "Tier",

@@ -10,6 +10,7 @@ from billing.domain.discount import Discount
 from billing.domain.fields import Fields
 from billing.domain.rating.allowance import Allowance
 from billing.domain.rating.bands import CompiledBands
+from billing.domain.rating.meters import MeterDisplay, read_meters, written_meters
 from billing.domain.rating.on_change import OnChange, Share
 from billing.domain.rating.plan_checks import check_plan
 from billing.domain.rating.price import PriceDefinition
@@ -38,7 +39,8 @@ class PlanDefinition:
     """What a service costs. ``prices`` holds recurring fees and usage prices; both lists are in order of drawing.
 
     ``add_ons`` are allowances that can be bought for a service; ``time_bands`` and ``zones`` are what its prices and
-    allowances call times and places; ``on_change`` rules the cycle in which a service moves to it.
+    allowances call times and places; ``on_change`` rules the cycle in which a service moves to it; ``meters`` say how
+    quantities are shown.
     """
 
     code: str
@@ -52,6 +54,7 @@ class PlanDefinition:
     zones: tuple[Zone, ...] = ()
     add_ons: tuple[Allowance, ...] = ()
     on_change: OnChange = field(default_factory=OnChange)
+    meters: dict[str, MeterDisplay] = field(default_factory=dict, hash=False)
 
     @property
     def recurring_prices(self) -> tuple[PriceDefinition, ...]:
@@ -72,6 +75,10 @@ class PlanDefinition:
     def timetable(self) -> Timetable:
         """The compiled time bands; built once per plan object. Raises InvalidValue when they have no time zone."""
         return Timetable(self.time_bands)
+
+    def display(self, meter: str) -> MeterDisplay:
+        """How quantities of a meter are shown."""
+        return self.meters.get(meter) or MeterDisplay.by_name(meter)
 
     def zone_name(self, code: str) -> str:
         """What a zone is called."""
@@ -107,12 +114,14 @@ class PlanDefinition:
     def from_dict(cls, data: object, path: str = "") -> PlanDefinition:
         """Read and check the JSON form. Raises InvalidValue with the dotted field, its value and the remedy."""
         fields = Fields(data, path)
+        meters = read_meters(fields)
         plan = cls(
             code=fields.code("code"),
             name=fields.text("name"),
             currency=fields.currency("currency"),
             prices=tuple(
-                PriceDefinition.from_dict(item.rest(), item.path) for item in fields.objects("prices", _MOST_PRICES)
+                _named(PriceDefinition.from_dict(item.rest(), item.path), meters)
+                for item in fields.objects("prices", _MOST_PRICES)
             ),
             allowances=tuple(
                 Allowance.from_dict(item.rest(), item.path) for item in fields.objects("allowances", _MOST_ALLOWANCES)
@@ -127,6 +136,7 @@ class PlanDefinition:
                 Allowance.from_dict(item.rest(), item.path) for item in fields.objects("add_ons", _MOST_ALLOWANCES)
             ),
             on_change=OnChange.read(fields),
+            meters=meters,
         )
         fields.finish()
         check_plan(plan, fields)
@@ -148,6 +158,8 @@ class PlanDefinition:
             "add_ons": self.add_ons,
         }
         written |= {name: [each.to_dict() for each in items] for name, items in lists.items() if items}
+        if self.meters:
+            written["meters"] = written_meters(self.meters)
         if self.time_bands.bands:
             written["time_bands"] = self.time_bands.to_dict()
         if self.on_change != OnChange():
@@ -157,6 +169,13 @@ class PlanDefinition:
     def validate(self) -> None:
         """Refuse a plan that was built by hand and could not have been read. Raises InvalidValue."""
         PlanDefinition.from_dict(self.to_dict())
+
+
+def _named(price: PriceDefinition, meters: dict[str, MeterDisplay]) -> PriceDefinition:
+    """The price with its unit named after what its meter counts, unless it has a name of its own."""
+    if price.unit_name or price.meter not in meters:
+        return price
+    return replace(price, unit_name=meters[price.meter].unit_name(price.unit_size))
 
 
 def _read_line_discount(fields: Fields) -> LineDiscount:
