@@ -45,5 +45,7 @@ class UpkeepReport:
     alerts_sent: int = 0
     methods_told: int = 0
     promises_ended: int = 0
+    promises_confirmed: int = 0
+    tries_forgotten: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

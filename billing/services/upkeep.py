@@ -105,6 +105,8 @@ class Repairs:
     people: PeopleDesk | None = None
     tell_of_methods: Callable[[], Awaitable[int]] = nothing_to_mend
     end_promises: Callable[[], Awaitable[int]] = nothing_to_mend
+    confirm_promises: Callable[[], Awaitable[int]] = nothing_to_mend
+    forget_old_tries: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -146,7 +148,9 @@ class UpkeepService:
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
             "usage_resent": tried.attempt(SENT_AGAIN, repairs.take_back_resent),
+            "promises_confirmed": tried.attempt("confirmations of promises", repairs.confirm_promises),
             "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
+            "tries_forgotten": tried.attempt("old tries of cards", repairs.forget_old_tries),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),
             "bank_payments_carried_out": tried.attempt("what the bank told", repairs.look_after_bank_statements),
