@@ -39,6 +39,7 @@ from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
+from billing.services.old_mandates import OldMandates
 from billing.services.old_tries import OldTries
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
@@ -160,6 +161,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         end_promises=promises.end_over,
         confirm_promises=PromiseNotices(make_work, clock, notices).send_due,
         forget_old_tries=OldTries(make_work, clock).forget,
+        end_old_mandates=OldMandates(make_work, clock, process).end,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

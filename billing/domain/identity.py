@@ -30,6 +30,7 @@ ACCEPTANCE = "man"
 PAYMENT_PLAN = "pln"
 FEE = "fee"
 HAND_OVER = "hnd"
+PAYOUT = "pyo"
 
 
 def show(prefix: str, number: int) -> str:

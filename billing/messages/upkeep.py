@@ -47,5 +47,6 @@ class UpkeepReport:
     promises_ended: int = 0
     promises_confirmed: int = 0
     tries_forgotten: int = 0
+    mandates_ended: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from billing.messages.notices import NoticeKind, NoticeRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
@@ -27,7 +29,7 @@ class PromiseNotices:
         """How many went out. Raises SomeNoticesFailed when others did not."""
         async with self._make_work() as work:
             promises = await work.dunning.promises_unconfirmed()
-        return await send_each([lambda one=one: self._confirm(one) for one in promises])
+        return await send_each([partial(self._confirm, one) for one in promises])
 
     async def _confirm(self, promise: Promise) -> bool:
         if promise.outcome or promise.pay_by is None:
