@@ -19,10 +19,13 @@ from billing.services.account_statements import StatementService
 from billing.services.accounts import AccountService
 from billing.services.arrangements import ArrangementService
 from billing.services.balance_watch import BalanceWatch
+from billing.services.bank_amendments import BankAmendments
 from billing.services.bank_batches import BankBatches
 from billing.services.bank_creditors import BankCreditors
 from billing.services.bank_debits import BankDebits
 from billing.services.bank_mandates import BankMandates
+from billing.services.bank_payout_files import PayoutFiles
+from billing.services.bank_payouts import BankPayouts
 from billing.services.bank_statements import BankStatements
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
@@ -167,8 +170,11 @@ class Container:
     network_confirmations: ConfirmationDesk = field(default_factory=_not_built)
     bank_creditors: BankCreditors = field(default_factory=_not_built)
     bank_mandates: BankMandates = field(default_factory=_not_built)
+    bank_amendments: BankAmendments = field(default_factory=_not_built)
     bank_batches: BankBatches = field(default_factory=_not_built)
     bank_debits: BankDebits = field(default_factory=_not_built)
+    bank_payouts: BankPayouts = field(default_factory=_not_built)
+    bank_payout_files: PayoutFiles = field(default_factory=_not_built)
     bank_statements: BankStatements = field(default_factory=_not_built)
     suspense: SuspenseService = field(default_factory=_not_built)
     portal_looks: PortalLooks = field(default_factory=_not_built)

@@ -109,8 +109,11 @@ def _of_the_bank(parts: Parts) -> dict[str, Any]:
     return {
         "bank_creditors": parts.bank.creditors,
         "bank_mandates": parts.bank.mandates,
+        "bank_amendments": parts.bank.amendments,
         "bank_batches": parts.bank.batches,
         "bank_debits": parts.bank.debits,
+        "bank_payouts": parts.bank.payouts,
+        "bank_payout_files": parts.bank.payout_files,
         "bank_statements": parts.bank_in.statements,
         "suspense": parts.bank_in.suspense,
     }

@@ -41,10 +41,13 @@ from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
+from billing.services.old_mandates import OldMandates
+from billing.services.old_tries import OldTries
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
+from billing.services.promise_notices import PromiseNotices
 from billing.services.reconcile import Reconciler
 from billing.services.self_service_links import SelfServiceLinks
 from billing.services.upkeep import Repairs, UpkeepService
@@ -163,6 +166,9 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         tell_of_methods=method_notices.send_due,
         end_promises=promises.end_over,
         look_after_bulk_actions=collections.actions.look_after,
+        confirm_promises=PromiseNotices(make_work, clock, notices).send_due,
+        forget_old_tries=OldTries(make_work, clock).forget,
+        end_old_mandates=OldMandates(make_work, clock, process).end,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

@@ -17,6 +17,7 @@ from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.webhook_inbox import WebhookInbox
 from evenflow.bank_files import BankFiles
+from evenflow.boundaries import watched
 from evenflow.settings import Settings
 from evenflow.temporal import TemporalProcess
 from evenflow.vendors import several
@@ -47,7 +48,9 @@ def build_paying(
     keys, base = several(settings.secrets.paylink_signing_key), settings.public.api_base.rstrip("/")
     paylinks = Paylinks(make_work, keys, base)
     method_links = MethodLinks(make_work, keys, base)
-    providers = PaymentProviders(stripe, {bank.provider.name: bank.provider}, settings.payments.sepa_debit)
+    providers = PaymentProviders(
+        stripe, {bank.provider.name: watched(settings, bank.provider)}, settings.payments.sepa_debit
+    )
     methods = MethodService(make_work, clock, providers, process)
     return Paying(
         paylinks=paylinks,

@@ -80,6 +80,8 @@ def _job_work(world: World) -> dict[str, JobWork]:
         "network_confirm": network.confirm,
         "bank_credit": life.credit,
         "bank_return": life.give_back,
+        "bank_pay_out": life.pay_out,
+        "bank_payout_return": life.send_back,
         "bank_state": life.state,
         "bank_publish": desk.publish,
     }

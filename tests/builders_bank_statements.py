@@ -1,4 +1,4 @@
-"""Files as banks write them: camt.053, camt.054 and pain.002 in old and new versions, from a few business words."""
+"""Files as banks write them: camt.052 to camt.054 and pain.002 in old and new versions, from a few words."""
 
 from __future__ import annotations
 
@@ -90,6 +90,13 @@ def camt054(account: Account, version: str = "08", message: str = "NTF-1") -> by
     """A notification file."""
     inner = _account(account, version, balances=False)
     return _document(f"camt.054.001.{version}", "BkToCstmrDbtCdtNtfctn", f"{_head(message)}<Ntfctn>{inner}</Ntfctn>")
+
+
+def camt052(account: Account, version: str = "08", message: str = "RPT-1") -> bytes:
+    """A report of the running day; its balance is that of the moment."""
+    interim = f"<Bal><Tp><CdOrPrtry><Cd>ITBD</Cd></CdOrPrtry></Tp><Amt Ccy='EUR'>{euros(1)}</Amt>{_sign(1)}"
+    inner = _account(replace(account, summary=f"{interim}<Dt><Dt>{DAY}</Dt></Dt></Bal>"), version, balances=False)
+    return _document(f"camt.052.001.{version}", "BkToCstmrAcctRpt", f"{_head(message)}<Rpt>{inner}</Rpt>")
 
 
 def pain002(

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from billing.adapters.bank_files.folder import FileFolder
+from billing.adapters.bank_files.pain001 import PayoutWriter
 from billing.adapters.bank_files.pain008 import VERSIONS, PainWriter
 from billing.adapters.bank_files.provider import BankFilePayments
 from billing.adapters.bank_files.sealing import KeyRing
@@ -18,11 +19,14 @@ from billing.adapters.stripe import StripePayments
 from billing.messages.payments import PaymentResult
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.bank_files import BankBatch, BankDebit, DebitFilter
+from billing.services.bank_amendments import BankAmendments
 from billing.services.bank_batches import BankBatches
 from billing.services.bank_creditors import BankCreditors, NewCreditor
 from billing.services.bank_debits import BankDebits
 from billing.services.bank_delivery import BankDelivery
 from billing.services.bank_mandates import BankMandates, NewBankMandate, StoredMandate
+from billing.services.bank_payout_files import PayoutFiles
+from billing.services.bank_payouts import BankPayouts
 from billing.services.bank_round import BankRound
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
@@ -66,11 +70,14 @@ class BankTill:
         till.service = PaymentService(work, clock, providers, till.paylinks)
         self.creditors = BankCreditors(work, clock, VERSIONS)
         self.mandates = BankMandates(work, clock, self.seal, process)
+        self.amendments = BankAmendments(work, clock, self.seal, process)
         self.batches = BankBatches(work, clock, PainWriter(), self.seal)
         self.debits = BankDebits(work, clock, process)
         self.folder = FileFolder(self.root)
         self.delivery = BankDelivery(work, clock, self.batches, self.folder)
-        self.round = BankRound(work, clock, self.batches, self.delivery, self.debits)
+        self.payouts = BankPayouts(work, clock, self.seal)
+        self.payout_files = PayoutFiles(work, clock, PayoutWriter(), self.seal)
+        self.round = BankRound(work, clock, self.batches, self.delivery, self.debits, self.payout_files)
 
     @property
     def outgoing(self) -> list[str]:

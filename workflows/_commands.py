@@ -188,6 +188,7 @@ class Commands:
                 command.author,
                 command.command_id,
                 command.amount_minor,
+                command.line_position,
             ),
             summary=f"Waive {command.invoice_id}",
             **QUICK_WRITE,

@@ -18,6 +18,7 @@ from api.schemas.bank_files import (
     CreditorIn,
     CreditorOut,
     DeliveredIn,
+    MandateAmendmentIn,
 )
 from api.schemas.base import identity_pattern
 from api.schemas.problems import problems
@@ -73,6 +74,21 @@ async def get_mandate(account_id: AccountId, method_id: MethodId, container: Con
     return BankMandateOut.of(await container.bank_mandates.get(account_id, method_id))
 
 
+@router.post(
+    "/accounts/{account_id}/bank-mandates/{method_id}/amend",
+    status_code=201,
+    summary="Amend a mandate",
+    responses=problems(404, 409),
+)
+async def amend_mandate(
+    account_id: AccountId, method_id: MethodId, wanted: MandateAmendmentIn, container: ContainerDep, caller: Agent
+) -> BankMandateOut:
+    """The same mandate goes on with another account or reference, as a method of its own; the next debit tells the
+    bank. The same again changes nothing."""
+    amended = await container.bank_amendments.amend(account_id, method_id, wanted.as_amendment(), caller.name)
+    return BankMandateOut.of(amended)
+
+
 @router.get("/bank-batches", summary="List files to the bank")
 async def list_batches(
     container: ContainerDep,
@@ -94,12 +110,13 @@ async def make_batches(
     container: ContainerDep,
     _: Finance,
     brand: OnlyBrand = "",
-    at_once: Annotated[bool, Query(description="Also of debits whose hour has not come.")] = False,
+    at_once: Annotated[bool, Query(description="Also of what has its hour still to come.")] = False,
 ) -> BankFilesMade:
-    """Upkeep does it by itself before the bank's cut-off. A debit is never put into two files."""
+    """Upkeep does it by itself before the bank's cut-off. No debit or payout is ever put into two files."""
     made = await container.bank_batches.make_due(brand, at_once=at_once)
+    payouts = await container.bank_payout_files.make_due(brand, at_once=at_once)
     held = [BankDebitOut.model_validate(one) for one in made.held]
-    return BankFilesMade(batches=[BankBatchOut.of(one) for one in made.batches], held=held)
+    return BankFilesMade(batches=[BankBatchOut.of(one) for one in (*made.batches, *payouts)], held=held)
 
 
 @router.get("/bank-batches/{batch_id}", summary="Look at a file to the bank", responses=problems(404))

@@ -48,7 +48,7 @@ async def hand_in(
     container: ContainerDep,
     caller: Finance,
 ) -> TakenInOut:
-    """The body is the file itself: pain.002, camt.053 or camt.054, up to 64 MiB. What cannot be read is refused, and
+    """The body is the file itself: pain.002 or camt.052 to camt.054, up to 64 MiB. What cannot be read is refused, and
     nothing of it kept; what cannot be believed is held. The same content again changes nothing.
     """
     with tempfile.TemporaryFile() as content:

@@ -64,9 +64,9 @@ async def list_disputes(account_id: AccountId, container: ContainerDep, _caller:
 async def open_dispute(
     account_id: AccountId, wanted: OpenDisputeIn, container: ContainerDep, caller: Agent
 ) -> DisputeOut:
-    """From now on the disputed part is neither collected nor dunned; the rest is."""
+    """From now on the disputed part is neither collected nor dunned; the rest is. `line_id` names a line of it."""
     dispute = await container.disputes.open(
-        account_id, wanted.invoice_id, wanted.amount_minor, wanted.reason, caller.name
+        account_id, wanted.invoice_id, wanted.amount_minor, wanted.reason, caller.name, wanted.line_id
     )
     return DisputeOut.model_validate(dispute)
 

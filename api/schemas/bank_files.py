@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from api.schemas.base import Day, Request, Response
 from billing.ports.bank_files import Address, BankBatch
+from billing.services.bank_amendments import MandateAmendment
 from billing.services.bank_creditors import NewCreditor
 from billing.services.bank_mandates import NewBankMandate, StoredMandate
 
@@ -137,6 +138,33 @@ class BankMandateIn(Request):
         )
 
 
+class MandateAmendmentIn(Request):
+    """What of a mandate changes; fields left out stay as they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"iban": "NL91ABNA0417164300", "reason": "the customer changed banks"}]}
+    )
+
+    iban: str = Field(default="", max_length=42, description="Another account, at the same bank or another one.")
+    bic: str = Field(default="", max_length=11, description="Empty: found by the IBAN.")
+    holder_name: str = Field(default="", max_length=70, description="Who holds the account, where that changed.")
+    reference: str = Field(default="", max_length=35, description="Another reference of the mandate.")
+    address: AddressIn | None = Field(default=None, description="Needed for accounts outside the EEA.")
+    document: str = Field(default="", max_length=300, description="Where the customer's word about it is kept.")
+    reason: Reason
+
+    def as_amendment(self) -> MandateAmendment:
+        return MandateAmendment(
+            reason=self.reason,
+            iban=self.iban,
+            bic=self.bic,
+            holder_name=self.holder_name,
+            reference=self.reference,
+            address=None if self.address is None else self.address.as_address(),
+            evidence={"amendment": self.document} if self.document else {},
+        )
+
+
 class BankMandateOut(Response):
     """A mandate and its bank account, of which only the last four are ever shown."""
 
@@ -151,6 +179,7 @@ class BankMandateOut(Response):
     address: dict[str, Any]
     evidence: dict[str, Any] = Field(description="How the customer agreed, and who recorded it.")
     status: str = Field(examples=["usable"])
+    amends_method_id: str | None = Field(description="The method under which the same mandate stood before.")
 
     @classmethod
     def of(cls, stored: StoredMandate) -> Self:
@@ -167,6 +196,7 @@ class BankMandateOut(Response):
             address=dict(account.address),
             evidence=dict(account.evidence),
             status=method.status,
+            amends_method_id=account.amends_method_id,
         )
 
 
@@ -174,8 +204,9 @@ class BankBatchOut(Response):
     """One file to the bank. `status`: made, held, staged, delivered, rejected or withdrawn."""
 
     batch_id: str = Field(examples=["batch_1001"])
+    kind: str = Field(description="debits or payouts.", examples=["debits"])
     brand: str
-    collect_on: date = Field(description="The date the bank is asked to collect on.")
+    collect_on: date = Field(description="The date the bank is asked to collect on; of payouts, to send them on.")
     sequence: str = Field(examples=["RCUR"])
     scheme: str
     version: str
@@ -233,6 +264,7 @@ class BankDebitOut(Response):
     currency: str
     mandate_reference: str
     sequence: str
+    amended: bool = Field(description="Its file tells the bank what of the mandate changed.")
     due_on: date = Field(description="The date the customer was told.")
     collect_on: date | None = Field(description="The date in the file.")
     status: str = Field(examples=["held"])

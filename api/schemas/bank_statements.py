@@ -42,7 +42,7 @@ class BankStatementOut(Response):
 
     file_id: str = Field(examples=["bkf_1001"], description="Its identity.")
     name: str = Field(examples=["camt053-00000007.xml"], description="Its name when it came.")
-    kind: str = Field(examples=["camt.053"], description="camt.053, camt.054 or pain.002.")
+    kind: str = Field(examples=["camt.053"], description="camt.052, camt.053, camt.054 or pain.002.")
     version: str = Field(examples=["camt.053.001.08"], description="As the file declares it.")
     message_id: str = Field(examples=["STM00000007"], description="The bank's name of the message.")
     source: str = Field(examples=["folder"], description="How it came: api or folder.")

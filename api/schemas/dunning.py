@@ -25,6 +25,7 @@ A_LADDER: dict[str, Any] = {
     ],
     "bar_threshold_minor": 1000,
 }
+LINE_PATTERN = r"^(inv_(0|[1-9][0-9]{0,17})\.[1-9][0-9]{0,8})?$"
 Definition = Annotated[
     dict[str, Any],
     Field(description="A ladder and its conditions; fields left out take their defaults.", examples=[A_LADDER]),
@@ -233,7 +234,7 @@ class DunningOut(Response):
 
 
 class OpenDisputeIn(Request):
-    """What the customer does not accept: an amount of an invoice, or all that is open on it (zero)."""
+    """What the customer does not accept: a line of an invoice, an amount of it, or all that is open on it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -242,7 +243,17 @@ class OpenDisputeIn(Request):
     )
 
     invoice_id: Annotated[str, Field(pattern=identity_pattern("inv"), description="An invoice of the account.")]
-    amount_minor: Annotated[int, Field(ge=0, le=10**12, description="0: all that is open.")] = 0
+    amount_minor: Annotated[
+        int, Field(ge=0, le=10**12, description="VAT included; 0: all that is open, or all of the line.")
+    ] = 0
+    line_id: Annotated[
+        str,
+        Field(
+            pattern=LINE_PATTERN,
+            description="A line of the invoice, as the invoice names it; empty: not about one line.",
+            examples=[""],
+        ),
+    ] = ""
     reason: Annotated[str, Field(min_length=1, max_length=500, description="In the customer's words.")]
 
 
@@ -256,10 +267,15 @@ class CloseDisputeIn(Request):
 
 
 class DisputeOut(Response):
-    """A dispute; its part of the invoice is not pursued while it is open. ``amount_minor`` zero: all that is open."""
+    """A dispute; its part of the invoice is not pursued while it is open. ``amount_minor`` zero: all that is open.
+
+    ``line_id`` and ``line_description`` say which line it is about; empty for the invoice as a whole.
+    """
 
     dispute_id: str
     invoice_id: str
+    line_id: str
+    line_description: str
     amount_minor: int
     reason: str
     status: Literal["open", "accepted", "rejected"]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from billing.domain.invoice import DocumentState, InvoiceLine
+from billing.domain.invoice import DocumentState
+from billing.domain.invoice_lines import line_id
 from billing.domain.ledger import Entry
 from billing.ports.documents import InvoiceDocument
+from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice, InvoiceTax
+from billing.services.disputes import OPEN
+from billing.services.owed_lines import OwedLine, owed_by_line
 
 
 class InvoiceView(BaseModel):
@@ -51,6 +56,7 @@ class InvoiceList(BaseModel):
 class LineView(BaseModel):
     """One net line with its arithmetic. Quantities are in the meter's own units (seconds, bytes, messages)."""
 
+    line_id: str = Field(description="Names the line, for a dispute of it.", examples=["inv_1001.1"])
     section: str = Field(examples=["service"])
     kind: str = Field(examples=["usage"])
     service_id: str | None
@@ -65,11 +71,20 @@ class LineView(BaseModel):
     unit: str = Field(examples=["minute"])
     unit_price: str = Field(examples=["0.1 EUR per minute"])
     amount_minor: int = Field(examples=[300])
+    gross_minor: int | None = Field(
+        description="What is owed for it, with its discount and VAT; null where its rate is not known.", examples=[363]
+    )
+    disputed_minor: int = Field(description="What of it is disputed and not decided, VAT included.", examples=[0])
     explanation: list[str]
 
     @classmethod
-    def of(cls, line: InvoiceLine) -> Self:
+    def of(cls, invoice_id: str, owed: OwedLine, disputes: Sequence[Dispute]) -> Self:
+        line = owed.line
+        waiting = (one for one in disputes if one.line_position == owed.position and one.status == OPEN)
         return cls(
+            line_id=line_id(invoice_id, owed.position),
+            gross_minor=owed.gross_minor,
+            disputed_minor=sum(one.amount_minor for one in waiting),
             section=line.section.value,
             kind=line.kind,
             service_id=line.service_id,
@@ -124,7 +139,10 @@ class InvoiceDetail(InvoiceView):
             open_minor=document.open_minor,
             state=document.state,
             disputed_minor=document.disputed_minor,
-            lines=[LineView.of(line) for line in document.lines],
+            lines=[
+                LineView.of(document.invoice.invoice_id, owed, document.disputes)
+                for owed in owed_by_line(document.lines, document.taxes, document.brand.tax_table)
+            ],
             taxes=[TaxView.of(tax) for tax in document.taxes],
         )
 

@@ -60,6 +60,16 @@ class CurrencyStatementOut(Response):
         )
 
 
+class DisputedPartOut(Response):
+    """What a customer does not accept of an open invoice, and nobody had decided at the period's end."""
+
+    dispute_id: str
+    line_id: str = Field(description="The line of the invoice it is about; empty: the invoice.")
+    line_description: str
+    amount_minor: int = Field(description="VAT included; 0: all that is open.")
+    opened_at: datetime
+
+
 class OpenItemOut(Response):
     """An invoice that is not zero at the period's end."""
 
@@ -72,6 +82,8 @@ class OpenItemOut(Response):
     open_minor: int
     days_overdue: int = Field(description="From the due date to the period's last day.")
     age: str = Field(description="not due, 1-30 days, 31-60 days, 61-90 days or over 90 days.")
+    disputed_minor: int = Field(description="The part of what is open that is not pressed for.")
+    disputes: Sequence[DisputedPartOut]
 
 
 class StatementOut(Response):

@@ -1,7 +1,7 @@
 """What a bank tells about our account, independent of the file it wrote it in.
 
 A *statement* (camt.053) has balances and follows the one before; a *notification* (camt.054) only tells of entries,
-early or with more detail. An *entry* is one booking on the account; its *details* are the single payments that it sums
+early or with more detail; a *report* (camt.052) tells of the running day, whose balances are not final. An *entry* is one booking on the account; its *details* are the single payments that it sums
 up. A *status* (pain.002) says what became of debits we handed in, and moves no money. Amounts are minor units: of an
 entry and a balance signed, positive when the account has more.
 """
@@ -20,6 +20,7 @@ class MessageKind(StrEnum):
     STATUS = "pain.002"
     STATEMENT = "camt.053"
     NOTIFICATION = "camt.054"
+    REPORT = "camt.052"
 
 
 @dataclass(frozen=True, slots=True)

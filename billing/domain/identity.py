@@ -31,6 +31,7 @@ PAYMENT_PLAN = "pln"
 FEE = "fee"
 HAND_OVER = "hnd"
 BULK_ACTION = "blk"
+PAYOUT = "pyo"
 
 
 def show(prefix: str, number: int) -> str:

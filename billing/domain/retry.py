@@ -79,6 +79,9 @@ INSTRUMENT_ENDED_CODES: dict[Scheme, frozenset[str]] = {
     Scheme.VISA: NEVER_AGAIN_CODES[Scheme.VISA],
     Scheme.MASTERCARD: NEVER_AGAIN_CODES[Scheme.MASTERCARD],
 }
+# How long a try counts in any scheme's budget.
+LONGEST_WINDOW = max(budget.window for budgets in BUDGETS.values() for budget in budgets)
+ENDING_CODES = frozenset().union(*INSTRUMENT_ENDED_CODES.values())
 # Bacs: whatever the reason, one more presentation of an unpaid debit, and not later than this.
 REPRESENTED_WITHIN = timedelta(days=30)
 _ONE_RETRY_CODES: dict[Scheme, frozenset[str]] = {Scheme.SEPA: frozenset({"MS03"})}

@@ -307,10 +307,11 @@ class ChangeCycleDay(Command):
 
 @dataclass(frozen=True)
 class WaiveInvoice(Command):
-    """Credit what is open of an invoice, or ``amount_minor`` (gross) of it."""
+    """Credit what is open of an invoice, or ``amount_minor`` (gross) of it; of one line with ``line_position``."""
 
     invoice_id: str = ""
     amount_minor: int = 0
+    line_position: int = 0
 
 
 @dataclass(frozen=True)

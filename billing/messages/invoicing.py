@@ -48,6 +48,7 @@ class WaiveInvoiceRequest:
     author: str
     command_id: str = ""
     amount_minor: int = 0  # gross; zero: all that is open
+    line_position: int = 0  # from 1; the line that the credit is about, taxed as that line
 
 
 @dataclass(frozen=True)

@@ -46,5 +46,8 @@ class UpkeepReport:
     methods_told: int = 0
     promises_ended: int = 0
     bulk_actions_started: int = 0
+    promises_confirmed: int = 0
+    tries_forgotten: int = 0
+    mandates_ended: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

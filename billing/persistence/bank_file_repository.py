@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, func, insert, literal, select, tuple_, update
@@ -14,7 +15,7 @@ from billing.domain import identity
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import bank_files as t
-from billing.persistence.tables.payments import provider_references
+from billing.persistence.tables.payments import payment_methods, provider_references
 from billing.ports.bank_files import (
     BANK_FILES,
     BankAccount,
@@ -112,15 +113,59 @@ class SqlBankFileRepository:
         stand_so = (_DEBIT.batch_id == batch_id, _DEBIT.status.in_(statuses))
         return (await self._connection.execute(update(t.bank_debits).where(*stand_so).values(**values))).rowcount
 
-    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str) -> MandateUse:
-        query = select(func.count(), func.max(_DEBIT.collect_on)).where(
+    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str = "") -> MandateUse:
+        used = (
             _DEBIT.account_id == account_id,
             _DEBIT.method_id == method_id,
             _DEBIT.attempt_id != attempt_id,
             _DEBIT.status.in_(_GONE) | _DEBIT.settled_at.is_not(None),
         )
-        count, last_on = (await self._connection.execute(query)).one()
-        return MandateUse(count > 0, last_on)
+        newest = (
+            select(_DEBIT.collect_on, _BATCH.creditor)
+            .join(t.bank_batches, _BATCH.batch_id == _DEBIT.batch_id, isouter=True)
+            .where(*used)
+            .order_by(_DEBIT.collect_on.desc().nulls_last())
+            .limit(1)
+        )
+        row = (await self._connection.execute(newest)).first()
+        return MandateUse() if row is None else MandateUse(True, row.collect_on, row.creditor or {})
+
+    async def creditor_at(self, brand: str, at: datetime) -> Creditor | None:
+        found = t.bank_creditors.c
+        query = select(t.bank_creditors).where(found.brand == brand)
+        then = query.where(found.changed_at <= at).order_by(found.revision.desc()).limit(1)
+        in_force = await fetch_one(self._connection, Creditor, then)
+        return in_force or await fetch_one(self._connection, Creditor, query.order_by(found.revision).limit(1))
+
+    async def unused_since(self, day: date, limit: int) -> Sequence[tuple[str, str]]:
+        kept, methods = t.bank_accounts.c, payment_methods.c
+        last_on = (
+            select(func.max(_DEBIT.collect_on))
+            .where(
+                _DEBIT.account_id == kept.account_id,
+                _DEBIT.method_id.in_([kept.method_id, kept.amends_method_id]),
+                _DEBIT.status.in_(_GONE) | _DEBIT.settled_at.is_not(None),
+            )
+            .correlate(t.bank_accounts)
+            .scalar_subquery()
+        )
+        query = (
+            select(kept.account_id, kept.method_id)
+            .join(payment_methods, (methods.account_id == kept.account_id) & (methods.method_id == kept.method_id))
+            .where(methods.status == "usable", kept.signed_on <= day, func.coalesce(last_on, kept.signed_on) <= day)
+            .order_by(kept.account_id, kept.method_id)
+            .limit(limit)
+        )
+        return [(row.account_id, row.method_id) for row in await self._connection.execute(query)]
+
+    async def move_waiting(self, account_id: str, from_method_id: str, to_method_id: str, reference: str) -> int:
+        waiting = (
+            _DEBIT.account_id == account_id,
+            _DEBIT.method_id == from_method_id,
+            _DEBIT.status.in_((DebitStatus.WAITING, DebitStatus.HELD)),
+        )
+        values = {"method_id": to_method_id, "mandate_reference": reference}
+        return (await self._connection.execute(update(t.bank_debits).where(*waiting).values(**values))).rowcount
 
     async def lock_making(self, brand: str) -> bool:
         key = func.hashtextextended(f"bank files of {brand}", 0)
@@ -134,6 +179,8 @@ class SqlBankFileRepository:
     async def add_batch(self, batch: BankBatch, content_sealed: bytes, debits: Sequence[BankDebit]) -> None:
         values = asdict(batch) | {"content_sealed": content_sealed}
         await self._connection.execute(insert(t.bank_batches).values(**values))
+        if not debits:
+            return
         key = [(one.account_id, one.attempt_id) for one in debits]
         before = (tuple_(_CARRIED.account_id, _CARRIED.attempt_id).in_(key), ~_CARRIED.void)
         await self._connection.execute(update(t.bank_batch_debits).where(*before).values(void=True))

@@ -94,6 +94,16 @@ class SqlBankStatementRepository(SqlBankEffects):
         query = query.order_by(*newest, _PLACE.file_id.desc(), _PLACE.position.desc()).limit(1)
         return await fetch_one(self._connection, StatementPlace, query)
 
+    async def never_stated(self, limit: int) -> Sequence[KeptEntry]:
+        closed = (
+            select(func.max(_PLACE.closing_on))
+            .where(_PLACE.bank_account == _ENTRY.bank_account)
+            .correlate(t.bank_entries)
+            .scalar_subquery()
+        )
+        query = select(t.bank_entries).where(_ENTRY.stated_in.is_(None), _ENTRY.booked_on < closed)
+        return await fetch_all(self._connection, KeptEntry, query.order_by(_ENTRY.entry_id.desc()).limit(limit))
+
     async def same_place(self, statement: Statement) -> StatementPlace | None:
         if statement.sequence is None:
             return None

@@ -105,6 +105,12 @@ class SqlDunningRepository:
         query = select(promises).where(promises.c.outcome == "", promises.c.until <= now)
         return await fetch_all(self._connection, Promise, query.order_by(promises.c.until).limit(limit))
 
+    async def promises_unconfirmed(self, limit: int = 200) -> Sequence[Promise]:
+        """Promises of any account that were not confirmed to the customer yet, oldest first; for upkeep."""
+        promises = t.promises
+        query = select(promises).where(promises.c.confirmed_at.is_(None))
+        return await fetch_all(self._connection, Promise, query.order_by(promises.c.made_at).limit(limit))
+
     async def open_cases(self, wanted: CaseFilter, limit: int) -> Sequence[OpenCase]:
         """Open cases of any account, oldest first; for an operator who moves many."""
         cases, owners = t.dunning_cases.c, accounts.c

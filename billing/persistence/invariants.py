@@ -157,10 +157,17 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "bank files add up",
-        "The count and control sum of every file to the bank are those of the debits in it.",
-        "The bank would refuse the file, or collect other amounts than the books expect.",
-        "Hold the file if it has not left; compare it with its debits.",
+        "The count and control sum of every file to the bank are those of the debits or payouts in it.",
+        "The bank would refuse the file, or move other amounts than the books expect.",
+        "Hold the file if it has not left; compare it with what it carries.",
         _as_a_whole(bank.BANK_FILES_THAT_DO_NOT_ADD_UP),
+    ),
+    Invariant(
+        "bank payouts are booked",
+        "Every payout by file is in the books once, as long as it reached the customer or may, and stands in one file.",
+        "A customer gets money twice, or got none and has no credit either.",
+        "Ask the bank about the payout's end-to-end id; hold its file if it has not left.",
+        _as_a_whole(bank.BANK_PAYOUTS_THAT_ARE_NOT_BOOKED),
     ),
     Invariant(
         "suspense is its items",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.domain.errors import Conflict
+from billing.domain.retry import FailureCategory
 from billing.persistence.statements import fetch_all, fetch_one
 from billing.persistence.tables import retries as t
 from billing.ports.retries import InstrumentTry, RetryPolicyVersion
@@ -54,6 +56,22 @@ class SqlRetryRepository:
         tries = t.instrument_tries.c
         one = (tries.provider == provider, tries.fingerprint == fingerprint, tries.attempt_id == attempt_id)
         await self._connection.execute(update(t.instrument_tries).where(*one).values(**values))
+
+    async def forget_tries(self, before: datetime, kept_codes: Collection[str], limit: int) -> int:
+        tries = t.instrument_tries
+        key = (tries.c.provider, tries.c.fingerprint, tries.c.attempt_id)
+        old = (
+            select(*key)
+            .where(
+                tries.c.tried_at < before,
+                tries.c.is_settled,
+                tries.c.category != FailureCategory.HARD_STOP.value,
+                tries.c.code.not_in(kept_codes),
+            )
+            .order_by(tries.c.tried_at)
+            .limit(limit)
+        )
+        return (await self._connection.execute(delete(tries).where(tuple_(*key).in_(old)))).rowcount
 
     async def tries(self, provider: str, fingerprint: str) -> Sequence[InstrumentTry]:
         tries = t.instrument_tries

@@ -13,6 +13,7 @@ from billing.persistence.account_repository import SqlAccountRepository, SqlTime
 from billing.persistence.alert_store import SqlAlertStore
 from billing.persistence.arrangement_repository import SqlArrangementRepository
 from billing.persistence.bank_file_repository import SqlBankFileRepository
+from billing.persistence.bank_payout_repository import SqlPayoutRepository
 from billing.persistence.bank_statement_repository import SqlBankStatementRepository
 from billing.persistence.barring_repository import SqlBarringRepository
 from billing.persistence.book_checks import SqlCheckRunStore
@@ -119,6 +120,10 @@ class SqlUnitOfWork:
     @cached_property
     def bank_files(self) -> SqlBankFileRepository:
         return SqlBankFileRepository(self.connection)
+
+    @cached_property
+    def bank_payouts(self) -> SqlPayoutRepository:
+        return SqlPayoutRepository(self.connection)
 
     @cached_property
     def bank_statements(self) -> SqlBankStatementRepository:

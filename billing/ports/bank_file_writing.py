@@ -22,6 +22,22 @@ class CreditorParty:
 
 
 @dataclass(frozen=True)
+class Amendment:
+    """What of a mandate changed since its last debit; empty fields have not. ``account_changed``: another IBAN."""
+
+    mandate_reference: str = ""
+    creditor_id: str = ""
+    creditor_name: str = ""
+    account_changed: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.mandate_reference or self.creditor_id or self.account_changed)
+
+
+NOT_AMENDED = Amendment()
+
+
+@dataclass(frozen=True)
 class DebitLine:
     """One debit as a file names it."""
 
@@ -34,6 +50,7 @@ class DebitLine:
     bic: str
     text: str
     address: Address | None = None
+    amendment: Amendment = NOT_AMENDED
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,39 @@ class DebitFile:
     sequence: str
     scheme: str
     debits: Sequence[DebitLine]
+
+
+@dataclass(frozen=True)
+class PayoutLine:
+    """One payout as a file names it."""
+
+    end_to_end_id: str
+    amount_minor: int
+    holder_name: str
+    iban: str
+    bic: str
+    text: str
+    address: Address | None = None
+
+
+@dataclass(frozen=True)
+class PayoutFile:
+    """One file of payouts: one payer, whose account is that of the creditor, and one date."""
+
+    message_id: str
+    version: str
+    made_at: datetime
+    payer: CreditorParty
+    pay_on: date
+    payouts: Sequence[PayoutLine]
+
+
+class PayoutFileWriter(Protocol):
+    """The same file gives the same bytes, always."""
+
+    def write(self, file: PayoutFile) -> bytes:
+        """The file, checked against the schema of its version. Raises InvalidValue for what no bank would take."""
+        ...
 
 
 class DebitFileWriter(Protocol):

@@ -41,6 +41,13 @@ class BatchStatus(StrEnum):
     WITHDRAWN = "withdrawn"  # taken apart before it left; its debits go into another file
 
 
+class BatchKind(StrEnum):
+    """What a file carries."""
+
+    DEBITS = "debits"
+    PAYOUTS = "payouts"
+
+
 class SequenceType(StrEnum):
     """The place of a debit under its mandate (EPC rulebook)."""
 
@@ -98,7 +105,10 @@ class Creditor:
 
 @dataclass(frozen=True)
 class BankAccount:
-    """A customer's bank account and the mandate to debit it; ``iban_sealed`` is encrypted."""
+    """A customer's bank account and the mandate to debit it; ``iban_sealed`` is encrypted.
+
+    ``amends_method_id`` is the method under which the same mandate stood before its account or reference changed.
+    """
 
     account_id: str
     method_id: str
@@ -112,6 +122,7 @@ class BankAccount:
     one_off: bool
     evidence: Mapping[str, Any]
     created_at: datetime
+    amends_method_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,11 +162,12 @@ class BankDebit:
     returned_minor: int = 0
     bank_reference: str = ""
     return_reference: str = ""
+    amended: bool = False
 
 
 @dataclass(frozen=True)
 class BankBatch:
-    """One file to the bank, without its content."""
+    """One file to the bank, without its content. Payouts have no sequence; ``collect_on`` is then when they leave."""
 
     batch_id: str
     brand: str
@@ -176,6 +188,7 @@ class BankBatch:
     author: str
     downloaded_at: datetime | None = None
     delivered_at: datetime | None = None
+    kind: str = BatchKind.DEBITS
 
     @property
     def file_name(self) -> str:
@@ -185,10 +198,14 @@ class BankBatch:
 
 @dataclass(frozen=True)
 class MandateUse:
-    """``is_used`` by a debit in a file that has not failed; ``last_on`` is the date of the last one of these."""
+    """``is_used`` by a debit in a file that has not failed; ``last_on`` is the date of the last one of these.
+
+    ``creditor`` is the creditor of that file, as it was then; empty for a mandate that was never used.
+    """
 
     is_used: bool = False
     last_on: date | None = None
+    creditor: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -244,8 +261,20 @@ class BankFileRepository(Protocol):
         """Change all of a batch that stand so; how many."""
         ...
 
-    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str) -> MandateUse:
+    async def mandate_use(self, account_id: str, method_id: str, attempt_id: str = "") -> MandateUse:
         """How the method's mandate was used by other debits than the attempt's."""
+        ...
+
+    async def creditor_at(self, brand: str, at: datetime) -> Creditor | None:
+        """The creditor in force at an instant; the first one where it is before that."""
+        ...
+
+    async def unused_since(self, day: date, limit: int) -> Sequence[tuple[str, str]]:
+        """Account and method of usable mandates, signed before a day, that no debit in a file has used since."""
+        ...
+
+    async def move_waiting(self, account_id: str, from_method_id: str, to_method_id: str, reference: str) -> int:
+        """Debits that are in no file yet go under another method, and its mandate's reference; how many."""
         ...
 
     async def lock_making(self, brand: str) -> bool:
@@ -254,7 +283,7 @@ class BankFileRepository(Protocol):
 
     async def next_batch_id(self) -> str: ...
     async def add_batch(self, batch: BankBatch, content_sealed: bytes, debits: Sequence[BankDebit]) -> None:
-        """Store the file and which debits it carries. What carried them before counts no more."""
+        """Store the file and which debits it carries; what carried them before counts no more. Payouts carry none."""
         ...
 
     async def batch(self, batch_id: str) -> BankBatch: ...

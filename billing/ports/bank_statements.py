@@ -38,6 +38,7 @@ class Effect(StrEnum):
     ACCEPTED = "accepted"  # the bank will collect it
     TRANSFER = "transfer"  # a customer paid an invoice
     FEE = "fee"  # the bank's own charge
+    PAID_OUT = "paid_out"  # a payout of ours has left
     SENT_BACK = "sent_back"  # what a person decided to give back has left
     SUSPENSE = "suspense"  # it belongs to nobody yet
     REPLACED = "replaced"  # its single payments came later, and count instead
@@ -193,6 +194,10 @@ class BankStatementRepository(Protocol):
 
     async def last_place(self, bank_account: str) -> StatementPlace | None:
         """The newest statement taken of an account."""
+        ...
+
+    async def never_stated(self, limit: int) -> Sequence[KeptEntry]:
+        """Entries told by a notification or report, of days that a later statement closed without them."""
         ...
 
     async def same_place(self, statement: Statement) -> StatementPlace | None:

@@ -12,6 +12,7 @@ from billing.domain.invoice import DocumentState, InvoiceLine
 from billing.domain.letterhead import Letterhead
 from billing.domain.structured_invoice import StructuredInvoice
 from billing.ports.accounts import Brand, Service
+from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice, InvoiceTax
 from billing.ports.usage_records import EventDetail
 
@@ -31,7 +32,7 @@ class InvoiceDocument:
 
     ``services`` by id; ``pays_by`` names the method of the announced debit in short ("visa 4242"), empty when unknown;
     ``corrects_number`` is the invoice a credit note is about. ``usage`` are the records of its cycle by service, while
-    they are kept.
+    they are kept; ``disputes`` are those of this document, open and decided ones.
     """
 
     brand: Brand
@@ -49,6 +50,7 @@ class InvoiceDocument:
     corrects_date: date | None = None
     previous: PreviousInvoice | None = None
     usage: Mapping[str, Sequence[EventDetail]] = field(default_factory=dict)
+    disputes: Sequence[Dispute] = ()
 
 
 class UnusableLogo(Exception):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from billing.domain.invoice_lines import line_id
+
 
 @dataclass(frozen=True)
 class PolicyVersion:
@@ -67,11 +69,20 @@ class Promise:
     open_before_minor: int = 0
     outcome: str = ""
     ended_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def promised_minor(self) -> int:
+        """What it comes to: all that was open when it was made, where no amount was named."""
+        return self.amount_minor or self.open_before_minor
 
 
 @dataclass(frozen=True)
 class Dispute:
-    """An invoice, or ``amount_minor`` of it, that the customer does not accept; ``status`` open, accepted, rejected."""
+    """An invoice, or ``amount_minor`` of it, that the customer does not accept; ``status`` open, accepted, rejected.
+
+    With ``line_position`` it is about that line, and ``amount_minor`` (gross) is never zero.
+    """
 
     account_id: str
     dispute_id: str
@@ -82,6 +93,13 @@ class Dispute:
     opened_at: datetime
     closed_at: datetime | None = None
     decision: str = ""
+    line_position: int | None = None
+    line_description: str = ""
+
+    @property
+    def line_id(self) -> str:
+        """The line it is about; empty: the invoice."""
+        return "" if self.line_position is None else line_id(self.invoice_id, self.line_position)
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,10 @@ class DunningRepository(Protocol):
     async def change_promise(self, account_id: str, promise_id: str, values: Mapping[str, Any]) -> None: ...
     async def promises_over(self, now: datetime, limit: int = 200) -> Sequence[Promise]:
         """Promises of any account whose time is over and whose outcome is not written down; for upkeep."""
+        ...
+
+    async def promises_unconfirmed(self, limit: int = 200) -> Sequence[Promise]:
+        """Promises of any account that were not confirmed to the customer yet; for upkeep."""
         ...
 
     async def open_cases(self, wanted: CaseFilter, limit: int) -> Sequence[OpenCase]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -61,6 +61,10 @@ class RetryRepository(Protocol):
 
     async def add_try(self, one: InstrumentTry) -> None: ...
     async def change_try(self, provider: str, fingerprint: str, attempt_id: str, values: Mapping[str, Any]) -> None: ...
+    async def forget_tries(self, before: datetime, kept_codes: Collection[str], limit: int) -> int:
+        """Drop settled tries before an instant, but hard stops and those with one of the codes; how many."""
+        ...
+
     async def tries(self, provider: str, fingerprint: str) -> Sequence[InstrumentTry]:
         """All tries of an instrument by any account, oldest first."""
         ...

@@ -10,12 +10,16 @@ from typing import Protocol
 from billing.domain.letterhead import NO_LETTERHEAD, Letterhead
 from billing.domain.statement import CurrencyStatement
 from billing.ports.accounts import Account, Brand
+from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 
 
 @dataclass(frozen=True)
 class OpenItem:
-    """An invoice that is not zero at the statement's end; ``days_overdue`` counts from its due date to that end."""
+    """An invoice that is not zero at the statement's end; ``days_overdue`` counts from its due date to that end.
+
+    ``disputed_minor`` is the part of what is open that was not accepted and not decided then, ``disputes`` which.
+    """
 
     invoice_id: str
     number: str
@@ -26,6 +30,8 @@ class OpenItem:
     open_minor: int
     days_overdue: int
     age: str
+    disputed_minor: int = 0
+    disputes: Sequence[Dispute] = ()
 
 
 @dataclass(frozen=True)

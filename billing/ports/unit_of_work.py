@@ -10,6 +10,7 @@ from billing.ports.accounts import AccountRepository, Timeline
 from billing.ports.alerts import AlertStore
 from billing.ports.arrangements import ArrangementRepository
 from billing.ports.bank_files import BankFileRepository
+from billing.ports.bank_payouts import PayoutRepository
 from billing.ports.bank_statements import BankStatementRepository
 from billing.ports.barring import BarringRepository
 from billing.ports.bulk_actions import BulkActionRepository
@@ -70,6 +71,8 @@ class UnitOfWork(Protocol):
     @property
     def bank_files(self) -> BankFileRepository: ...
 
+    @property
+    def bank_payouts(self) -> PayoutRepository: ...
     @property
     def bank_statements(self) -> BankStatementRepository: ...
     @property

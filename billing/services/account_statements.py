@@ -6,13 +6,15 @@ import asyncio
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from billing.domain.cycle_calendar import local_midnight
 from billing.domain.errors import InvalidValue
 from billing.domain.statement import CurrencyStatement, bucket_of, days_overdue, statements_of
 from billing.ports.clock import BusinessClock
+from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 from billing.ports.statements import AccountStatement, OpenItem, StatementRenderer
 from billing.ports.unit_of_work import UnitOfWorkFactory
@@ -49,10 +51,12 @@ class StatementService:
             entries = await work.ledger.entries(account_id)
             documents = {one.invoice_id: one for one in await work.invoices.of_account(account_id)}
             due = {one.invoice_id: one.due_on for one in await work.ledger.open_invoices(account_id)}
+            disputes = await work.dunning.disputes(account_id)
         since, until = (local_midnight(day, account.zone) for day in (first, end))
         currencies = statements_of(entries, since, until)
         last_day = end - timedelta(days=1)
         items = [item for one in currencies for item in _open_items(one, documents, due, last_day)]
+        items = [_with_disputes(item, disputes, until) for item in items]
         return AccountStatement(account, brand, first, end, currencies, documents, items, letterhead)
 
     async def pdf(
@@ -124,6 +128,17 @@ def _open_items(
             )
         )
     return sorted(items, key=lambda item: (item.invoice_date, item.invoice_id))
+
+
+def _with_disputes(item: OpenItem, disputes: Sequence[Dispute], until: datetime) -> OpenItem:
+    """As they stood at an instant; a dispute of zero is of all that is open."""
+    own = [one for one in disputes if one.invoice_id == item.invoice_id and _stands(one, until)]
+    disputed = sum(one.amount_minor or item.open_minor for one in own)
+    return replace(item, disputed_minor=max(0, min(item.open_minor, disputed)), disputes=own)
+
+
+def _stands(one: Dispute, at: datetime) -> bool:
+    return one.opened_at < at and (one.closed_at is None or one.closed_at >= at)
 
 
 def _name(made: AccountStatement, ending: str) -> str:

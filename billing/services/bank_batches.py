@@ -22,6 +22,7 @@ from billing.ports.bank_files import (
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.bank_debit_checks import cut_off_of, party_of
+from billing.services.bank_payout_files import free_payouts, note_payouts_sent
 from billing.services.bank_sorting import Ready, Sorting
 
 # More debits of one day go into a further file: banks bound the size of what they take.
@@ -118,6 +119,7 @@ class BankBatches:
                 "batch_id": batch_id,
                 "sequence": one.sequence,
                 "collect_on": one.collect_on,
+                "amended": bool(one.line.amendment),
                 "changed_at": now,
             }
             await work.bank_files.change_debit(one.debit.account_id, one.debit.attempt_id, values)
@@ -199,22 +201,24 @@ class BankBatches:
 
 
 async def note_delivered(work: UnitOfWork, batch: BankBatch, how: str, author: str, now: datetime) -> BankBatch:
-    """The bank has the file, and so its debits. The batch must be locked."""
+    """The bank has the file, and so what it carries. The batch must be locked."""
     values = {"status": BatchStatus.DELIVERED, "delivered_at": now, "delivered_how": how, "author": author}
     await work.bank_files.change_batch(batch.batch_id, values)
     sent = {"status": DebitStatus.SENT, "changed_at": now}
     await work.bank_files.change_debits_of(batch.batch_id, (DebitStatus.BATCHED,), sent)
+    await note_payouts_sent(work, batch, now)
     return replace(batch, status=BatchStatus.DELIVERED, delivered_at=now, delivered_how=how, author=author)
 
 
 async def change_batch(
     work: UnitOfWork, batch: BankBatch, status: BatchStatus, reason: str, author: str, now: datetime
 ) -> BankBatch:
-    """Another standing of a file that has not left; taken apart, it frees its debits. The batch must be locked."""
+    """Another standing of a file that has not left; taken apart, it frees what it carried. The batch must be locked."""
     await work.bank_files.change_batch(batch.batch_id, {"status": status, "reason": reason, "author": author})
     if status == BatchStatus.WITHDRAWN:
         back = {"status": DebitStatus.WAITING, "batch_id": None, "changed_at": now}
         await work.bank_files.change_debits_of(batch.batch_id, (DebitStatus.BATCHED,), back)
+        await free_payouts(work, batch, now)
     return replace(batch, status=status, reason=reason, author=author)
 
 

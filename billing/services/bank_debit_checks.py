@@ -7,9 +7,10 @@ from typing import Any
 
 from billing.domain.bank_dates import CutOff
 from billing.domain.bank_debit import Candidate, Problem, problem_of
-from billing.ports.bank_file_writing import CreditorParty, DebitLine, Seal, SealBroken
+from billing.ports.bank_file_writing import Amendment, CreditorParty, DebitLine, Seal, SealBroken
 from billing.ports.bank_files import Address, BankAccount, BankDebit, Creditor
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.bank_mandate_history import amendment_of, history_of
 
 
 def account_context(account_id: str, mandate_reference: str) -> str:
@@ -23,31 +24,41 @@ async def line_of(work: UnitOfWork, debit: BankDebit, creditor: Creditor | None,
         remedy = f"PUT /v1/brands/{debit.brand}/bank-creditor says whose account the money goes to."
         return Problem("creditor", debit.brand, remedy)
     account = await work.bank_files.account(debit.account_id, debit.method_id)
+    history = await history_of(work, account, debit.attempt_id)
     try:
-        iban = seal.open(account.iban_sealed, account_context(debit.account_id, account.mandate_reference)).decode()
+        iban = opened(account, seal)
+        account_changed = history.told is not None and opened(history.told, seal) != iban
     except SealBroken as broken:
         return Problem("iban", account.mandate_reference, f"{broken} Set EVENFLOW_SECRETS_IBAN_KEYS as it was then.")
-    use = await work.bank_files.mandate_use(debit.account_id, debit.method_id, debit.attempt_id)
     candidate = Candidate(
         amount_minor=debit.amount_minor,
         currency=debit.currency,
         end_to_end_id=debit.end_to_end_id,
         mandate_reference=debit.mandate_reference,
         signed_on=debit.signed_on,
-        last_used_on=max(debit.signed_on, use.last_on or debit.signed_on),
+        last_used_on=max(debit.signed_on, history.last_on or debit.signed_on),
         holder_name=account.holder_name,
         due_on=debit.due_on,
         scheme=debit.scheme,
         one_off=account.one_off,
-        used_before=use.is_used,
+        used_before=history.is_used,
         bank_country=iban[:2],
         bic=account.bic,
         has_address=bool(account.address),
     )
-    return problem_of(candidate, creditor.largest_minor) or _line(debit, account, iban)
+    problem = problem_of(candidate, creditor.largest_minor)
+    if problem is not None:
+        return problem
+    amendment = await amendment_of(work, history, account, creditor, account_changed=account_changed)
+    return _line(debit, account, iban, amendment)
 
 
-def _line(debit: BankDebit, account: BankAccount, iban: str) -> DebitLine:
+def opened(account: BankAccount, seal: Seal) -> str:
+    """The account number in clear. Raises SealBroken."""
+    return seal.open(account.iban_sealed, account_context(account.account_id, account.mandate_reference)).decode()
+
+
+def _line(debit: BankDebit, account: BankAccount, iban: str, amendment: Amendment) -> DebitLine:
     return DebitLine(
         end_to_end_id=debit.end_to_end_id,
         amount_minor=debit.amount_minor,
@@ -58,6 +69,7 @@ def _line(debit: BankDebit, account: BankAccount, iban: str) -> DebitLine:
         bic=account.bic,
         text=debit.description,
         address=address_of(account.address),
+        amendment=amendment,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -103,7 +103,7 @@ class BankMandates:
                     str(broken), field="iban", remedy="Set EVENFLOW_SECRETS_IBAN_KEYS; `evenflow doctor` says how."
                 ) from None
             await work.commit()
-        await self._tell(account, stored.method.method_id)
+        await tell_of_method(self._process, account, stored.method.method_id, self._clock.now())
         return stored
 
     def _check(self, wanted: NewBankMandate, facts: IbanFacts, bic: str) -> None:
@@ -194,7 +194,7 @@ class BankMandates:
             holder_name=wanted.holder_name,
             iban_sealed=self._seal.seal(facts.iban.encode(), account_context(account_id, reference)),
             bic=bic,
-            address=_kept(wanted.address),
+            address=kept_address(wanted.address),
             mandate_reference=reference,
             signed_on=wanted.signed_on,
             scheme=wanted.scheme,
@@ -224,16 +224,16 @@ class BankMandates:
             method = await work.payments.method(account_id, method_id)
             return StoredMandate(method, await work.bank_files.account(account_id, method_id))
 
-    async def _tell(self, account: Account, method_id: str) -> None:
-        """Let the account's process look at the method in use; an account that is closed has none."""
-        message = PaymentMethodChanged(f"{method_id}-{self._clock.now().isoformat()}")
-        with suppress(NotFound):
-            await self._process.signal(
-                account_workflow_id(account.brand, account.number), "payment_method_changed", message
-            )
+
+async def tell_of_method(process: Process, account: Account, method_id: str, now: datetime) -> None:
+    """Let the account's process look at the method in use; an account that is closed has none."""
+    message = PaymentMethodChanged(f"{method_id}-{now.isoformat()}")
+    with suppress(NotFound):
+        await process.signal(account_workflow_id(account.brand, account.number), "payment_method_changed", message)
 
 
-def _kept(address: Address | None) -> Mapping[str, Any]:
+def kept_address(address: Address | None) -> Mapping[str, Any]:
+    """An address as it is stored; empty where there is none."""
     return {} if address is None else {**asdict(address), "lines": list(address.lines)}
 
 

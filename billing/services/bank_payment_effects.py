@@ -19,6 +19,7 @@ from billing.ports.bank_statements import Effect, KeptEntry, KeptPayment
 from billing.ports.suspense import SuspenseStatus, Why
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.bank_debit_effects import return_debit, settle_batch, settle_debit
+from billing.services.bank_payout_outcomes import pay_payout, payout_owner, return_payout
 from billing.services.suspense_booking import Unassigned, book_fee, clear, put_in_suspense
 from billing.services.transfer_booking import Transfer, book_transfer
 
@@ -55,6 +56,9 @@ async def carry_out(work: UnitOfWork, here: OnAccount) -> Told:
     owner = await _owner(work, here.payment.end_to_end_id)
     if owner is not None:
         return await _of_debit(work, here, *owner)
+    payout = await payout_owner(work, here.payment.end_to_end_id)
+    if payout is not None:
+        return await _of_payout(work, here, *payout)
     if here.payment.amount_minor < 0:
         return await _left(work, here)
     if here.payment.position == 0:
@@ -83,6 +87,19 @@ async def _of_debit(work: UnitOfWork, here: OnAccount, account_id: str, attempt_
     if payment.amount_minor < 0:
         return await _returned(work, here, account_id, attempt_id)
     return await _suspend(work, here, Why.NOT_EXPECTED, f"The bank gives a return of debit {attempt_id} back.")
+
+
+async def _of_payout(work: UnitOfWork, here: OnAccount, account_id: str, payout_id: str) -> Told:
+    await work.accounts.lock(account_id)
+    payout = await work.bank_payouts.lock(account_id, payout_id)
+    if here.payment.amount_minor < 0:
+        refused = await pay_payout(work, payout, here.entry, here.payment, here.now)
+        told = Told(Effect.PAID_OUT, f"Payout {payout_id} of {account_id} has left.")
+    else:
+        refused = await return_payout(work, payout, here.entry, here.payment, here.now)
+        code = here.payment.return_code or "no reason given"
+        told = Told(Effect.RETURNED, f"Payout {payout_id} of {account_id} came back: {code}.")
+    return told if refused is None else await _suspend(work, here, *refused)
 
 
 async def _returned(work: UnitOfWork, here: OnAccount, account_id: str, attempt_id: str) -> Told:

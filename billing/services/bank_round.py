@@ -6,11 +6,13 @@ import logging
 from datetime import datetime, timedelta
 
 from billing.ports.bank_files import BankBatch, BatchStatus, DebitFilter, DebitStatus
+from billing.ports.bank_payouts import PayoutFilter, PayoutStatus
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.bank_batches import BankBatches
 from billing.services.bank_debits import BankDebits
 from billing.services.bank_delivery import BankDelivery, FolderLost
+from billing.services.bank_payout_files import PayoutFiles
 from billing.services.reconcile import Watched
 
 _log = logging.getLogger(__name__)
@@ -31,12 +33,14 @@ class BankRound:
         batches: BankBatches,
         delivery: BankDelivery,
         debits: BankDebits,
+        payout_files: PayoutFiles,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._batches = batches
         self._delivery = delivery
         self._debits = debits
+        self._payout_files = payout_files
 
     async def look_after(self) -> Watched:
         """Make and hand over what is due; the count is of files handed over."""
@@ -56,9 +60,10 @@ class BankRound:
         alarms = []
         for brand in brands:
             try:
+                await self._payout_files.make_due(brand)
                 made = await self._batches.make_due(brand)
             except Exception as error:
-                _log.error("the bank file of %s could not be made; its debits wait", brand, exc_info=True)
+                _log.error("the bank file of %s could not be made; what it carries waits", brand, exc_info=True)
                 alarms.append(f"the bank file of {brand} could not be made: {type(error).__name__}; see the log")
                 continue
             for debit in made.dropped:
@@ -72,13 +77,15 @@ class BankRound:
         return [_sentence(batch) for batch in told][:MOST_TOLD]
 
     async def _held(self) -> list[str]:
-        """Debits that no file takes as they are: nobody but us can mend them."""
+        """Debits and payouts that no file takes as they are: nobody but us can mend them."""
         async with self._make_work() as work:
             held = await work.bank_files.debits(DebitFilter(statuses=(DebitStatus.HELD,)), limit=MOST_TOLD)
-        return [
-            f"the debit {one.attempt_id} of {one.account_id} is held: {one.held_field} {one.held_value}".rstrip()
-            for one in held
+            payouts = await work.bank_payouts.all(PayoutFilter(statuses=(PayoutStatus.HELD,)), limit=MOST_TOLD)
+        names = [(f"the debit {one.attempt_id} of {one.account_id}", one.held_field, one.held_value) for one in held]
+        names += [
+            (f"the payout {one.payout_id} of {one.account_id}", one.held_field, one.held_value) for one in payouts
         ]
+        return [f"{name} is held: {field} {value}".rstrip() for name, field, value in names]
 
 
 def _is_urgent(batch: BankBatch, now: datetime) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from billing.domain.bank_debit import Problem
 from billing.domain.money import Money
 from billing.ports.accounts import TimelineEntry
-from billing.ports.bank_file_writing import DebitLine, Seal
+from billing.ports.bank_file_writing import NOT_AMENDED, DebitLine, Seal
 from billing.ports.bank_files import BankDebit, Creditor, DebitStatus, SequenceType
 from billing.ports.payments import MethodStatus
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.bank_debit_checks import cut_off_of, line_of
+from billing.services.bank_mandate_history import history_of
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,23 @@ class Sorting:
         if isinstance(line, Problem) or collect_on is None:
             self.held.append(await self._hold(debit, line))
             return
-        sequence = await self._sequence(debit)
+        if (debit.account_id, debit.method_id) in self._used:
+            line = replace(line, amendment=NOT_AMENDED)  # the first of two in a file tells it
+        sequence = await self._sequence(debit, line)
         key = (collect_on, sequence, debit.scheme)
         self._groups.setdefault(key, []).append(Ready(debit, line, collect_on, sequence))
 
-    async def _sequence(self, debit: BankDebit) -> str:
-        """FRST once under a new mandate, where the bank still wants it; of two at once only one is the first."""
+    async def _sequence(self, debit: BankDebit, line: DebitLine) -> str:
+        """FRST once under a new mandate, where the bank still wants it; of two at once only one is the first.
+
+        A mandate that goes on with another account begins anew there, for a bank that counts so (EPC016-06).
+        """
         account = await self._work.bank_files.account(debit.account_id, debit.method_id)
         if account.one_off:
             return SequenceType.ONE_OFF
         mandate = (debit.account_id, debit.method_id)
-        use = await self._work.bank_files.mandate_use(*mandate, debit.attempt_id)
-        is_used = use.is_used or mandate in self._used
+        history = await history_of(self._work, account, debit.attempt_id)
+        is_used = (history.is_used and not line.amendment.account_changed) or mandate in self._used
         self._used.add(mandate)
         return SequenceType.RECURRENT if is_used else self._creditor.first_sequence
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.domain.money import Money
 from billing.ports.bank_statements import BankFileStatus
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.bank_carrying_out import CarryingOut
@@ -33,6 +34,7 @@ class BankStatementRound:
         alarms = await self._held()
         if self._carrying.failed:
             alarms.append(f"{self._carrying.failed} payments that the bank told cannot be carried out; see the log.")
+        alarms += await self._never_stated()
         alarms += (await self._suspense.look_after()).alarms
         alarms += (await self._folder.waiting()).alarms if self._folder else ()
         return Watched(done, tuple(alarms))
@@ -41,3 +43,13 @@ class BankStatementRound:
         async with self._make_work() as work:
             held = await work.bank_statements.files(BankFileStatus.HELD, limit=MOST_TOLD)
         return [f"The bank's file {one.file_id} ({one.name}) is held: {one.doubts[0]['message']}" for one in held]
+
+    async def _never_stated(self) -> list[str]:
+        """What was told in advance and no statement of its day has: the bank took it back, or a file is lost."""
+        async with self._make_work() as work:
+            entries = await work.bank_statements.never_stated(MOST_TOLD)
+        return [
+            f"The bank told of {Money(one.amount_minor, one.currency)} on {one.booked_on} ({one.entry_id}) in advance, "
+            "and a later statement came without it: ask the bank, and correct what it led to."
+            for one in entries
+        ]

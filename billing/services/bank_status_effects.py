@@ -9,11 +9,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from billing.domain.sepa_reasons import TakenBackBy, reason_of
-from billing.ports.bank_files import BANK_FILES, BankBatch, BankDebit, BatchStatus, DebitFilter, DebitStatus
+from billing.ports.bank_files import BANK_FILES, BankBatch, BankDebit, BatchKind, BatchStatus, DebitFilter, DebitStatus
 from billing.ports.bank_statements import Effect, KeptStatus
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.bank_debit_effects import AT_THE_BANK, MOST_OF_A_BATCH, change_debit
 from billing.services.bank_payment_effects import Told
+from billing.services.bank_payout_outcomes import payout_owner
+from billing.services.bank_payout_statuses import hold_payouts, of_payout
 
 REJECTED = "RJCT"
 ACCEPTED = frozenset({"ACCP", "ACTC", "ACSP", "ACSC", "ACWC", "ACCC"})
@@ -30,6 +32,8 @@ async def carry_out_status(work: UnitOfWork, status: KeptStatus, now: datetime) 
         return Told(Effect.NOTHING, f"No file of ours is called {status.message_id or 'so'}; nothing follows from it.")
     if status.status == REJECTED:
         return await _refuse_batch(work, batch, status, now)
+    if batch.kind == BatchKind.PAYOUTS:
+        return Told(Effect.NOTHING, f"Batch {batch.batch_id} of payouts stands at {status.status}.")
     if status.status in ACCEPTED:
         values = {"status": DebitStatus.ACCEPTED, "changed_at": now}
         standing = (DebitStatus.BATCHED, DebitStatus.SENT)
@@ -40,6 +44,9 @@ async def carry_out_status(work: UnitOfWork, status: KeptStatus, now: datetime) 
 
 async def _of_debit(work: UnitOfWork, status: KeptStatus, now: datetime) -> Told:
     owner = await work.payments.owner_of(BANK_FILES, [status.end_to_end_id])
+    payout = None if owner else await payout_owner(work, status.end_to_end_id)
+    if payout is not None:
+        return await of_payout(work, *payout, status, now)
     if owner is None:
         return Told(Effect.NOTHING, f"No debit of ours is called {status.end_to_end_id}; no money moved.")
     await work.accounts.lock(owner[0])
@@ -75,9 +82,9 @@ async def _refuse_batch(work: UnitOfWork, batch: BankBatch, status: KeptStatus, 
     debits = await work.bank_files.debits(wanted, limit=MOST_OF_A_BATCH)
     for debit in debits:
         await _hold(work, debit, status, now)
-    return Told(
-        Effect.HELD, f"Batch {batch.batch_id} was refused ({words}): its {len(debits)} debits are held for staff."
-    )
+    payouts = await hold_payouts(work, batch.batch_id, status, now)
+    carried = f"{payouts} payouts" if batch.kind == BatchKind.PAYOUTS else f"{len(debits)} debits"
+    return Told(Effect.HELD, f"Batch {batch.batch_id} was refused ({words}): its {carried} are held for staff.")
 
 
 async def _hold(work: UnitOfWork, debit: BankDebit, status: KeptStatus, now: datetime) -> None:

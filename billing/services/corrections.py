@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from billing.domain import ledger as books
-from billing.domain.cycle_calendar import local_date
 from billing.domain.errors import InvalidValue, UnableTo
-from billing.domain.invoice import CreditShare, DocumentKind, InvoiceLine, Section, split_credit
 from billing.domain.money import Money
 from billing.domain.tax import TaxTable
 from billing.messages.invoicing import AdjustBalanceRequest, CorrectionResult, WaiveInvoiceRequest
-from billing.ports.accounts import Account, Brand
-from billing.ports.invoicing import Invoice, InvoiceTax
+from billing.ports.accounts import Brand
+from billing.ports.invoicing import Invoice
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.credit_notes import credit_note
 from billing.services.invoicing_commands import (
     CommandContext,
     InvoicingUseCases,
@@ -25,7 +23,6 @@ from billing.services.invoicing_commands import (
     refuse_unreasoned,
     tell,
 )
-from billing.services.invoicing_numbers import customer_as_printed, series_of
 
 STANDARD_TAX = "standard"
 
@@ -46,9 +43,10 @@ class Corrections(InvoicingUseCases):
     """Waive, adjust, write off; each command counts once."""
 
     async def waive_invoice(self, request: WaiveInvoiceRequest) -> CorrectionResult:
-        """Credit what is open of an invoice, or less, with a credit note, its VAT in the proportion of the invoice's.
+        """Credit what is open of an invoice, or less, with a note, its VAT in the proportion of the invoice's.
 
-        Raises UnableToWaiveInvoice when nothing is open.
+        With ``line_position`` the note is about that line and takes back its VAT first. Raises UnableToWaiveInvoice
+        when nothing is open, NotFound for a line that is not there.
         """
         context = self._context(request, "waive_invoice")
         async with self._make_work() as work:
@@ -60,7 +58,7 @@ class Corrections(InvoicingUseCases):
             invoice = await work.invoices.get(request.account_id, request.invoice_id)
             open_minor = await _waivable(work, invoice)
             credit_minor = min(request.amount_minor, open_minor) if request.amount_minor > 0 else open_minor
-            note = await _credit_note(work, account, invoice, credit_minor, context)
+            note = await credit_note(work, account, invoice, credit_minor, context, request.line_position)
             summary = f"Credit note {note.number} of {_shown(note)} on invoice {invoice.number}"
             await tell(work, context, summary, {"invoice_id": invoice.invoice_id, "credit_note_id": note.invoice_id})
             open_after = await _open_minor(work, request.account_id)
@@ -127,76 +125,6 @@ async def _waivable(work: UnitOfWork, invoice: Invoice) -> int:
             remedy="Refund the payment, or adjust the next invoice with a negative amount.",
         )
     return open_minor
-
-
-async def _credit_note(
-    work: UnitOfWork, account: Account, invoice: Invoice, credit_minor: int, context: CommandContext
-) -> Invoice:
-    """Book and number the document; the books come first, because the number's series is locked last."""
-    shares = split_credit(credit_minor, await _left_to_credit(work, invoice))
-    net_minor, vat_minor = sum(each.net_minor for each in shares), sum(each.vat_minor for each in shares)
-    note_id = await work.invoices.next_invoice_id()
-    await work.ledger.post(
-        books.credit_note_issued(
-            invoice.account_id, note_id, invoice.invoice_id, context.now, net_minor, vat_minor, invoice.currency,
-            context.reason,
-        )
-    )  # fmt: skip
-    brand = await work.accounts.brand(account.brand)
-    day = local_date(context.now, brand.zone)
-    note = Invoice(
-        account_id=invoice.account_id,
-        invoice_id=note_id,
-        kind=DocumentKind.CREDIT_NOTE.value,
-        number="",
-        brand=invoice.brand,
-        invoice_date=day,
-        due_on=day,
-        period_from=invoice.period_from,
-        period_to=invoice.period_to,
-        issued_at=context.now,
-        currency=invoice.currency,
-        net_minor=net_minor,
-        vat_minor=vat_minor,
-        total_minor=net_minor + vat_minor,
-        method_kind="none",
-        corrects_invoice_id=invoice.invoice_id,
-        explanation=context.reason,
-        author=context.author,
-        customer=customer_as_printed(account),
-    )
-    series = series_of(invoice.brand, DocumentKind.CREDIT_NOTE, day)
-    return await work.invoices.add(note, series, _note_lines(invoice, shares), _note_taxes(shares))
-
-
-async def _left_to_credit(work: UnitOfWork, invoice: Invoice) -> list[CreditShare]:
-    """What earlier credit notes have left of each rate of the invoice."""
-    credited: dict[tuple[Decimal, str], tuple[int, int]] = {}
-    for tax in await work.invoices.credited_taxes(invoice.account_id, invoice.invoice_id):
-        net, vat = credited.get((tax.percent, tax.category), (0, 0))
-        credited[(tax.percent, tax.category)] = (net + tax.net_minor, vat + tax.vat_minor)
-    shares = []
-    for tax in await work.invoices.taxes(invoice.account_id, invoice.invoice_id):
-        net, vat = credited.get((tax.percent, tax.category), (0, 0))
-        shares.append(CreditShare(str(tax.percent), tax.category, tax.net_minor - net, tax.vat_minor - vat))
-    return shares
-
-
-def _note_lines(invoice: Invoice, shares: Sequence[CreditShare]) -> list[InvoiceLine]:
-    return [
-        InvoiceLine(
-            Section.ADJUSTMENT,
-            "credit",
-            f"Credit on invoice {invoice.number}",
-            Money(share.net_minor, invoice.currency),
-            explanation=(f"the part of the credit taxed at {Decimal(share.percent).normalize():f} %",),
-        )
-        for share in shares
-    ]
-
-
-def _note_taxes(shares: Sequence[CreditShare]) -> list[InvoiceTax]:
-    return [InvoiceTax(Decimal(each.percent), each.category, each.net_minor, each.vat_minor) for each in shares]
 
 
 async def _refuse_unusable(work: UnitOfWork, request: AdjustBalanceRequest) -> None:

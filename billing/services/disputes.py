@@ -6,9 +6,11 @@ The disputed part leaves what is collected, dunned and barred for the moment a d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
+from billing.domain.invoice_lines import position_of
 from billing.domain.money import Money
 from billing.messages.account import DisputeClosed, DisputeOpened, WaiveInvoice
 from billing.messages.identities import account_workflow_id
@@ -18,16 +20,22 @@ from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.disputable import DisputablePart, disputable
 
 OPEN, ACCEPTED, REJECTED = "open", "accepted", "rejected"
 
 
-class UnableToDispute(UnableTo):
-    """There is nothing on the invoice to dispute."""
-
-
 class UnableToCloseDispute(UnableTo):
     """The dispute was decided otherwise before."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What somebody wants to dispute."""
+
+    amount_minor: int
+    reason: str
+    position: int | None
 
 
 class DisputeService:
@@ -38,19 +46,24 @@ class DisputeService:
         self._clock = clock
         self._process = process
 
-    async def open(self, account_id: str, invoice_id: str, amount_minor: int, reason: str, author: str) -> Dispute:
+    async def open(
+        self, account_id: str, invoice_id: str, amount_minor: int, reason: str, author: str, line_id: str = ""
+    ) -> Dispute:
         """Dispute ``amount_minor`` of an invoice (gross), or all that is open on it (zero).
 
-        The same dispute again answers the one that is open. Raises NotFound, InvalidValue, UnableToDispute.
+        With ``line_id`` it is about that line: zero is then what is owed for the line, its discount and VAT included,
+        as far as it is still open and not disputed. The same dispute again answers the one that is open. Raises
+        NotFound, InvalidValue, UnableToDispute.
         """
         _refuse_empty("reason", reason)
         async with self._make_work() as work:
             account = await work.accounts.lock(account_id)
             invoice = await work.invoices.get(account_id, invoice_id)
-            dispute = await _same_open(work, invoice, amount_minor, reason)
+            position = position_of(line_id, invoice_id) if line_id else None
+            dispute = await _same_open(work, invoice, _Asked(amount_minor, reason, position))
             if dispute is None:
-                await _refuse_excess(work, invoice, amount_minor)
-                dispute = await _store(work, invoice, amount_minor, reason, author, self._clock.now())
+                part = await disputable(work, invoice, amount_minor, position)
+                dispute = await _store(work, invoice, part, reason, author, self._clock.now())
                 await work.commit()
         fact = DisputeOpened(f"{dispute.dispute_id}-opened", dispute.dispute_id, invoice_id)
         await self._tell(account, "dispute_opened", fact)
@@ -93,7 +106,12 @@ class DisputeService:
     async def _credit(self, account: Account, dispute: Dispute, decision: str, author: str) -> None:
         """By the account's process, which then knows what is settled; counted once by the dispute's id."""
         command = WaiveInvoice(
-            f"{dispute.dispute_id}-accepted", author, decision, dispute.invoice_id, dispute.amount_minor
+            f"{dispute.dispute_id}-accepted",
+            author,
+            decision,
+            dispute.invoice_id,
+            dispute.amount_minor,
+            dispute.line_position or 0,
         )
         workflow_id = account_workflow_id(account.brand, account.number)
         result = await self._process.command(workflow_id, "waive_invoice", command)
@@ -109,8 +127,10 @@ class DisputeService:
                 return current
             values = {"status": outcome, "closed_at": now, "decision": decision}
             await work.dunning.change_dispute(dispute.account_id, dispute.dispute_id, values)
-            summary = f"Dispute {dispute.dispute_id} of {dispute.invoice_id} {outcome}: {decision}"
+            about = f"{dispute.line_description!r} of {dispute.invoice_id}" if dispute.line_id else dispute.invoice_id
+            summary = f"Dispute {dispute.dispute_id} of {about} {outcome}: {decision}"
             reason = {"rule": "a person's decision", "amount_minor": dispute.amount_minor, "reason": dispute.reason}
+            reason |= {"line_id": dispute.line_id} if dispute.line_id else {}
             entry = TimelineEntry(dispute.account_id, now, "dispute_closed", summary, reason, author)
             await work.timeline.add(entry)
             closed = await work.dunning.dispute(dispute.account_id, dispute.dispute_id)
@@ -124,49 +144,40 @@ class DisputeService:
             return
 
 
-async def _same_open(work: UnitOfWork, invoice: Invoice, amount_minor: int, reason: str) -> Dispute | None:
-    wanted = (invoice.invoice_id, amount_minor, reason, OPEN)
+async def _same_open(work: UnitOfWork, invoice: Invoice, asked: _Asked) -> Dispute | None:
+    """An open dispute of the same part for the same reason; of a line, zero is whatever was then left of it."""
     for one in await work.dunning.disputes(invoice.account_id):
-        if (one.invoice_id, one.amount_minor, one.reason, one.status) == wanted:
+        same_amount = one.amount_minor == asked.amount_minor or (asked.position is not None and not asked.amount_minor)
+        same_part = (one.invoice_id, one.line_position, one.reason) == (
+            invoice.invoice_id,
+            asked.position,
+            asked.reason,
+        )
+        if one.status == OPEN and same_part and same_amount:
             return one
     return None
 
 
-async def _refuse_excess(work: UnitOfWork, invoice: Invoice, amount_minor: int) -> None:
-    opened = await work.ledger.open_invoices(invoice.account_id)
-    left = next((one.open_minor - one.disputed_minor for one in opened if one.invoice_id == invoice.invoice_id), 0)
-    if left <= 0:
-        raise UnableToDispute(
-            f"Nothing undisputed is open on invoice {invoice.number}.",
-            field="invoice_id",
-            value=invoice.invoice_id,
-            remedy="Refund the payment, or adjust the next invoice with a negative amount.",
-        )
-    if not 0 <= amount_minor <= left:
-        raise InvalidValue(
-            f"Of invoice {invoice.number}, {Money(left, invoice.currency)} can be disputed.",
-            field="amount_minor",
-            value=amount_minor,
-            remedy=f"Use 1 to {left} minor units, or 0 for all that is open.",
-        )
-
-
 async def _store(
-    work: UnitOfWork, invoice: Invoice, amount_minor: int, reason: str, author: str, now: datetime
+    work: UnitOfWork, invoice: Invoice, part: DisputablePart, reason: str, author: str, now: datetime
 ) -> Dispute:
     dispute = await work.dunning.add_dispute(
         {
             "account_id": invoice.account_id,
             "invoice_id": invoice.invoice_id,
-            "amount_minor": amount_minor,
+            "amount_minor": part.amount_minor,
             "reason": reason,
             "status": OPEN,
             "opened_at": now,
+            "line_position": part.line_position,
+            "line_description": part.line_description,
         }
     )
-    amount = Money(amount_minor, invoice.currency) if amount_minor else "all that is open"
-    summary = f"Dispute {dispute.dispute_id}: {amount} of invoice {invoice.number} is not accepted"
-    told = {"rule": "a disputed part is not pursued", "amount_minor": amount_minor, "reason": reason}
+    amount = Money(part.amount_minor, invoice.currency) if part.amount_minor else "all that is open"
+    about = f"{part.line_description!r} on invoice" if dispute.line_id else "invoice"
+    summary = f"Dispute {dispute.dispute_id}: {amount} of {about} {invoice.number} is not accepted"
+    told = {"rule": "a disputed part is not pursued", "amount_minor": part.amount_minor, "reason": reason}
+    told |= {"line_id": dispute.line_id} if dispute.line_id else {}
     entry = TimelineEntry(invoice.account_id, now, "dispute_opened", summary, told, author)
     await work.timeline.add(entry)
     return dispute

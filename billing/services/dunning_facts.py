@@ -35,13 +35,15 @@ class CaseView:
 
     ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is all that dunning holds on the
     account's services, confirmed or only ordered. ``failure_codes`` are the schemes' codes of
-    all tries that failed in this case, also with methods that may not be used any more.
+    all tries that failed in this case, also with methods that may not be used any more; of ``asked_for_customer`` the
+    bank wants the customer to prove that it is them.
     """
 
     facts: CaseFacts
     pursued: Sequence[OpenInvoice]
     hardest_level: str
     failure_codes: frozenset[str] = frozenset()
+    asked_for_customer: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,23 @@ async def read_view(work: UnitOfWork, account: Account, case: Case, policy: Dunn
         rested_days=case.rested_days,
         handed_over=await _is_handed_over(work, case),
     )
-    return CaseView(facts, pursued, await _hardest_level(work, account.account_id), await _failure_codes(work, case))
+    failed = await _failed_tries(work, case)
+    return CaseView(
+        facts,
+        pursued,
+        await _hardest_level(work, account.account_id),
+        await _failure_codes(work, case, failed),
+        frozenset(one.attempt_id for one in failed if one.status == PaymentStatus.ACTION_REQUIRED),
+    )
 
 
-async def _failure_codes(work: UnitOfWork, case: Case) -> frozenset[str]:
+async def _failed_tries(work: UnitOfWork, case: Case) -> list[Attempt]:
     failed = {one["attempt_id"] for one in case.failures}
-    codes = {one.code for one in await work.payments.attempts(case.account_id) if one.attempt_id in failed}
+    return [one for one in await work.payments.attempts(case.account_id) if one.attempt_id in failed]
+
+
+async def _failure_codes(work: UnitOfWork, case: Case, failed: Sequence[Attempt]) -> frozenset[str]:
+    codes = {one.code for one in failed}
     # A reported death holds for later debts too, and ends when a person closed the case about it.
     reported = await work.staff_cases.state_of(REPORTED_DEATH, case.account_id)
     if reported:

@@ -48,7 +48,10 @@ def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) 
         return replace(base, step="", reason=f"{standing} ({decision.reason})")
     untold = [one["attempt_id"] for one in case.failures if not one["told"]]
     if untold and _may_press(facts, now):
-        return _failed_notice(base, untold[-1], policy, facts, now)
+        notice = _failed_notice(base, untold[-1], policy, facts, now)
+        # The customer is at it, or their bank will ask them: the paylink does not wait for the morning. Whatever else a
+        # customer must do about a payment (a limit at the bank, say) can.
+        return replace(notice, hurry=untold[-1] in view.asked_for_customer)
     return _as_step(base, decision)
 
 
@@ -78,7 +81,6 @@ def _failed_notice(base: NextStep, attempt_id: str, policy: DunningPolicy, facts
         channels=next((one.channels for one in policy.steps if one.name == step), ()),
         notice=NoticeKind.FAILED,
         occasion=attempt_id,
-        hurry=facts.last_failure_category is FailureCategory.NEEDS_CUSTOMER,
         reason=f"attempt {attempt_id} failed and the customer was not told yet ({base.reason})",
     )
 

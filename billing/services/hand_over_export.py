@@ -245,6 +245,7 @@ async def _agreements(work: UnitOfWork, case: Case) -> list[dict[str, Any]]:
     disputes = [
         {"kind": "dispute", "reference": one.dispute_id, "date": one.opened_at, "amount_minor": one.amount_minor}
         | {"status": one.status, "reason": one.reason, "decision": one.decision}
+        | ({"line_id": one.line_id, "line": one.line_description} if one.line_id else {})
         for one in await work.dunning.disputes(case.account_id)
         if one.invoice_id in case.invoice_ids
     ]

@@ -98,6 +98,7 @@ class InvoiceDocuments(InvoicingUseCases):
                 corrects_number=corrected.number if corrected else "",
                 corrects_date=corrected.invoice_date if corrected else None,
                 previous=await _previous(work, invoice, invoices),
+                disputes=[one for one in await work.dunning.disputes(account_id) if one.invoice_id == invoice_id],
             )
 
     async def pdf(self, account_id: str, invoice_id: str) -> tuple[str, bytes]:

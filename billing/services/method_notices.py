@@ -6,37 +6,24 @@ came back from the provider's page keeps one from going out.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 from babel import Locale
 
 from billing.domain.cycle_calendar import local_date
-from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
+from billing.messages.notices import NoticeKind, NoticeRequest
 from billing.messages.payments import MethodKind
 from billing.ports.accounts import Brand, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.payments import Mandate, PaymentMethod
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.mandate_texts import notice_days
+from billing.services.notice_rounds import Notices, send_each
 from billing.services.notice_templates import originals
 from billing.services.notices import FAILED, WAIT
 
-_log = logging.getLogger(__name__)
-
 LinkFor = Callable[[str], Awaitable[str]]
-
-
-class Notices(Protocol):
-    """The one way a customer hears from us."""
-
-    async def send(self, request: NoticeRequest) -> NoticeResult: ...
-
-
-class SomeNoticesFailed(Exception):
-    """Notices about methods that could not be sent in this round; the first of them is the cause."""
 
 
 class MethodWords:
@@ -88,7 +75,7 @@ class MethodNotices:
             cards = await work.payments.expiring(today, today + timedelta(days=self._ahead_days))
         steps = [lambda one=one: self._confirm(one) for one in mandates]
         steps += [lambda one=one: self._warn(one) for one in cards]
-        return await _all(steps)
+        return await send_each(steps)
 
     async def _confirm(self, mandate: Mandate) -> bool:
         request = NoticeRequest(
@@ -137,16 +124,3 @@ class MethodNotices:
             await work.timeline.add(TimelineEntry(card.account_id, now, "card_expiring", summary, reason))
             await work.commit()
         return told.status != FAILED
-
-
-async def _all(steps: Sequence[Callable[[], Awaitable[bool]]]) -> int:
-    done, failures = 0, list[Exception]()
-    for step in steps:
-        try:
-            done += await step()
-        except Exception as error:
-            _log.warning("a notice about a method was not sent; the next round tries again", exc_info=True)
-            failures.append(error)
-    if failures:
-        raise SomeNoticesFailed(f"{len(failures)} of {len(steps)} failed") from failures[0]
-    return done

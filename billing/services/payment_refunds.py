@@ -8,10 +8,13 @@ from billing.domain.errors import NotFound, UnableTo
 from billing.domain.money import Money
 from billing.messages.payments import PaymentStatus, RefundRequest
 from billing.ports.accounts import TimelineEntry
+from billing.ports.bank_files import BANK_FILES
+from billing.ports.bank_statements import BANK_TRANSFER
 from billing.ports.clock import BusinessClock
 from billing.ports.payment_provider import RefundFact
 from billing.ports.payments import Attempt, AttemptPurpose, Refund
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.bank_payouts import account_of_payment
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payment_reversals import book_refunds
 
@@ -56,9 +59,8 @@ class RefundService:
             raise _unable(
                 request, f"The payment is {attempt.status}.", "Only a payment that succeeded can be refunded."
             )
-        if attempt.purpose == AttemptPurpose.TRANSFER:
-            remedy = "Order a transfer back at the bank; until then it is the customer's credit."
-            raise _unable(request, "A bank transfer has no provider that could give it back.", remedy)
+        if attempt.provider in (BANK_FILES, BANK_TRANSFER):
+            await _refuse_without_account(work, request, attempt)
         left = await _left(work, attempt)
         amount = request.amount_minor or left
         if not 0 < amount <= left:
@@ -96,9 +98,8 @@ class RefundService:
         if attempt is None:
             return False
         for refund in waiting:
-            fact = await self._providers.of(attempt.provider).refund(
-                attempt.provider_payment, refund.amount_minor, refund.refund_id
-            )
+            provider, reference = _by_whom(attempt)
+            fact = await self._providers.of(provider).refund(reference, refund.amount_minor, refund.refund_id)
             await self._book(attempt, refund, fact)
         return bool(waiting)
 
@@ -108,6 +109,23 @@ class RefundService:
             named = replace(fact, asked_as=refund.refund_id)
             await book_refunds(work, attempt, (named,), self._clock.now())
             await work.commit()
+
+
+def _by_whom(attempt: Attempt) -> tuple[str, str]:
+    """Who gives it back, and how that provider knows the payment: a transfer goes back by a file of payouts."""
+    if attempt.purpose == AttemptPurpose.TRANSFER:
+        return BANK_FILES, f"{attempt.account_id}/{attempt.attempt_id}"
+    return attempt.provider, attempt.provider_payment
+
+
+async def _refuse_without_account(work: UnitOfWork, request: RefundRequest, attempt: Attempt) -> None:
+    if await account_of_payment(work, attempt) is None:
+        remedy = "POST /v1/accounts/{account_id}/bank-payouts pays credit out to an IBAN that the customer told you."
+        raise _unable(request, "No bank account of this customer is on file that it could go back to.", remedy)
+    brand = (await work.accounts.get(attempt.account_id)).brand
+    if await work.bank_files.creditor(brand) is None:
+        remedy = f"PUT /v1/brands/{brand}/bank-creditor says which bank account the money is sent from."
+        raise _unable(request, f"The brand {brand} sends no files to a bank.", remedy)
 
 
 async def _left(work: UnitOfWork, attempt: Attempt) -> int:

@@ -27,6 +27,7 @@ from billing.domain.structured_invoice import (
 from billing.domain.tax import TaxTable
 from billing.ports.documents import InvoiceDocument
 from billing.ports.invoicing import InvoiceTax
+from billing.services.owed_lines import tax_of_line
 
 _DAY = timedelta(days=1)
 _MEANS = {"card": CARD, "sepa_debit": SEPA_DIRECT_DEBIT, "none": ONLINE}
@@ -163,13 +164,9 @@ def _taxed_lines(document: InvoiceDocument) -> list[tuple[InvoiceLine | None, In
 
 
 def _tax_of(line: InvoiceLine, document: InvoiceDocument) -> InvoiceTax:
-    if len(document.taxes) == 1:
-        return document.taxes[0]
-    # Documents of earlier releases do not say which codes were taxed how; the brand's table does.
-    percent = TaxTable.from_dict(document.brand.tax_table).percents.get(line.tax_code)
-    for tax in document.taxes:
-        if line.tax_code in tax.tax_codes or (not tax.tax_codes and tax.percent == percent):
-            return tax
+    tax = tax_of_line(line, document.taxes, document.brand.tax_table)
+    if tax is not None:
+        return tax
     raise UnableToStructureInvoice(
         "It is not known at which rate a line was taxed.",
         field="tax_code",

@@ -106,6 +106,9 @@ class Repairs:
     tell_of_methods: Callable[[], Awaitable[int]] = nothing_to_mend
     end_promises: Callable[[], Awaitable[int]] = nothing_to_mend
     look_after_bulk_actions: Callable[[], Awaitable[int]] = nothing_to_mend
+    confirm_promises: Callable[[], Awaitable[int]] = nothing_to_mend
+    end_old_mandates: Callable[[], Awaitable[int]] = nothing_to_mend
+    forget_old_tries: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -147,7 +150,10 @@ class UpkeepService:
             "sessions_reported": tried.attempt("open usage sessions", repairs.report_open_sessions),
             "usage_moved": tried.attempt("usage of numbers that moved", repairs.follow_numbers),
             "usage_resent": tried.attempt(SENT_AGAIN, repairs.take_back_resent),
+            "promises_confirmed": tried.attempt("confirmations of promises", repairs.confirm_promises),
             "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
+            "mandates_ended": tried.attempt("mandates not used for long", repairs.end_old_mandates),
+            "tries_forgotten": tried.attempt("old tries of cards", repairs.forget_old_tries),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "bulk_actions_started": tried.attempt("bulk actions", repairs.look_after_bulk_actions),
             "bank_files_delivered": tried.attempt("files to the bank", repairs.look_after_bank_files),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evenflow.cli.bank_payouts import app as payouts
 from evenflow.cli.usage import DEFAULT_DATA_DIR, Api, AsJson, DataDir, Key, Limit, carry_out, show
 from evenflow.cli.usage_door import UsageDoor
 from evenflow.stack.errors import StackError
@@ -42,6 +43,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(name="release-statement")(release)
     app.command(name="reject-statement")(reject)
     app.add_typer(suspense, name="suspense")
+    app.add_typer(payouts, name="payouts")
 
 
 def import_(
@@ -51,7 +53,7 @@ def import_(
     api: Api = "",
     key: Key = "",
 ) -> None:
-    """Hand in pain.002, camt.053 and camt.054 files, and print what became of every payment.
+    """Hand in pain.002, camt.052, camt.053 and camt.054 files, and print what became of every payment.
 
     Exit code 0: nothing waits for a person; 1: it could not be done; 3: something belongs to nobody; 4: a file is held.
     """

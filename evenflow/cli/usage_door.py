@@ -65,9 +65,9 @@ class UsageDoor:
         """A document, as it is."""
         return self._call("GET", path).content
 
-    def post(self, path: str, body: Any) -> Any:
-        """Tell a route something."""
-        return self._ask("POST", path, json=body)
+    def post(self, path: str, body: Any, once: str = "") -> Any:
+        """Tell a route something; with ``once`` the same call again counts once."""
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": once} if once else {})
 
     def send(self, route: str, path: Path, sent: Sent = lambda _: None) -> Any:
         """Stream a file to a route under its name; what the route answers."""

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 
 from simulator.bank import statements
-from simulator.bank.orders import Debit, Order, Refused, read_order
+from simulator.bank.orders import Debit, Order, Refused, order_in, parsed
 from simulator.bank.outcomes import REJECT, SETTLE, decide
+from simulator.bank.payouts import PayoutOrder, is_payouts, read_payouts, sorted_out
 from simulator.bank.reports import Refusal, file_refused, file_taken, next_number
 from simulator.business_time import add_banking_days, is_banking_day
 from simulator.store import Json, Transaction
@@ -22,11 +23,16 @@ CREDITED_AT, RETURNED_AT, STATED_AT = time(6), time(7), time(19)
 
 
 def receive(world: World, tx: Transaction, content: bytes) -> Json:
-    """Take a file of direct debits; what became of it at once, in words."""
+    """Take a file of debits or payouts; what became of it at once, in words."""
     digest = hashlib.sha256(content).hexdigest()
     family = world.config.bank_statement_family
     try:
-        order = read_order(content)
+        root = parsed(content)
+        if is_payouts(root):
+            payouts = read_payouts(root, tx.business_now.date())
+            known = tx.get("bank_file", payouts.message_id)
+            return _take_payouts(tx, payouts, digest, family) if known is None else _again(known, digest)
+        order = order_in(root)
         known = tx.get("bank_file", order.message_id)
         if known is not None:
             return _again(known, digest)
@@ -83,6 +89,52 @@ def _take(tx: Transaction, order: Order, digest: str, family: str) -> Json:
             "bank_credit", {"file": order.message_id, "ends": ends}, business=_at(order.collect_on, CREDITED_AT)
         )
     return {"message_id": order.message_id, "state": "taken", "refused": len(refused)}
+
+
+def _take_payouts(tx: Transaction, order: PayoutOrder, digest: str, family: str) -> Json:
+    refused, ends = sorted_out(tx, order)
+    file_taken(tx, order, refused, family)
+    tx.save(
+        "bank_file",
+        {
+            "id": order.message_id,
+            "digest": digest,
+            "account": order.payer_iban,
+            "payment_information_id": order.payment_information_id,
+            "collect_on": order.pay_on.isoformat(),
+            "sequence": "",
+            "count": len(order.payouts),
+            "amount_minor": -sum(payout.amount_minor for payout in order.payouts),
+            "references": [payout.end_to_end_id for payout in order.payouts],
+            "received_at": tx.business_now.isoformat(),
+        },
+    )
+    if ends:
+        leaves = max(_at(order.pay_on, CREDITED_AT), tx.business_now + timedelta(minutes=30))
+        tx.schedule("bank_pay_out", {"file": order.message_id, "ends": ends}, business=leaves)
+    return {"message_id": order.message_id, "state": "taken", "refused": len(refused)}
+
+
+def pay_out(world: World, tx: Transaction, job: Json) -> None:
+    """The day of a file of payouts: each leaves our account, and what no account takes comes back later."""
+    file = tx.get("bank_file", job["file"])
+    if file is None:
+        return
+    for end in job["ends"]:
+        payout, outcome = end["debit"], end["outcome"]
+        detail = {**detail_of(tx, payout, -payout["amount_minor"]), "party": "Cdtr"}
+        book(world, tx, file["account"], [detail], ("ICDT", "ESCT"), None)
+        if outcome["kind"] != SETTLE:
+            due = add_banking_days(_at(tx.business_now.date(), RETURNED_AT), outcome["days"])
+            back = {"account": file["account"], "payout": payout, "code": outcome["code"]}
+            tx.schedule("bank_payout_return", back, business=due)
+
+
+def send_back(world: World, tx: Transaction, job: Json) -> None:
+    """A payout that no account took: its amount is ours again."""
+    payout = job["payout"]
+    detail = {**detail_of(tx, payout, payout["amount_minor"], code=job["code"]), "party": "Cdtr"}
+    book(world, tx, job["account"], [detail], ("ICDT", "RRTN"), None)
 
 
 def _at(day: date, hour: time) -> datetime:

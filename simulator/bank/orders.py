@@ -60,19 +60,29 @@ class Order:
     sequence: str
     scheme: str
     debits: tuple[Debit, ...] = field(default=())
+    message_name: str = "pain.008"
+
+
+def parsed(content: bytes) -> etree._Element:
+    """The document in a file. Raises Refused."""
+    try:
+        return etree.fromstring(content, PARSER)
+    except etree.XMLSyntaxError as broken:
+        raise Refused("FF01", f"The file is no XML: {broken.msg}.") from None
 
 
 def read_order(content: bytes) -> Order:
-    """The order in a file. Raises Refused."""
-    try:
-        root = etree.fromstring(content, PARSER)
-    except etree.XMLSyntaxError as broken:
-        raise Refused("FF01", f"The file is no XML: {broken.msg}.") from None
+    """The order in a file of debits. Raises Refused."""
+    return order_in(parsed(content))
+
+
+def order_in(root: etree._Element) -> Order:
+    """The order in a document of debits. Raises Refused."""
     version = _version(root)
     message = root[0]
     message_id = text(message, "GrpHdr/MsgId") or "NOTPROVIDED"
     try:
-        _schema(version).assertValid(root)
+        schema_of(version).assertValid(root)
     except etree.DocumentInvalid as invalid:
         raise Refused("FF01", str(invalid), message_id) from None
     blocks = list(every(message, "PmtInf"))
@@ -90,7 +100,8 @@ def _version(root: etree._Element) -> str:
 
 
 @cache
-def _schema(version: str) -> etree.XMLSchema:
+def schema_of(version: str) -> etree.XMLSchema:
+    """The schema of a version, of debits or transfers."""
     return etree.XMLSchema(etree.fromstring(files(sepaxml).joinpath("schemas", f"{version}.xsd").read_bytes()))
 
 

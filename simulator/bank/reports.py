@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from lxml import etree
 
-from simulator.bank.orders import Order
 from simulator.bank.xml import Message
 from simulator.store import Json, Transaction
 
@@ -23,6 +23,17 @@ class Refusal:
     why: str = ""
 
 
+class TakenFile(Protocol):
+    """A file as its report names it."""
+
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def payment_information_id(self) -> str: ...
+    @property
+    def message_name(self) -> str: ...
+
+
 def file_refused(tx: Transaction, message_id: str, code: str, why: str, family: str = "08") -> Json:
     """The report on a file that is refused as a whole."""
     message, number = _begin(tx, family)
@@ -32,10 +43,10 @@ def file_refused(tx: Transaction, message_id: str, code: str, why: str, family: 
     return keep(tx, "pain.002", number, message.as_text())
 
 
-def file_taken(tx: Transaction, order: Order, refused: Sequence[Refusal], family: str = "08") -> Json:
+def file_taken(tx: Transaction, order: TakenFile, refused: Sequence[Refusal], family: str = "08") -> Json:
     """The report on a file that was taken, with the debits that were not."""
     message, number = _begin(tx, family)
-    group = _original(message, order.message_id)
+    group = _original(message, order.message_id, order.message_name)
     message.add(group, "GrpSts", "PART" if refused else "ACCP")
     block = message.add(message.root, "OrgnlPmtInfAndSts")
     message.add(block, "OrgnlPmtInfId", order.payment_information_id)
@@ -57,10 +68,10 @@ def _begin(tx: Transaction, family: str) -> tuple[Message, int]:
     return message, number
 
 
-def _original(message: Message, message_id: str) -> etree._Element:
+def _original(message: Message, message_id: str, name: str = "pain.008") -> etree._Element:
     group = message.add(message.root, "OrgnlGrpInfAndSts")
     message.add(group, "OrgnlMsgId", message_id)
-    message.add(group, "OrgnlMsgNmId", "pain.008")
+    message.add(group, "OrgnlMsgNmId", name)
     return group
 
 

@@ -110,8 +110,9 @@ def _detail(message: Message, parent: etree._Element, detail: Json, family: str)
         if family == "08":
             message.add(charge, "CdtDbtInd", "DBIT")
     parties = message.add(one, "RltdPties")
-    message.add(parties, "Dbtr/Pty/Nm" if family == "08" else "Dbtr/Nm", detail["name"])
-    message.add(parties, "DbtrAcct/Id/IBAN", detail["iban"])
+    party = detail.get("party", "Dbtr")
+    message.add(parties, f"{party}/Pty/Nm" if family == "08" else f"{party}/Nm", detail["name"])
+    message.add(parties, f"{party}Acct/Id/IBAN", detail["iban"])
     if detail["remittance"]:
         message.add(one, "RmtInf/Ustrd", detail["remittance"])
     if detail["return_code"]:

@@ -1,4 +1,4 @@
-"""An operator in a real browser on a running system: finds an account that owes, reads why it was barred, takes a promise.
+"""An operator in a real browser on a running system: finds an account that owes, reads why, takes a promise.
 
 Database, Temporal, simulator, API and workers are the real ones, on a fast clock; the customer ignored every notice.
 """

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from billing.adapters.bank_files.folder import FileFolder
-from billing.adapters.bank_files.pain008 import VERSIONS, schema_of
+from billing.adapters.bank_files.iso20022 import schema_of
+from billing.adapters.bank_files.pain008 import VERSIONS
 from billing.adapters.bank_files.sealing import KeyRing, KeyRingUnusable, key_ring_from
 from billing.domain.errors import InvalidValue
 from billing.ports.bank_file_writing import SealBroken

@@ -105,7 +105,7 @@ DAMAGES = {
     "not XML": (b"MT940 :20:STARTUMS", "file"),
     "empty": (b"", "file"),
     "another document": (b"<html><body/></html>", "file"),
-    "a running day": (camt053(Account()).replace(b"BkToCstmrStmt", b"BkToCstmrAcctRpt"), "BkToCstmrAcctRpt"),
+    "a file to the bank": (camt053(Account()).replace(b"BkToCstmrStmt", b"CstmrCdtTrfInitn"), "CstmrCdtTrfInitn"),
     "a file of ours": (camt053(Account()).replace(b"BkToCstmrStmt", b"CstmrDrctDbtInitn"), "CstmrDrctDbtInitn"),
     "an entity": (b"<!DOCTYPE d [<!ENTITY a 'x'>]>" + camt053(Account()).split(b"\n")[1], "DOCTYPE"),
     "a document type": (b"<!DOCTYPE Document>" + camt053(Account()).split(b"\n")[1], "DOCTYPE"),

@@ -95,6 +95,13 @@ async def test_needed_authentication_is_told_at_once_even_at_night(world: DebtWo
     assert (await world.carry_out(case, step)).action is NextAction.WAIT
 
 
+async def test_a_limit_at_the_customers_bank_is_not_told_at_night(world: DebtWorld) -> None:
+    attempt = await world.a_try("a-1", PaymentStatus.FAILED, "needs_customer")
+    case = await world.open_case(await world.an_invoice(), category="needs_customer", attempt=attempt)
+    step = await world.decide(case)
+    assert (step.notice, step.hurry) == (NoticeKind.FAILED, False)
+
+
 async def test_a_plain_decline_waits_for_the_end_of_quiet_hours(world: DebtWorld) -> None:
     attempt = await world.a_try("a-1", PaymentStatus.FAILED, "funds")
     case = await world.open_case(await world.an_invoice(), category="funds", attempt=attempt)

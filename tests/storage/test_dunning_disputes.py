@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from billing.domain.errors import InvalidValue, NotFound
-from billing.services.disputes import UnableToCloseDispute, UnableToDispute
+from billing.services.disputable import UnableToDispute
+from billing.services.disputes import UnableToCloseDispute
 from tests.builders_dunning import DebtWorld, a_debt_world
 
 

@@ -13,9 +13,10 @@ from billing.messages.notices import NoticeKind, NoticeRequest, NoticeResult
 from billing.messages.payments import PaymentStatus
 from billing.ports.payments import PaymentMethod
 from billing.services.method_links import MethodLinks
-from billing.services.method_notices import MethodNotices, MethodWords, SomeNoticesFailed
+from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
+from billing.services.notice_rounds import SomeNoticesFailed
 from billing.services.notices import NoticeService
 from tests.builders_collection import CollectionWorld, a_collection
 from tests.builders_notices import ScriptedMessenger

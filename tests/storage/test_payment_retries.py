@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from billing.messages.announcing import AnnounceRetryRequest
 from billing.messages.payments import PaymentStatus, RetryPlan, RetryPlanRequest
 from billing.ports.payments import MethodStatus, PaymentMethod
 from billing.ports.retries import InstrumentTry
+from billing.services.old_tries import OldTries
 from billing.services.retry_policies import RetryPolicyService
 from tests.builders import an_account
 from tests.builders_collection import CollectionWorld, a_collection
@@ -228,3 +230,24 @@ async def test_a_preview_shows_every_retry_of_a_debt_that_fails_alike(world: Col
         with pytest.raises(InvalidValue) as refused:
             await service.preview("vonk", None, *words, "", failed_at)
         assert refused.value.field == field
+
+
+async def test_upkeep_forgets_tries_that_count_in_no_budget_but_never_what_ended_a_card(world: CollectionWorld) -> None:
+    now, till = world.till.clock.now(), world.till
+    old, young = now - timedelta(days=33), now - timedelta(days=31)
+    tries = [
+        replace(_declined("acc_999999", 1, old), attempt_id="old"),
+        replace(_declined("acc_999999", 2, old), attempt_id="stolen", code="43"),
+        replace(_declined("acc_999999", 3, old), attempt_id="stopped", category="hard_stop", code=""),
+        replace(_declined("acc_999999", 4, old), attempt_id="unknown", is_settled=False),
+        replace(_declined("acc_999999", 5, young), attempt_id="young"),
+    ]
+    async with till.work() as work:
+        for one in tries:
+            await work.retries.add_try(one)
+        await work.commit()
+    upkeep = OldTries(till.work, till.clock)
+    assert [await upkeep.forget(), await upkeep.forget()] == [1, 0]
+    async with till.work() as work:
+        left = {one.attempt_id for one in await work.retries.tries("stripe", "one-card")}
+    assert left == {"stolen", "stopped", "unknown", "young"}

@@ -7,25 +7,19 @@ time and random identifications into each file. Its schemas are used to check ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
-import sepaxml
 from lxml import etree
 
+from billing.adapters.bank_files.iso20022 import IsoMessage, decimal_of
 from billing.domain.bank_debit import CURRENCY
 from billing.domain.epc_text import epc_text
 from billing.domain.errors import InvalidValue
-from billing.ports.bank_file_writing import CreditorParty, DebitFile, DebitLine
-from billing.ports.bank_files import Address
+from billing.ports.bank_file_writing import Amendment, CreditorParty, DebitFile, DebitLine
 
-NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:{}"
 VERSIONS = ("pain.008.001.02", "pain.008.001.08")
+SAME_MANDATE_NEW_ACCOUNT = "SMNDA"
 # The name of a bank's identifier changed between the versions.
 _BIC = {"pain.008.001.02": "BIC", "pain.008.001.08": "BICFI"}
-NOT_PROVIDED = "NOTPROVIDED"
 
 
 class PainWriter:
@@ -42,56 +36,18 @@ class PainWriter:
             raise InvalidValue(
                 "This version is not written.", field="message_version", value=file.version, remedy=remedy
             )
-        content = etree.tostring(_Document(file).root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
-        _refuse_invalid(content, file)
-        return bytes(content)
+        return _Document(file).as_bytes(file.message_id)
 
 
-def _refuse_invalid(content: bytes, file: DebitFile) -> None:
-    try:
-        schema_of(file.version).assertValid(etree.fromstring(content))
-    except etree.DocumentInvalid as invalid:
-        raise InvalidValue(
-            f"The file {file.message_id} is not valid: {invalid}",
-            field="message_version",
-            value=file.version,
-            remedy="This is a fault of ours, or of the creditor's data: mend it and make the file again.",
-        ) from None
-
-
-@cache
-def schema_of(version: str) -> etree.XMLSchema:
-    """The schema of a version."""
-    source = files(sepaxml).joinpath("schemas", f"{version}.xsd").read_bytes()
-    return etree.XMLSchema(etree.fromstring(source))
-
-
-def decimal_of(amount_minor: int) -> str:
-    """Cents as the message writes an amount: ``42.10``."""
-    return f"{Decimal(amount_minor).scaleb(-2):.2f}"
-
-
-class _Document:
+class _Document(IsoMessage):
     """Builds the tree of one file."""
 
     def __init__(self, file: DebitFile) -> None:
+        super().__init__(file.version, _BIC[file.version])
         self._file = file
-        self._namespace = NAMESPACE.format(file.version)
-        default: Any = {None: self._namespace}
-        self.root = etree.Element(self._tag("Document"), nsmap=default)
         message = self._add(self.root, "CstmrDrctDbtInitn")
         self._header(message)
         self._payment_information(message)
-
-    def _tag(self, name: str) -> str:
-        return f"{{{self._namespace}}}{name}"
-
-    def _add(self, parent: etree._Element, path: str, text: str | None = None) -> etree._Element:
-        """A new element below the parent, and others within it where the path has several names."""
-        for name in path.split("/"):
-            parent = etree.SubElement(parent, self._tag(name))
-        parent.text = text
-        return parent
 
     def _sums(self, parent: etree._Element) -> None:
         self._add(parent, "NbOfTxs", str(len(self._file.debits)))
@@ -137,6 +93,8 @@ class _Document:
         mandate = self._add(entry, "DrctDbtTx/MndtRltdInf")
         self._add(mandate, "MndtId", debit.mandate_reference)
         self._add(mandate, "DtOfSgntr", debit.signed_on.isoformat())
+        if debit.amendment:
+            self._amendment(mandate, debit.amendment)
         self._bank(self._add(entry, "DbtrAgt/FinInstnId"), debit.bic)
         party = self._add(entry, "Dbtr")
         self._add(party, "Nm", epc_text(debit.holder_name, 70))
@@ -145,27 +103,17 @@ class _Document:
         if text := epc_text(debit.text, 140):
             self._add(entry, "RmtInf/Ustrd", text)
 
-    def _bank(self, parent: etree._Element, bic: str) -> None:
-        if bic:
-            self._add(parent, _BIC[self._file.version], bic)
-        else:
-            self._add(parent, "Othr/Id", NOT_PROVIDED)
-
-    def _address(self, party: etree._Element, address: Address | None) -> None:
-        """Structured, or hybrid: town and country in fields, the street in at most two lines."""
-        if address is None:
-            return
-        place = self._add(party, "PstlAdr")
-        fields = (
-            ("StrtNm", address.street, 70),
-            ("BldgNb", address.building, 16),
-            ("PstCd", address.postal_code, 16),
-            ("TwnNm", address.town, 35),
-            ("Ctry", address.country, 2),
-        )
-        for name, value, most in fields:
-            if written := epc_text(value, most):
-                self._add(place, name, written)
-        for line in address.lines[:2]:
-            if written := epc_text(line, 70):
-                self._add(place, "AdrLine", written)
+    def _amendment(self, mandate: etree._Element, amended: Amendment) -> None:
+        """What the mandate was before; another account, at whichever bank, is written SMNDA (EPC130-08, AT-24)."""
+        self._add(mandate, "AmdmntInd", "true")
+        details = self._add(mandate, "AmdmntInfDtls")
+        if amended.mandate_reference:
+            self._add(details, "OrgnlMndtId", amended.mandate_reference)
+        if amended.creditor_id:
+            scheme = self._add(details, "OrgnlCdtrSchmeId")
+            self._add(scheme, "Nm", epc_text(amended.creditor_name, 70))
+            other = self._add(scheme, "Id/PrvtId/Othr")
+            self._add(other, "Id", amended.creditor_id)
+            self._add(other, "SchmeNm/Prtry", "SEPA")
+        if amended.account_changed:
+            self._add(details, "OrgnlDbtrAcct/Id/Othr/Id", SAME_MANDATE_NEW_ACCOUNT)

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from billing.adapters.bank_files.reading import payment_of
+from billing.adapters.bank_files.reading import payment_of, refund_of
 from billing.domain.bank_debit import Problem, end_to_end_id_of
 from billing.domain.errors import UnableTo
+from billing.domain.money import Money
 from billing.messages.payments import MethodKind
-from billing.ports.bank_file_writing import Seal
+from billing.ports.accounts import Account
+from billing.ports.bank_file_writing import Seal, SealBroken
 from billing.ports.bank_files import BANK_FILES, BankDebit, BatchStatus, DebitFilter, DebitStatus
 from billing.ports.clock import BusinessClock
 from billing.ports.payment_provider import (
@@ -34,6 +36,8 @@ from billing.ports.payment_provider import (
 from billing.ports.payments import MethodStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.bank_debit_checks import line_of
+from billing.services.bank_payout_orders import PayoutOrder, opened_account, order_payout
+from billing.services.bank_payouts import account_of_payment
 
 # The longest a bank may take to say what became of a debit, in calendar days (five banking days).
 _CAPABILITIES = Capabilities(MethodKind.SEPA_DEBIT, 1, 365, 9)
@@ -156,8 +160,45 @@ class BankFilePayments:
         return replace(locked, status=DebitStatus.CANCELLED, batch_id=None, changed_at=now)
 
     async def refund(self, reference: str, amount_minor: int, refund_id: str) -> RefundFact:
-        """A debit file moves money one way only: the amount stays the customer's credit, until staff transfers it."""
-        return RefundFact(refund_id, amount_minor, "EUR", "failed", refund_id, "not_by_file")
+        """Have it sent with the next file of payouts, to the account that the money came from; once per refund.
+
+        ``reference`` is the debit's, or account and payment with a slash for money that came by transfer.
+        """
+        async with self._make_work() as work:
+            owner = await work.payments.owner_of(BANK_FILES, [reference]) or _named(reference)
+            account = await work.accounts.lock(owner[0])
+            payout = await work.bank_payouts.of_command(account.account_id, refund_id)
+            if payout is None:
+                order = await self._order_of(work, account, owner[1], amount_minor, refund_id)
+                payout = await order_payout(work, order, self._seal, self._clock.now())
+                await work.commit()
+        return refund_of(payout)
+
+    async def _order_of(
+        self, work: UnitOfWork, account: Account, attempt_id: str, amount_minor: int, refund_id: str
+    ) -> PayoutOrder:
+        attempt = await work.payments.attempt(account.account_id, attempt_id)
+        kept = None if attempt is None else await account_of_payment(work, attempt)
+        if attempt is None or kept is None:
+            raise MerchantFault(f"No bank account is kept that {attempt_id} could be given back to.")
+        brand, asked = (
+            await work.accounts.brand(account.brand),
+            await work.payments.refund(account.account_id, refund_id),
+        )
+        try:
+            destination = opened_account(kept, self._seal)
+        except SealBroken as broken:
+            raise MerchantFault(str(broken)) from None
+        return PayoutOrder(
+            account,
+            refund_id,
+            destination,
+            Money(amount_minor, attempt.currency),
+            f"{brand.name} {account.number}",
+            "evenflow" if asked is None else asked.author,
+            "refund" if asked is None else asked.reason,
+            attempt_id,
+        )
 
     async def attach_method(self, provider_customer: str, provider_method: str, accepted_from: str) -> MethodFacts:
         raise _unable("provider_method", provider_method)
@@ -207,7 +248,7 @@ class BankFilePayments:
             open_ones = DebitFilter(account_id=owner[0] if owner else "", statuses=_WAITING)
             waiting = [] if owner is None else await work.bank_files.debits(open_ones)
         for debit in waiting:
-            if debit.mandate_reference == provider_method:
+            if owner is not None and debit.method_id == owner[1]:
                 await self.cancel(debit.end_to_end_id)
 
     async def get_mandate(self, reference: str) -> MethodFacts:
@@ -236,6 +277,13 @@ class BankFilePayments:
         nothing: tuple[Receipt, ...] = ()
         for receipt in nothing:
             yield receipt
+
+
+def _named(reference: str) -> tuple[str, str]:
+    account_id, slash, attempt_id = reference.partition("/")
+    if not slash:
+        raise MerchantFault(f"No payment is kept as {reference}.")
+    return account_id, attempt_id
 
 
 _WAITING = (DebitStatus.WAITING, DebitStatus.HELD)

@@ -9,6 +9,7 @@ from billing.domain.banking_days import TARGET, add_banking_days
 from billing.domain.retry import FailureCategory
 from billing.domain.sepa_reasons import reason_of
 from billing.ports.bank_files import BankDebit, DebitStatus
+from billing.ports.bank_payouts import UNDONE, Payout, PayoutStatus
 from billing.ports.payment_provider import (
     Cancelled,
     DisputeFact,
@@ -16,6 +17,7 @@ from billing.ports.payment_provider import (
     Outcome,
     Pending,
     ProviderPayment,
+    RefundFact,
     Succeeded,
 )
 from billing.services.bank_debits import GIVEN_UP
@@ -70,3 +72,16 @@ def expected_by(debit: BankDebit) -> datetime:
     """When the bank has surely said what became of it."""
     day = add_banking_days(debit.collect_on or debit.due_on, SETTLES_WITHIN_BANKING_DAYS, TARGET)
     return datetime.combine(day, time(20), UTC)
+
+
+def refund_of(payout: Payout) -> RefundFact:
+    """A refund that goes by file: made once it is ordered, failed when it did not reach the customer."""
+    status = "succeeded" if payout.status == PayoutStatus.PAID else "failed" if payout.status in UNDONE else "pending"
+    return RefundFact(
+        payout.end_to_end_id,
+        payout.amount_minor,
+        payout.currency,
+        status,
+        payout.command_id,
+        payout.reason_code,
+    )

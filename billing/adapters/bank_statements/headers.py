@@ -24,7 +24,7 @@ OPENING, CLOSING, BETWEEN = ("OPBD", "PRCD"), ("CLBD",), "ITBD"
 
 
 def statement_of(element: Element, entries: tuple[StatementEntry, ...], head: Element | None) -> Statement:
-    """A <Stmt> or <Ntfctn> whose entries were read before; ``head`` is the <GrpHdr>. Raises NotABankFile."""
+    """A <Stmt>, <Ntfctn> or <Rpt> whose entries were read before; ``head`` is the <GrpHdr>. Raises NotABankFile."""
     account = find(element, "Acct")
     number = text_of(account, "Id", "IBAN") or text_of(account, "Id", "Othr", "Id")
     if not number:
@@ -49,7 +49,8 @@ def statement_of(element: Element, entries: tuple[StatementEntry, ...], head: El
 
 def _pages(element: Element, head: Element | None) -> Element | None:
     """Where a long statement says which page this is: in itself, or in older versions before it."""
-    candidates = (find(element, "StmtPgntn"), find(element, "NtfctnPgntn"), find(head, "MsgPgntn"))
+    names = ("StmtPgntn", "NtfctnPgntn", "RptPgntn")
+    candidates = (*(find(element, name) for name in names), find(head, "MsgPgntn"))
     return next((one for one in candidates if one is not None), None)
 
 

@@ -1,13 +1,14 @@
 """Read a bank's file piece by piece: no more of it is in memory than its entries, each without its XML.
 
-Three messages, known by the name of their content and not by their namespace: ``CstmrPmtStsRpt`` (pain.002),
-``BkToCstmrStmt`` (camt.053) and ``BkToCstmrDbtCdtNtfctn`` (camt.054), each in the versions .02 or .03 to .10 and later,
-which write some elements differently.
+Four messages, known by the name of their content and not by their namespace: ``CstmrPmtStsRpt`` (pain.002),
+``BkToCstmrStmt`` (camt.053), ``BkToCstmrDbtCdtNtfctn`` (camt.054) and ``BkToCstmrAcctRpt`` (camt.052), each in the
+versions .02 or .03 to .10 and later, which write some elements differently.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
@@ -15,16 +16,23 @@ from billing.adapters.bank_statements.entries import EntryReading
 from billing.adapters.bank_statements.headers import statement_of
 from billing.adapters.bank_statements.statuses import StatusReading
 from billing.adapters.bank_statements.xml_tree import NotABankFile, local_name, namespace, text_of, walk
-from billing.domain.bank_statement import BankMessage, EntryDetail, MessageKind, Statement, StatementEntry
+from billing.domain.bank_statement import (
+    BankMessage,
+    DeclaredTotals,
+    EntryDetail,
+    MessageKind,
+    Statement,
+    StatementEntry,
+)
 
 MOST_PAYMENTS = 200_000
 _CONTENT = {
     "CstmrPmtStsRpt": MessageKind.STATUS,
     "BkToCstmrStmt": MessageKind.STATEMENT,
     "BkToCstmrDbtCdtNtfctn": MessageKind.NOTIFICATION,
+    "BkToCstmrAcctRpt": MessageKind.REPORT,
 }
 _OTHER = {
-    "BkToCstmrAcctRpt": "camt.052 tells of the running day and is not final",
     "CstmrDrctDbtInitn": "pain.008 goes to the bank",
     "CstmrCdtTrfInitn": "pain.001 goes to the bank",
 }
@@ -56,6 +64,11 @@ def _reading_of(element: Element, depth: int) -> _Reading | None:
 
 def _known() -> str:
     return ", ".join(MessageKind)
+
+
+def _of_the_day(statement: Statement) -> Statement:
+    """A report's balances and sums are of the day so far, which it need not list: nothing is held against them."""
+    return replace(statement, opening_minor=None, closing_minor=None, closing_on=None, totals=DeclaredTotals())
 
 
 class _Reading:
@@ -97,8 +110,9 @@ class _Reading:
             self._details = []
             self._count(True)
             around[-1].remove(element)
-        elif name in ("Stmt", "Ntfctn") and depth == 1:
-            self._statements.append(statement_of(element, tuple(self._entries), self._head))
+        elif name in ("Stmt", "Ntfctn", "Rpt") and depth == 1:
+            statement = statement_of(element, tuple(self._entries), self._head)
+            self._statements.append(_of_the_day(statement) if self._kind is MessageKind.REPORT else statement)
             self._entries = []
             around[-1].remove(element)
 

@@ -41,6 +41,7 @@ brands = Table(
     Column("dunning_policy_code", Text, nullable=False),
     Column("limit_policy", JSONB, nullable=False, server_default="{}"),
     Column("barring_policy", JSONB, nullable=False, server_default="{}"),
+    Column("bad_debt_relief", JSONB, nullable=False, server_default="{}"),  # empty: VAT of bad debts stays
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 

@@ -60,6 +60,7 @@ bank_accounts = Table(
     Column("one_off", Boolean, nullable=False),
     document("evidence"),  # how the customer agreed: from where, when, by which document
     Column("created_at", Instant, nullable=False),
+    reference("amends_method_id", identity.METHOD, nullable=True),  # the same mandate, before it was amended
 )
 
 bank_debits = Table(
@@ -91,6 +92,7 @@ bank_debits = Table(
     Column("returned_minor", BigInteger, nullable=False, server_default="0"),
     Column("bank_reference", Text, nullable=False, server_default=""),  # the bank's own reference of the credit
     Column("return_reference", Text, nullable=False, server_default=""),  # and of the return
+    Column("amended", Boolean, nullable=False, server_default="false"),  # its file tells the bank of an amendment
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
     CheckConstraint("amount_minor > 0", name="amount_minor"),
@@ -140,6 +142,7 @@ bank_batches = Table(
     Column("delivered_at", Instant),
     Column("delivered_how", Text, nullable=False),
     Column("author", Text, nullable=False),  # who changed it last
+    Column("kind", Text, nullable=False, server_default="debits"),  # debits | payouts
     UniqueConstraint("message_id"),
     CheckConstraint("count > 0", name="count"),
 )

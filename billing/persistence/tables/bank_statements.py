@@ -36,7 +36,7 @@ bank_statement_files = Table(
     Column("file_id", PrefixedId(identity.BANK_FILE), Identity(start=1001), primary_key=True),
     Column("content_hash", Text, nullable=False),  # SHA-256
     Column("name", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # camt.053 | camt.054 | pain.002
+    Column("kind", Text, nullable=False),  # camt.052 | camt.053 | camt.054 | pain.002
     Column("version", Text, nullable=False),
     Column("message_id", Text, nullable=False),
     Column("source", Text, nullable=False),  # api | folder
@@ -92,6 +92,12 @@ bank_entries = Table(
     CheckConstraint("notified_in IS NOT NULL OR stated_in IS NOT NULL", name="told"),
 )
 Index("ix_bank_entries_booked", bank_entries.c.bank_account, bank_entries.c.booked_on)
+Index(
+    "ix_bank_entries_unstated",
+    bank_entries.c.bank_account,
+    bank_entries.c.booked_on,
+    postgresql_where=bank_entries.c.stated_in.is_(None),
+)
 
 # Position 0 stands for the whole entry, of which no single payments are known (yet).
 bank_entry_payments = Table(

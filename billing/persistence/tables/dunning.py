@@ -63,7 +63,13 @@ promises = Table(
     Column("open_before_minor", BigInteger, nullable=False, server_default="0"),
     Column("outcome", Text, nullable=False, server_default=""),  # none yet | kept | broken | replaced
     Column("ended_at", Instant),
+    Column("confirmed_at", Instant),  # to the customer
     UniqueConstraint("account_id", "command_id"),
+)
+Index(
+    "ix_promises_unconfirmed",
+    promises.c.account_id,
+    postgresql_where=promises.c.confirmed_at.is_(None),
 )
 
 Index("ix_promises_running", promises.c.until, postgresql_where=promises.c.outcome == "")
@@ -80,4 +86,6 @@ disputes = Table(
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("decision", Text, nullable=False, server_default=""),
+    Column("line_position", Integer),  # none: the dispute is of the invoice, not of one line
+    Column("line_description", Text, nullable=False, server_default=""),  # as printed
 )

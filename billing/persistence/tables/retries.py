@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text
 
 from billing.domain import identity
 from billing.persistence.columns import Instant, document, metadata, reference
@@ -32,3 +32,4 @@ instrument_tries = Table(
     Column("code", Text, nullable=False, server_default=""),
     Column("is_settled", Boolean, nullable=False, server_default="false"),
 )
+Index("ix_instrument_tries_tried_at", instrument_tries.c.tried_at)  # for upkeep, which drops old ones
