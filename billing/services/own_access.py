@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
-from billing.domain.passwords import checked_length
+from billing.domain.passwords import checked_length, refuse_known_words
 from billing.ports.users import (
     ACTIVE,
     DISABLED,
@@ -154,8 +154,8 @@ class OwnAccess:
         return user
 
     def _checked(self, user: User, password: str) -> dict[str, object]:
-        checked_length(password)
         about = [user.email, *user.email.replace("@", ".").split("."), *user.name.split(), "evenflow"]
+        refuse_known_words(checked_length(password), about)
         weakness = self._passwords.weakness(password, about)
         if weakness:
             raise InvalidValue(weakness, field="password", remedy="")
