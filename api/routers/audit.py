@@ -15,7 +15,9 @@ from billing.ports.audit import AuditFilter
 router = APIRouter(prefix="/v1/audit", tags=["users"])
 Before = Annotated[
     str,
-    Query(pattern=rf"^$|{identity_pattern('aud')}", description="Go on before this event.", examples=["aud_1001"]),
+    Query(
+        pattern=identity_pattern("aud", optional=True), description="Go on before this event.", examples=["aud_1001"]
+    ),
 ]
 
 
