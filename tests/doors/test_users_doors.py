@@ -186,6 +186,8 @@ async def test_a_command_of_the_api_is_in_the_trail_with_its_reason(world: Doors
 
 
 async def test_what_no_column_keeps_does_not_keep_a_refusal_out_of_the_trail(world: DoorsWorld) -> None:
-    await world.post("/v1/accounts/acc_1002/actions/pause-collection", {"reason": "half \ud83d of it, and \0"})
+    body = rb'{"reason": "half \ud83d of it, and \u0000"}'
+    path, kind = "/v1/accounts/acc_1002/actions/pause-collection", {"Content-Type": "application/json"}
+    await world.client.post(path, content=body, headers=kind)
     kept = (await trail(world, subject="acc_1002"))[-1]
     assert (kept.status, kept.reason) == (422, "half ? of it, and ")
