@@ -12,7 +12,8 @@ import pytest
 from billing.messages.account import CommandResult, HoldUntil
 from billing.services.dunning_assignments import PolicyAssignments
 from tests.builders_work_list import Debtor
-from tests.doors.collections_world import CollectionsWorld, a_collections_world, sign_in, token_of
+from tests.doors.collections_world import CollectionsWorld, a_collections_world, token_of
+from tests.doors.console_visits import sign_in
 
 HOLD = {"kind": "hold", "until": "2027-03-01T09:00:00+01:00"}
 FIVE = [Debtor(f"A10000{place}", segment="business") for place in range(5)]
