@@ -1,4 +1,4 @@
-"""Who looks after a case: taken with one press, found by its filter, put in order, and free again when it comes back."""
+"""Who looks after a case: taken with one press, found by its filter, put in order, and free when it comes back."""
 
 from __future__ import annotations
 
