@@ -105,14 +105,14 @@ def _conditions(wanted: AccountFilter, now: datetime) -> Sequence[ColumnElement[
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    """The text, taken literally: as the beginning of the number or of a line's identifier, or its words in the name.
+    """The text, taken literally: how the number begins, in a line's identifier, or its words in the name.
 
     An account_id counts in full. All of it is answered by indexes.
     """
     found: list[ColumnElement[bool]] = [
         func.lower(_accounts.number).startswith(text.lower(), autoescape=True),
         _accounts.account_id.in_(
-            select(_services.account_id).where(_services.identifier.startswith(text, autoescape=True))
+            select(_services.account_id).where(_services.identifier.contains(text, autoescape=True))
         ),
         named_so(text),
     ]

@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 
 from api.console.actions.commands import ACTIONS, BY_NAME
+from billing.domain.dunning_policy import STANDARD
 from billing.messages import account as messages
 from billing.messages import arrangements as debts
 from billing.messages.account import Command, CommandResult
 from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.messages.restricting import BarService, UnbarService
-from billing.persistence.unit_of_work import SqlUnitOfWork
+from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.ports.dunning import PolicyVersion
 from billing.services.access import ROLES
 from billing.services.paylink_sending import PaylinkSender
 from tests.doors.console_data import FULL_ACCOUNT, RUNNING, fill
 from tests.doors.console_visits import hidden, send, sign_in
-from tests.doors.doors_world import DoorsWorld, a_doors_world
+from tests.doors.doors_world import NOW, DoorsWorld, StandingClock, a_doors_world
 
 HOME = f"/console/accounts/{FULL_ACCOUNT}"
 WHY = {"reason": "Customer called"}
@@ -57,6 +59,9 @@ async def world(database_url: str) -> AsyncIterator[DoorsWorld]:
         async with made.work() as work:
             assert isinstance(work, SqlUnitOfWork)
             await fill(work, accounts=2)
+            policy = PolicyVersion("default", 1, {**STANDARD.to_dict(), "code": "default"}, NOW)
+            await work.dunning.add_policy(policy)
+            await work.commit()
         await made.process.start_account(RUNNING)
         await sign_in(made)
         yield made
@@ -174,24 +179,25 @@ async def test_lines_are_restricted_and_freed_after_a_look_at_what_the_network_i
 
 
 async def test_a_paylink_is_sent_once_and_stands_on_the_timeline(database_url: str) -> None:
-    notices = ToldNotices()
-    async with a_doors_world(database_url) as plain:
-        sender = PaylinkSender(plain.container.make_work, plain.container.clock, notices)
-        async with a_doors_world(database_url, paylink_sender=sender) as world:
-            async with world.work() as work:
-                assert isinstance(work, SqlUnitOfWork)
-                await fill(work, accounts=2)
-            await sign_in(world)
-            path = f"{HOME}/actions/send-paylink"
-            filled = hidden(await world.client.get(path)) | WHY
-            for _ in range(2):
-                assert (await world.client.post(path, data=filled)).status_code == 303
-            ((_, told),) = notices.told.items()
-            assert (told.amount_minor, told.currency, told.hurry) == (4210, "EUR", True)
-            entries = (await world.client.get(f"{HOME}/timeline?kind=paylink_sent")).text
-            assert entries.count("A paylink over 42.10 EUR was sent by email") == 1
-            refused = await send(world, "/console/accounts/acc_1002/actions/send-paylink", **WHY)
-            assert (refused.status_code, "Nothing is open" in refused.text) == (409, True)
+    notices, engine = ToldNotices(), make_engine(database_url)
+    sender = PaylinkSender(lambda: SqlUnitOfWork(engine), StandingClock(), notices)
+    async with a_doors_world(database_url, paylink_sender=sender) as world:
+        async with world.work() as work:
+            assert isinstance(work, SqlUnitOfWork)
+            await fill(work, accounts=2)
+        await sign_in(world)
+        path = f"{HOME}/actions/send-paylink"
+        filled = hidden(await world.client.get(path)) | WHY
+        for _ in range(2):
+            assert (await world.client.post(path, data=filled)).status_code == 303
+        ((_, told),) = notices.told.items()
+        assert (told.amount_minor, told.currency, told.hurry) == (4210, "EUR", True)
+        await world.client.get(HOME)  # which says what was done
+        entries = (await world.client.get(f"{HOME}/timeline?kind=paylink_sent")).text
+        assert entries.count("A paylink over 42.10 EUR was sent by email") == 1
+        refused = await send(world, "/console/accounts/acc_1002/actions/send-paylink", **WHY)
+        assert (refused.status_code, "Nothing is open" in refused.text) == (409, True)
+    await engine.dispose()
 
 
 async def test_a_dispute_is_opened_once_and_decided(world: DoorsWorld) -> None:
