@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from api import errors
+from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
@@ -17,6 +18,7 @@ from api.routers import (
     accounts,
     actions,
     arrangements,
+    audit,
     balance,
     bank_files,
     bank_statements,
@@ -26,11 +28,15 @@ from api.routers import (
     cases,
     catalogue,
     console,
+    console_access,
     console_account,
     console_actions,
     console_cases,
+    console_me,
     console_money,
+    console_people,
     console_plans,
+    console_sign_in,
     cycles,
     dunning,
     dunning_policies,
@@ -58,6 +64,7 @@ from api.routers import (
     usage_lookup,
     usage_records,
     usage_streams,
+    users,
 )
 from api.routers.usage_records import with_usage
 from api.schemas.problems import with_problems
@@ -117,12 +124,18 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    users.router,
+    audit.router,
     reference.router,
     console_cases.router,
     console_money.router,
     console_plans.router,
     console_actions.router,
     console_account.router,
+    console_sign_in.router,
+    console_me.router,
+    console_people.router,
+    console_access.router,
     console.router,
 )
 
@@ -150,6 +163,7 @@ def create_app(container: Container) -> FastAPI:
     app.state.container = container
     app.state.error_page = error_page
     errors.install(app)
+    app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for router in ROUTERS:

@@ -29,6 +29,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
     Entry("Cases", "/console/cases"),
+    Entry("Users", "/console/users", "admin"),
+    Entry("API keys", "/console/keys", "admin"),
+    Entry("Audit", "/console/audit", "admin"),
 )
 
 
