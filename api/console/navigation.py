@@ -28,6 +28,8 @@ HOME = "/console"
 ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
+    Entry("Invoices", "/console/invoices"),
+    Entry("Payments", "/console/payments"),
     Entry("Cases", "/console/cases"),
     Entry("Users", "/console/users", "admin"),
     Entry("API keys", "/console/keys", "admin"),
