@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from api.console.actions.commands import ACTIONS, BY_NAME
 from billing.domain.dunning_policy import STANDARD
@@ -25,6 +26,15 @@ from tests.doors.doors_world import NOW, DoorsWorld, StandingClock, a_doors_worl
 
 HOME = f"/console/accounts/{FULL_ACCOUNT}"
 WHY = {"reason": "Customer called"}
+A_LINE = """
+INSERT INTO invoice_lines (account_id, invoice_id, position, section, kind, price_code, band, description, tax_code,
+    events, quantity, allowance_drawn, chargeable_quantity, unit, unit_price, amount_minor, explanation)
+VALUES (1001, 1001, 1, 'service', 'recurring', 'fee', '', 'Monthly fee', 'standard', 0, 0, 0, 0, '', '', 1000, '[]')
+"""
+ITS_TAX = """
+INSERT INTO invoice_taxes (account_id, invoice_id, position, percent, category, net_minor, vat_minor, note, explanation,
+    tax_codes) VALUES (1001, 1001, 1, 21, 'S', 1000, 210, '', '', '["standard"]')
+"""
 SENT: list[tuple[str, dict[str, Any], Command]] = [
     ("pause-collection", {}, messages.PauseCollection()),
     ("resume-collection", {}, messages.ResumeCollection()),
@@ -241,3 +251,20 @@ async def test_an_action_there_is_not_is_a_page_that_says_so(world: DoorsWorld) 
 
 def test_every_command_has_one_form() -> None:
     assert len(BY_NAME) == len(ACTIONS)
+
+
+async def test_a_line_is_disputed_with_its_vat_and_only_of_the_invoice_it_is_on(world: DoorsWorld) -> None:
+    async with world.work() as work:
+        assert isinstance(work, SqlUnitOfWork)
+        await work.connection.execute(text(A_LINE))
+        await work.connection.execute(text(ITS_TAX))
+        await work.commit()
+    path = f"{HOME}/actions/open-dispute"
+    shown = await world.client.get(f"{path}?invoice_id=inv_1001")
+    assert 'value="inv_1001:1:1210"' in shown.text
+    wrong = hidden(shown) | WHY | {"invoice_id": "inv_1002", "line": "inv_1001:1:1210"}
+    assert "of another invoice" in (await world.client.post(path, data=wrong)).text
+    right = hidden(shown) | WHY | {"invoice_id": "inv_1001", "line": "inv_1001:1:1210"}
+    assert (await world.client.post(path, data=right)).status_code == 303
+    (dispute,) = await world.container.disputes.all(FULL_ACCOUNT)
+    assert (dispute.amount_minor, dispute.reason) == (1210, "Customer called (line 1)")
