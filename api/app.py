@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from api import errors
+from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
@@ -17,6 +18,7 @@ from api.routers import (
     accounts,
     actions,
     arrangements,
+    audit,
     balance,
     bank_files,
     bank_statements,
@@ -28,13 +30,17 @@ from api.routers import (
     catalogue,
     collections,
     console,
+    console_access,
     console_account,
     console_actions,
     console_bulk,
     console_cases,
     console_collections,
+    console_me,
     console_money,
+    console_people,
     console_plans,
+    console_sign_in,
     cycles,
     dunning,
     dunning_policies,
@@ -62,6 +68,7 @@ from api.routers import (
     usage_lookup,
     usage_records,
     usage_streams,
+    users,
 )
 from api.routers.usage_records import with_usage
 from api.schemas.problems import with_problems
@@ -123,6 +130,8 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    users.router,
+    audit.router,
     reference.router,
     console_collections.router,
     console_bulk.router,
@@ -131,6 +140,10 @@ ROUTERS = (
     console_plans.router,
     console_actions.router,
     console_account.router,
+    console_sign_in.router,
+    console_me.router,
+    console_people.router,
+    console_access.router,
     console.router,
 )
 
@@ -158,6 +171,7 @@ def create_app(container: Container) -> FastAPI:
     app.state.container = container
     app.state.error_page = error_page
     errors.install(app)
+    app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for router in ROUTERS:

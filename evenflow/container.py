@@ -33,6 +33,7 @@ from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.usage_cloudevents import event_types
 from billing.services.whatsapp import WhatsAppDesk
+from evenflow.access import build_access
 from evenflow.parts import Parts
 from evenflow.settings import Settings
 from evenflow.vendors import confirmations_of, whatsapp_of
@@ -94,6 +95,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         access=parts.access,
         work_list=parts.collections.work_list,
         bulk_actions=parts.collections.actions,
+        **vars(build_access(settings, parts.engine, parts.access)),
         queries=SqlQueries(parts.engine),
         **_of_the_console(parts),
         webhook_inbox=parts.webhook_inbox,

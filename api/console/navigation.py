@@ -29,7 +29,12 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
     Entry("Collections", "/console/collections"),
+    Entry("Invoices", "/console/invoices"),
+    Entry("Payments", "/console/payments"),
     Entry("Cases", "/console/cases"),
+    Entry("Users", "/console/users", "admin"),
+    Entry("API keys", "/console/keys", "admin"),
+    Entry("Audit", "/console/audit", "admin"),
 )
 
 
