@@ -13,6 +13,7 @@ from billing.domain.bulk_actions import BulkKind, BulkOrder
 from billing.domain.work_list import WorkFilter
 from billing.messages.account import HoldUntil, PauseCollection
 from billing.messages.identities import account_workflow_id, bulk_action_workflow_id
+from billing.services.bulk_actions import UnableToUndo
 from billing.services.dunning_assignments import PolicyAssignments
 from evenflow.temporal import plugin
 from tests.builders_bulk import BOSS, BulkDesk, a_bulk_desk
@@ -78,6 +79,47 @@ async def test_it_stands_still_goes_on_and_is_called_off(desk: BulkDesk) -> None
     action = await actions.get(bulk_id)
     assert [note["state"] for note in action.history][:2] == ["running", "paused"]
     assert action.finished_at is not None
+
+
+async def test_cases_move_to_another_version_and_back(desk: BulkDesk) -> None:
+    moved = await desk.owes(3, "business")
+    without_case = await desk.owes(1, "business", steps_done=None)
+    actions = desk.parts.collections.actions
+    order = BulkOrder(BulkKind.MOVE_POLICY, policy_code="default", policy_version=2)
+    previewed = await actions.preview(order, WorkFilter(segment="business"), "boss")
+    assert previewed.totals["reasons"] == {"there is no open case": 1}
+    async with desk.working():
+        await actions.confirm(previewed.bulk_id, 4, "the new ladder", BOSS)
+        report = await desk.ended(previewed.bulk_id)
+        assert (report.done, report.refused) == (3, 1)
+        assert [await _version(desk, one.account_id) for one in moved] == [2] * 3
+        undoing = await actions.preview_undo(previewed.bulk_id, "boss")
+        await actions.confirm(undoing.bulk_id, 3, "the old one was better", BOSS)
+        assert (await desk.ended(undoing.bulk_id)).done == 3
+    assert [await _version(desk, one.account_id) for one in moved] == [1] * 3
+    assert [(await desk.account(one)).dunning_policy_code for one in [*moved, *without_case]] == [None] * 4
+
+
+async def _version(desk: BulkDesk, account_id: str) -> int:
+    async with desk.parts.make_work() as work:
+        case = await work.dunning.open_case(account_id)
+    assert case is not None
+    return case.policy_version
+
+
+async def test_paylinks_are_sent_once_and_cannot_be_taken_back(desk: BulkDesk) -> None:
+    owing = await desk.owes(2, "business")
+    actions = desk.parts.collections.actions
+    async with desk.working():
+        bulk_id = await desk.begin(BulkOrder(BulkKind.PAYLINK), "business")
+        assert (await desk.ended(bulk_id)).done == 2
+    for one in owing:
+        async with desk.parts.make_work() as work:
+            notices = await work.notices.of(one.account_id)
+        assert [(notice.kind, notice.amount_minor) for notice in notices] == [("dunning_reminder", one.overdue_minor)]
+        assert await desk.told(one, "paylink_sent") == 1
+    with pytest.raises(UnableToUndo, match="a message that was sent cannot be taken back"):
+        await actions.preview_undo(bulk_id, "boss")
 
 
 async def test_what_does_not_match_any_more_is_skipped_and_what_the_process_refuses_is_told(desk: BulkDesk) -> None:
