@@ -18,6 +18,8 @@ from billing.services.dunning_assignments import PolicyAssignments
 from evenflow.temporal import plugin
 from tests.builders_bulk import BOSS, BulkDesk, a_bulk_desk
 from tests.builders_work_list import NOW
+from tests.histories.catalogue import add_to_manifest
+from tests.histories.record import keep_runs
 from workflows.bulk_action import BulkActionWorkflow
 
 pytestmark = pytest.mark.xdist_group("bulk actions")
@@ -32,7 +34,17 @@ async def desk(
         yield built
 
 
-async def test_a_segment_is_held_and_put_back_where_nobody_changed_it_since(desk: BulkDesk) -> None:
+async def keep(desk: BulkDesk, request: pytest.FixtureRequest, scenario: str, bulk_id: str) -> None:
+    """Keep the histories of an action when a release is recorded (tests.histories.record)."""
+    release = request.config.getoption("--record")
+    if release:
+        query = f'WorkflowId = "{bulk_action_workflow_id(bulk_id)}"'
+        add_to_manifest(await keep_runs(desk.client, release, f"{scenario}.bulk-action", query))
+
+
+async def test_a_segment_is_held_and_put_back_where_nobody_changed_it_since(
+    desk: BulkDesk, request: pytest.FixtureRequest
+) -> None:
     held = await desk.owes(8, "business")
     others = await desk.owes(2, "standard")
     actions = desk.parts.collections.actions
@@ -58,9 +70,11 @@ async def test_a_segment_is_held_and_put_back_where_nobody_changed_it_since(desk
     put_back = [await desk.account(one) for one in held if one is not held[1]]
     assert [one.hold_until for one in put_back] == [None] * 7
     assert [one.paused for one in put_back] == [True] + [False] * 6, "the pause of before is in force again"
+    await keep(desk, request, "bulk_held", bulk_id)
+    await keep(desk, request, "bulk_put_back", undoing.bulk_id)
 
 
-async def test_it_stands_still_goes_on_and_is_called_off(desk: BulkDesk) -> None:
+async def test_it_stands_still_goes_on_and_is_called_off(desk: BulkDesk, request: pytest.FixtureRequest) -> None:
     await desk.owes(70, "business", steps_done=None)
     actions = desk.parts.collections.actions
     order = BulkOrder(BulkKind.SEGMENT, segment="gold")
@@ -79,6 +93,7 @@ async def test_it_stands_still_goes_on_and_is_called_off(desk: BulkDesk) -> None
     action = await actions.get(bulk_id)
     assert [note["state"] for note in action.history][:2] == ["running", "paused"]
     assert action.finished_at is not None
+    await keep(desk, request, "bulk_paused_and_cancelled", bulk_id)
 
 
 async def test_cases_move_to_another_version_and_back(desk: BulkDesk) -> None:
@@ -138,7 +153,9 @@ async def test_what_does_not_match_any_more_is_skipped_and_what_the_process_refu
     assert "no overdue invoice to try again" in {one.status: one.detail for one in rows}["refused"]
 
 
-async def test_a_worker_that_dies_in_the_middle_changes_each_account_once(desk: BulkDesk) -> None:
+async def test_a_worker_that_dies_in_the_middle_changes_each_account_once(
+    desk: BulkDesk, request: pytest.FixtureRequest
+) -> None:
     owing = await desk.owes(60, "business", steps_done=None)
     bulk_id = await desk.begin(HOLD, "business")
     async with desk.a_worker_process() as kill:
@@ -153,6 +170,7 @@ async def test_a_worker_that_dies_in_the_middle_changes_each_account_once(desk: 
     assert [await desk.told(one, "hold_until") for one in owing] == [1] * 60
     handle = desk.client.get_workflow_handle(bulk_action_workflow_id(bulk_id))
     await Replayer(workflows=[BulkActionWorkflow], plugins=[plugin()]).replay_workflow(await handle.fetch_history())
+    await keep(desk, request, "bulk_worker_killed", bulk_id)
 
 
 async def test_upkeep_begins_what_was_confirmed_while_the_process_server_was_away(desk: BulkDesk) -> None:
