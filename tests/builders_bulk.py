@@ -52,6 +52,7 @@ class BulkDesk:
     api: httpx.AsyncClient
     environment: Mapping[str, str]
     debtors: list[Debtor] = field(default_factory=list)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def owes(self, number: int, segment: str, **changes: Any) -> list[Debtor]:
         """So many accounts of a segment with an overdue invoice; each has its workflow."""
