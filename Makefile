@@ -63,7 +63,7 @@ faults: setup ## a population that bills and pays while everything breaks around
 
 record: setup ## keep histories of today's process: make record RELEASE=0.2
 	@test -n "$(RELEASE)" || { echo "Name the release: make record RELEASE=0.2" >&2; exit 1; }
-	$(BIN)/pytest tests/process/test_stories.py --record $(RELEASE) $(ARGS)
+	$(BIN)/pytest tests/process/test_stories.py tests/process/test_bulk_actions.py --record $(RELEASE) $(ARGS)
 
 screens: setup ## pictures of the console's pages, in build/screens
 	EVENFLOW_PICTURES=build/screens $(BIN)/pytest tests/browser/test_console.py $(ARGS)

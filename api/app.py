@@ -185,6 +185,10 @@ ROUTERS = (
     console_rules.router,
     console_templates.router,
     console_letterheads.router,
+    console_sign_in.router,
+    console_me.router,
+    console_people.router,
+    console_access.router,
     console.router,
 )
 

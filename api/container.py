@@ -146,6 +146,8 @@ class Container:
     disputes: DisputeService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)
     access: Access = field(default_factory=_not_built)
+    work_list: WorkList = field(default_factory=_not_built)
+    bulk_actions: BulkActions = field(default_factory=_not_built)
     sessions: ConsoleSessions = field(default_factory=_not_built)
     signing_in: SigningIn = field(default_factory=_not_built)
     own_access: OwnAccess = field(default_factory=_not_built)

@@ -39,6 +39,7 @@ from tests.style.source_files import ROOT
 BOSS = Caller("boss", "admin")
 KEY = "evk_bulk"
 PATIENCE_SECONDS = 120
+RATE = 2.0  # at rate 1 business time is real time
 _numbers = itertools.count(700_001)
 
 
@@ -51,6 +52,7 @@ class BulkDesk:
     api: httpx.AsyncClient
     environment: Mapping[str, str]
     debtors: list[Debtor] = field(default_factory=list)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     async def owes(self, number: int, segment: str, **changes: Any) -> list[Debtor]:
         """So many accounts of a segment with an overdue invoice; each has its workflow."""
@@ -131,7 +133,7 @@ class BulkDesk:
 async def a_bulk_desk(
     database_url: str, temporal_address: str, vendors: Mapping[str, str], directory: Path
 ) -> AsyncIterator[BulkDesk]:
-    """The desk at the builders' now, at normal time."""
+    """The desk at the builders' now."""
     environment = {
         **vendors,
         "EVENFLOW_DATA_DIR": str(directory),
@@ -141,10 +143,11 @@ async def a_bulk_desk(
         "EVENFLOW_SECRETS_PAYLINK_SIGNING_KEY": "paylinks-of-a-test",
         "EVENFLOW_SECRETS_SESSION_KEY": "sessions-of-a-test",
         "EVENFLOW_SECRETS_ADMIN_API_KEY": KEY,
+        "EVENFLOW_CLOCK_RATE": str(RATE),
     }
     settings = settings_from(environment)
     engine = create_engine(database_url, poolclass=NullPool)
-    segment = await asyncio.to_thread(begin_segment, engine, 1.0, NOW, datetime.now(UTC))
+    segment = await asyncio.to_thread(begin_segment, engine, RATE, NOW, datetime.now(UTC))
     parts = build_parts(settings, SegmentClock(segment))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.close)

@@ -27,10 +27,9 @@ with workflow.unsafe.imports_passed_through():
 from workflows._options import BULK_BATCH, QUICK_WRITE
 from workflows._updates import require_reason
 
-# Accounts of one call, calls at once, and rounds of them before the next run: a run stays below a thousand events.
+# Accounts of one call, and calls at once.
 ACCOUNTS_PER_BATCH = 20
 BATCHES_AT_ONCE = 3
-ROUNDS_PER_RUN = 40
 A_MOMENT = timedelta(seconds=1)
 _ENDED = "The action has ended."
 
@@ -52,7 +51,7 @@ class BulkActionWorkflow:
 
     @workflow.run
     async def run(self, state: BulkActionState) -> BulkReport:
-        for _ in range(ROUNDS_PER_RUN):
+        for _ in range(state.rounds):
             await self._wait_while_paused()
             accounts = await self._next_accounts()
             if not accounts:

@@ -29,6 +29,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Overview", HOME),
     Entry("Accounts", "/console/accounts"),
     Entry("Collections", "/console/collections"),
+    Entry("Invoices", "/console/invoices"),
+    Entry("Payments", "/console/payments"),
     Entry("Cases", "/console/cases"),
     Entry("Usage", "/console/usage"),
     Entry("Catalogue", "/console/catalogue"),

@@ -25,6 +25,7 @@ from billing.ports.accounts import Account
 from billing.ports.queries import AccountFilter
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+WORDS = "How the number begins, part of a line, or words of the name."
 Limit = Annotated[int, Query(ge=1, le=2000, description="The most entries answered.")]
 
 
@@ -41,7 +42,9 @@ async def list_accounts(
     brand: Annotated[str, Query(description="Of this brand only.")] = "",
     status: Annotated[Literal["", "active", "closing", "closed"], Query(description="In this state only.")] = "",
     cycle_day: Annotated[int | None, Query(ge=1, le=31, description="Billed on this day of the month.")] = None,
-    q: Annotated[str, Query(max_length=100, description="How a number or a line begins, or words of a name.")] = "",
+    q: Annotated[
+        str, Query(max_length=100, description="How the number begins, part of a line, or words of the name.")
+    ] = "",
     in_dunning: Annotated[bool, Query(description="Only accounts with an open dunning case.")] = False,
     after: Annotated[str, Query(description="The next_after of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=200, description="Accounts on a page.")] = 50,

@@ -187,7 +187,7 @@ async def agreements(account_id: str, visit: ViewerVisit) -> Response:
         fees=await container.fees.all(account_id),
         write_offs=await container.arrangements.write_offs(account_id),
         hand_overs=await container.hand_overs.all(account_id),
-        dunning_cases=(await container.queries.picture(account_id)).dunning_cases,
+        picture=await container.queries.picture(account_id),
     )
 
 

@@ -12,6 +12,7 @@ from api.console.forms import Form
 from api.console.posted import AgentForm
 from api.console.visit import AgentVisit, ViewerVisit, Visit
 from api.console.work_list_words import (
+    METHOD_WORDS,
     WORK_LIST,
     filter_of,
     in_force,
@@ -28,7 +29,7 @@ from api.schemas.work_list import failure_in_words
 router = APIRouter(prefix="/console", include_in_schema=False)
 PAGE_SIZE = 50
 HOME = "/console/collections"
-MORE = ("currency", "policy_code", "policy_version", "stage", "next_step", "next_from", "next_to", "code", "cycle_day")
+ALWAYS_SHOWN = ("text", "segment", "least", "least_days", "failure", "arrangement")
 
 
 @router.get("/collections")
@@ -49,7 +50,8 @@ async def work_list(container: ContainerDep, visit: ViewerVisit) -> Response:
         totals=totals,
         today=await container.work_list.day_numbers(now),
         options=options_of(await container.work_list.choices()),
-        more_is_asked=any(asked.text(name) for name in MORE),
+        more_is_asked=any(value for name, value in asked.filters.items() if name not in ALWAYS_SHOWN),
+        methods=METHOD_WORDS,
         act_on=f"{HOME}/act?{urlencode({name: value for name, value in asked.filters.items() if value})}",
         now=now,
         step_words=step_words,

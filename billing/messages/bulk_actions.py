@@ -9,12 +9,16 @@ from billing.messages.account import Command
 
 @dataclass(frozen=True)
 class BulkActionState:
-    """The single input of a run: which action, whether it stands still or is called off, how many runs there were."""
+    """The single input of a run: which action, whether it stands still or is called off, how many runs there were.
+
+    ``rounds`` of batches are served by one run, so that its history stays below 1,300 events.
+    """
 
     bulk_id: str
     paused: bool = False
     cancelled: bool = False
     runs_done: int = 0
+    rounds: int = 40
     schema_version: int = 1
 
 

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from billing.domain import identity
@@ -105,32 +118,28 @@ def _conditions(wanted: AccountFilter, now: datetime) -> Sequence[ColumnElement[
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    """The text, taken literally: as the beginning of the number or of a line's identifier, or its words in the name.
+    """The text, taken literally: how the number begins, in a line's identifier, or its words in the name.
 
-    An account_id counts in full. All of it is answered by indexes.
+    An account_id counts in full. Each way is a list of its own, so that each is answered by its own index.
     """
-    found: list[ColumnElement[bool]] = [
-        func.lower(_accounts.number).startswith(text.lower(), autoescape=True),
-        _accounts.account_id.in_(
-            select(_services.account_id).where(_services.identifier.startswith(text, autoescape=True))
-        ),
-        named_so(text),
+    some = t.accounts.alias("mentioned")
+    ways = [
+        select(some.c.account_id).where(func.lower(some.c.number).startswith(text.lower(), autoescape=True)),
+        select(_services.account_id).where(_services.identifier.contains(text, autoescape=True)),
+        select(some.c.account_id).where(named_so(text, some)),
     ]
     if text.startswith(f"{identity.ACCOUNT}_") and text.partition("_")[2].isdigit():
-        found.append(_accounts.account_id == text)
-    return or_(*found)
+        ways.append(select(some.c.account_id).where(some.c.account_id == text))
+    return _accounts.account_id.in_(union(*ways))
 
 
-def named_so(text: str) -> ColumnElement[bool]:
+def named_so(text: str, accounts: FromClause = t.accounts) -> ColumnElement[bool]:
     """Every word of the text is in the name, or every one in the company's; words of fewer letters begin the name."""
     words = text.lower().split()[:6]
     if all(len(word) < FEWEST_LETTERS for word in words):
-        return func.lower(_accounts.customer_name).startswith(" ".join(words), autoescape=True)
-    return or_(*(and_(*(_has(column, word) for word in words)) for column in ("customer_name", "company")))
-
-
-def _has(name: str, word: str) -> ColumnElement[bool]:
-    return func.lower(_accounts[name]).contains(word, autoescape=True)
+        return func.lower(accounts.c.customer_name).startswith(" ".join(words), autoescape=True)
+    names = [func.lower(accounts.c[name]) for name in ("customer_name", "company")]
+    return or_(*(and_(*(name.contains(word, autoescape=True) for word in words)) for name in names))
 
 
 def _has_case(stage: str) -> ColumnElement[bool]:

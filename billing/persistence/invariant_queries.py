@@ -53,6 +53,12 @@ UNION ALL
 SELECT o.account_id, format('the books name invoice inv_%s, which does not exist', o.invoice_id)
 FROM opened o LEFT JOIN invoices i USING (account_id, invoice_id)
 WHERE i.invoice_id IS NULL
+UNION ALL
+SELECT account_id, format('lists say that %s of inv_%s is open, the books say %s', coalesce(s.open_minor, 0),
+    invoice_id, coalesce(o.amount, 0)) AS what
+FROM (SELECT * FROM opened WHERE amount <> 0 AND invoice_id IS NOT NULL) o
+FULL JOIN open_invoices s USING (account_id, invoice_id)
+WHERE o.amount IS DISTINCT FROM s.open_minor
 """
 
 CYCLES_THAT_DO_NOT_JOIN = """

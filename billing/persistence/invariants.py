@@ -101,7 +101,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "open amount is the ledger's",
-        "Each document is booked with its total, and what is open lies between zero and the total.",
+        "Each document is booked with its total; what is open lies between zero and the total, and lists show it.",
         "A document and the books disagree on what the customer owes.",
         "Compare the account's ledger with its documents and payments, and book the difference with a reason.",
         _by_query(queries.DOCUMENTS_AND_BOOKS_THAT_DISAGREE),

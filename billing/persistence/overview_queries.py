@@ -63,7 +63,7 @@ class SqlOverviews:
         return await self._lines(CasesOfKind, statements.OPEN_CASES)
 
     async def _lines(self, kind: type[Line], statement: str, **values: Any) -> list[Line]:
-        return [kind(**row._mapping) for row in await self._rows(statement, **values)]
+        return [kind(**row._asdict()) for row in await self._rows(statement, **values)]
 
     async def _rows(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
         async with self._engine.connect() as connection:

@@ -14,9 +14,9 @@ from billing.ports.accounts import TimelineEntry
 class AccountFilter:
     """Which accounts. Empty fields do not narrow.
 
-    ``text`` is how the number or a line's identifier begins, or words of the name. ``after`` is the account_id a page
-    ended with, where accounts are in their own order; ``offset`` is how many to pass over in another one. ``sort`` is
-    name, number, cycle_day, open or overdue; ``limit`` is the size of a page.
+    ``text`` is how the number begins, a part of a line's identifier, or words of the name. ``after`` is the account_id
+    a page ended with, where accounts are in their own order; ``offset`` is how many to pass over in another one.
+    ``sort`` is name, number, cycle_day, open or overdue; ``limit`` is the size of a page.
     """
 
     brand: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,17 +71,18 @@ class ConsoleFigures:
         self._cases = KeptFigure(overviews.open_cases, now)
 
     async def first_page(self) -> FirstPage:
-        """All of it."""
-        return FirstPage(
-            numbers=await self._numbers.read(),
-            today=await self._today.read(),
-            loads=await self._loads.read(),
-            forecasts=await self._forecasts.read(),
-            funnel=await self._funnel.read(),
-            aging=await self._aging.read(),
-            restorations=await self._restorations.read(),
-            cases=await self._cases.read(),
+        """All of it, counted at the same time."""
+        numbers, today, loads, ahead, funnel, aging, restorations, cases = await asyncio.gather(
+            self._numbers.read(),
+            self._today.read(),
+            self._loads.read(),
+            self._forecasts.read(),
+            self._funnel.read(),
+            self._aging.read(),
+            self._restorations.read(),
+            self._cases.read(),
         )
+        return FirstPage(numbers, today, loads, ahead, funnel, aging, restorations, cases)
 
     async def _count_numbers(self) -> Overview:
         return await self._queries.overview(self._clock.now())

@@ -29,7 +29,7 @@ _INDEXES = {
     "ix_accounts_email_begins": "accounts (lower(email) text_pattern_ops)",
     "ix_accounts_sorted_by_name": "accounts (lower(customer_name), account_id)",
     "ix_accounts_mobile": "accounts (mobile)",
-    "ix_services_identifier": "services (identifier text_pattern_ops)",
+    "ix_services_identifier": "services USING gin (identifier gin_trgm_ops)",
     "ix_payment_methods_last_four": "payment_methods (last_four)",
     "ix_issued_numbers_invoice_id": "issued_numbers (invoice_id)",
     "ix_payment_mandates_reference": "payment_mandates (reference)",

@@ -1,4 +1,4 @@
-"""An operator in a real browser on a running system: finds an account that owes, reads why, takes a promise.
+"""An operator in a real browser on a running system: finds who owes, reads why it was barred, takes a promise.
 
 Database, Temporal, simulator, API and workers are the real ones, on a fast clock; the customer ignored every notice.
 """
@@ -76,8 +76,6 @@ async def test_an_operator_finds_who_owes_reads_why_it_was_barred_and_takes_a_pr
     base = await sign_in(page, world, "agent")
     await page.get_by_label("Search accounts, numbers, invoices").fill((await line_of(world, customer))[-9:])
     await page.get_by_role("button", name="Search").first.click()
-    if "/search" in page.url:  # a national number begins with a zero
-        await page.goto(f"{base}/console/search?q=%2B31{(await line_of(world, customer))[3:]}")
     await expect(page.get_by_role("heading", name=f"Customer {customer.number[1:]}")).to_be_visible()
     await expect(page.get_by_text("barred").first).to_be_visible()
     await page.get_by_role("link", name="What happened", exact=True).click()

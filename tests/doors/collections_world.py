@@ -22,7 +22,7 @@ from billing.services.dunning_assignments import PolicyAssignments
 from billing.services.dunning_fees import FeeService
 from tests.builders_work_list import Debtor, write_debtors, write_policies
 from tests.doors.console_data import A_CYCLE_PLAN
-from tests.doors.doors_world import ADMIN_KEY, DoorsWorld, StandingClock, a_doors_world
+from tests.doors.doors_world import DoorsWorld, StandingClock, a_doors_world
 
 
 @dataclass
@@ -66,15 +66,6 @@ async def a_collections_world(database_url: str, debtors: list[Debtor]) -> Async
             doors.process.started[account_workflow_id(one.brand, one.number)] = state
         yield CollectionsWorld(doors, running, known)
     await engine.dispose()
-
-
-async def sign_in(world: DoorsWorld, key: str = ADMIN_KEY) -> None:
-    """A session of the console for the holder of a key."""
-    world.client.headers.pop("X-API-Key", None)
-    shown = await world.client.get("/console/sign-in")
-    form = {"form": token_of(shown), "key": key, "next": "/console"}
-    answer = await world.client.post("/console/sign-in", data=form)
-    assert answer.status_code == 303, answer.text
 
 
 def token_of(page: httpx.Response) -> str:

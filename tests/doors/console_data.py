@@ -50,6 +50,8 @@ async def fill(work: SqlUnitOfWork, accounts: int = 40) -> None:
     await work.accounts.add_cycle(a_cycle(FULL_ACCOUNT, plan=A_CYCLE_PLAN.to_dict()))
     await _add_usage(work.connection)
     await _add_documents(work.connection)
+    for invoice_id in ("inv_1001", "inv_1002"):
+        await work.invoices.collect_with(FULL_ACCOUNT, [invoice_id], invoice_id)
     await _add_payments(work.connection)
     await _add_notices(work.connection)
     await _add_case(work.connection)

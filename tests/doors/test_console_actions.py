@@ -7,22 +7,34 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from api.console.actions.commands import ACTIONS, BY_NAME
+from billing.domain.dunning_policy import STANDARD
 from billing.messages import account as messages
 from billing.messages import arrangements as debts
 from billing.messages.account import Command, CommandResult
 from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.messages.restricting import BarService, UnbarService
-from billing.persistence.unit_of_work import SqlUnitOfWork
+from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.ports.dunning import PolicyVersion
 from billing.services.access import ROLES
 from billing.services.paylink_sending import PaylinkSender
 from tests.doors.console_data import FULL_ACCOUNT, RUNNING, fill
 from tests.doors.console_visits import hidden, send, sign_in
-from tests.doors.doors_world import DoorsWorld, a_doors_world
+from tests.doors.doors_world import NOW, DoorsWorld, StandingClock, a_doors_world
 
 HOME = f"/console/accounts/{FULL_ACCOUNT}"
 WHY = {"reason": "Customer called"}
+A_LINE = """
+INSERT INTO invoice_lines (account_id, invoice_id, position, section, kind, price_code, band, description, tax_code,
+    events, quantity, allowance_drawn, chargeable_quantity, unit, unit_price, amount_minor, explanation)
+VALUES (1001, 1001, 1, 'service', 'recurring', 'fee', '', 'Monthly fee', 'standard', 0, 0, 0, 0, '', '', 1000, '[]')
+"""
+ITS_TAX = """
+INSERT INTO invoice_taxes (account_id, invoice_id, position, percent, category, net_minor, vat_minor, note, explanation,
+    tax_codes) VALUES (1001, 1001, 1, 21, 'S', 1000, 210, '', '', '["standard"]')
+"""
 SENT: list[tuple[str, dict[str, Any], Command]] = [
     ("pause-collection", {}, messages.PauseCollection()),
     ("resume-collection", {}, messages.ResumeCollection()),
@@ -57,6 +69,9 @@ async def world(database_url: str) -> AsyncIterator[DoorsWorld]:
         async with made.work() as work:
             assert isinstance(work, SqlUnitOfWork)
             await fill(work, accounts=2)
+            policy = PolicyVersion("default", 1, {**STANDARD.to_dict(), "code": "default"}, NOW)
+            await work.dunning.add_policy(policy)
+            await work.commit()
         await made.process.start_account(RUNNING)
         await sign_in(made)
         yield made
@@ -174,24 +189,25 @@ async def test_lines_are_restricted_and_freed_after_a_look_at_what_the_network_i
 
 
 async def test_a_paylink_is_sent_once_and_stands_on_the_timeline(database_url: str) -> None:
-    notices = ToldNotices()
-    async with a_doors_world(database_url) as plain:
-        sender = PaylinkSender(plain.container.make_work, plain.container.clock, notices)
-        async with a_doors_world(database_url, paylink_sender=sender) as world:
-            async with world.work() as work:
-                assert isinstance(work, SqlUnitOfWork)
-                await fill(work, accounts=2)
-            await sign_in(world)
-            path = f"{HOME}/actions/send-paylink"
-            filled = hidden(await world.client.get(path)) | WHY
-            for _ in range(2):
-                assert (await world.client.post(path, data=filled)).status_code == 303
-            ((_, told),) = notices.told.items()
-            assert (told.amount_minor, told.currency, told.hurry) == (4210, "EUR", True)
-            entries = (await world.client.get(f"{HOME}/timeline?kind=paylink_sent")).text
-            assert entries.count("A paylink over 42.10 EUR was sent by email") == 1
-            refused = await send(world, "/console/accounts/acc_1002/actions/send-paylink", **WHY)
-            assert (refused.status_code, "Nothing is open" in refused.text) == (409, True)
+    notices, engine = ToldNotices(), make_engine(database_url)
+    sender = PaylinkSender(lambda: SqlUnitOfWork(engine), StandingClock(), notices)
+    async with a_doors_world(database_url, paylink_sender=sender) as world:
+        async with world.work() as work:
+            assert isinstance(work, SqlUnitOfWork)
+            await fill(work, accounts=2)
+        await sign_in(world)
+        path = f"{HOME}/actions/send-paylink"
+        filled = hidden(await world.client.get(path)) | WHY
+        for _ in range(2):
+            assert (await world.client.post(path, data=filled)).status_code == 303
+        ((_, told),) = notices.told.items()
+        assert (told.amount_minor, told.currency, told.hurry) == (4210, "EUR", True)
+        await world.client.get(HOME)  # which says what was done
+        entries = (await world.client.get(f"{HOME}/timeline?kind=paylink_sent")).text
+        assert entries.count("A paylink over 42.10 EUR was sent by email") == 1
+        refused = await send(world, "/console/accounts/acc_1002/actions/send-paylink", **WHY)
+        assert (refused.status_code, "Nothing is open" in refused.text) == (409, True)
+    await engine.dispose()
 
 
 async def test_a_dispute_is_opened_once_and_decided(world: DoorsWorld) -> None:
@@ -235,3 +251,20 @@ async def test_an_action_there_is_not_is_a_page_that_says_so(world: DoorsWorld) 
 
 def test_every_command_has_one_form() -> None:
     assert len(BY_NAME) == len(ACTIONS)
+
+
+async def test_a_line_is_disputed_with_its_vat_and_only_of_the_invoice_it_is_on(world: DoorsWorld) -> None:
+    async with world.work() as work:
+        assert isinstance(work, SqlUnitOfWork)
+        await work.connection.execute(text(A_LINE))
+        await work.connection.execute(text(ITS_TAX))
+        await work.commit()
+    path = f"{HOME}/actions/open-dispute"
+    shown = await world.client.get(f"{path}?invoice_id=inv_1001")
+    assert 'value="inv_1001:1:1210"' in shown.text
+    wrong = hidden(shown) | WHY | {"invoice_id": "inv_1002", "line": "inv_1001:1:1210"}
+    assert "of another invoice" in (await world.client.post(path, data=wrong)).text
+    right = hidden(shown) | WHY | {"invoice_id": "inv_1001", "line": "inv_1001:1:1210"}
+    assert (await world.client.post(path, data=right)).status_code == 303
+    (dispute,) = await world.container.disputes.all(FULL_ACCOUNT)
+    assert (dispute.amount_minor, dispute.reason) == (1210, "Customer called (line 1)")

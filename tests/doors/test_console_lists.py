@@ -49,7 +49,7 @@ async def _with_method(work: SqlUnitOfWork) -> None:
         ("A100001", HOME),
         ("a100007", "/console/accounts/acc_1007"),
         ("acc_1003", "/console/accounts/acc_1003"),
-        ("+31612345678", f"{HOME}/services"),
+        ("+31612345681", "/console/accounts/acc_1004/services"),
         ("06 1234 5679", "/console/accounts/acc_1002/services"),
         ("0031612345680", "/console/accounts/acc_1003/services"),
         ("jo.smit@example.com", "/console/accounts/acc_1002"),

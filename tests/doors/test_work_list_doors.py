@@ -10,7 +10,8 @@ from datetime import date
 import pytest
 
 from tests.builders_work_list import Debtor
-from tests.doors.collections_world import CollectionsWorld, a_collections_world, sign_in
+from tests.doors.collections_world import CollectionsWorld, a_collections_world
+from tests.doors.console_visits import sign_in
 
 OLD = Debtor("A100001", segment="business", owed=((date(2026, 11, 1), 9900, 9900), (date(2026, 12, 1), 100, 100)))
 NEW = Debtor("A100002", code="AM04", method="sepa_debit", promised=True, barred=True)

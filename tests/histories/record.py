@@ -13,6 +13,8 @@ from billing.messages.identities import dunning_workflow_id
 from tests.histories.catalogue import add_to_manifest, write
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from tests.process.people import Customer
     from tests.process.world import World
 
@@ -37,9 +39,16 @@ async def _keep_story(world: World, release: str, story: str, customer: Customer
         queries[workflow_id.replace("/", "-")] = f'WorkflowId = "{workflow_id}"'
     written = []
     for kind, query in queries.items():
-        executions = [one async for one in world.temporal.list_workflows(query)]
-        for place, one in enumerate(sorted(executions, key=lambda execution: execution.start_time), start=1):
-            handle = world.temporal.get_workflow_handle(one.id, run_id=one.run_id)
-            history = (await handle.fetch_history()).to_json_dict()
-            written.append(write(release, f"{story}.{kind}", place, one.id, history))
+        written += await keep_runs(world.temporal, release, f"{story}.{kind}", query)
+    return written
+
+
+async def keep_runs(client: Client, release: str, scenario: str, query: str) -> list[Path]:
+    """Write every run that the server finds, oldest first; the caller adds them to the manifest."""
+    written = []
+    executions = [one async for one in client.list_workflows(query)]
+    for place, one in enumerate(sorted(executions, key=lambda execution: execution.start_time), start=1):
+        handle = client.get_workflow_handle(one.id, run_id=one.run_id)
+        history = (await handle.fetch_history()).to_json_dict()
+        written.append(write(release, scenario, place, one.id, history))
     return written

@@ -41,6 +41,10 @@ NEEDED = {
     "plan_missed_once",
     "lost_phone_outlives_the_debt",
     "pays_by_bacs",
+    "bulk_held",
+    "bulk_put_back",
+    "bulk_paused_and_cancelled",
+    "bulk_worker_killed",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from billing.domain.bulk_actions import BulkKind, BulkOrder
+from billing.domain.work_list import WorkFilter
 from billing.messages.account import (
     AdjustBalance,
     ChangeCycleDay,
@@ -17,8 +19,10 @@ from billing.messages.account import (
     RetryCollection,
     WaiveInvoice,
 )
+from billing.messages.identities import bulk_action_workflow_id
+from billing.services.access import Caller
 from tests.process.customer_stories import Story
-from tests.process.people import FEE_MINOR, a_customer
+from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
 
 WHO = {"author": "clerk", "reason": "the test asks for it"}
@@ -152,6 +156,40 @@ async def account_closed(world: World) -> None:
     await world.until(ended, 10, "the account did not end", customer.story)
 
 
+async def held_in_bulk_and_put_back(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa", ["lost_card"], segment="bulk")
+    await customer.told("failed")
+    actions, boss = world.parts.collections.actions, Caller("clerk", "admin")
+    order = BulkOrder(BulkKind.HOLD, until=world.now() + timedelta(days=60))
+    action = await actions.preview(order, WorkFilter(segment="bulk"), "clerk")
+
+    async def chosen() -> bool:
+        nonlocal action
+        action = await actions.preview(order, WorkFilter(segment="bulk"), "clerk")
+        return action.accounts == 1
+
+    await world.until(chosen, 20, "the account is not overdue", customer.story)
+    for _ in range(2):  # the action, then its undoing
+        customer.workflows.append(bulk_action_workflow_id(action.bulk_id))
+        await actions.confirm(action.bulk_id, 1, "an outage", boss)
+        await _ended(world, customer, action.bulk_id)
+        async with world.parts.make_work() as work:
+            held = (await work.accounts.get(customer.account_id)).hold_until
+        if action.undoes is None:
+            assert held == order.until
+            action = await actions.preview_undo(action.bulk_id, "clerk")
+    assert held is None
+
+
+async def _ended(world: World, customer: Customer, bulk_id: str) -> None:
+    async def ended() -> bool:
+        report = await world.parts.collections.actions.report(bulk_id)
+        assert report.refused + report.failed + report.skipped == 0, report
+        return report.state == "done"
+
+    await world.until(ended, 20, f"{bulk_id} did not end", customer.story)
+
+
 async def still_sleeping(world: World) -> None:
     customer = await a_customer(world, "pm_card_visa", days_to_close=25)
     await asyncio.sleep(world.day_seconds)
@@ -169,5 +207,6 @@ OPERATOR_STORIES: tuple[Story, ...] = (
     credit_carries_over,
     pays_twice_in_two_tabs,
     account_closed,
+    held_in_bulk_and_put_back,
     still_sleeping,
 )

@@ -108,6 +108,8 @@ COUNTER = (
         ("invoice adds up", ["UPDATE invoice_lines SET amount_minor = amount_minor + 1"]),
         ("invoice adds up", ["UPDATE invoice_taxes SET vat_minor = vat_minor - 1"]),
         ("open amount is the ledger's", ["DELETE FROM ledger_postings", "DELETE FROM ledger_entries"]),
+        ("open amount is the ledger's", ["DELETE FROM open_invoices"]),
+        ("open amount is the ledger's", ["UPDATE open_invoices SET open_minor = open_minor + 1"]),
         (
             "open amount is the ledger's",
             [

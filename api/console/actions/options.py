@@ -34,12 +34,9 @@ async def lines_of_invoice(ground: Ground) -> Options:
         net = line.amount
         gross = Money.from_decimal(net.decimal * (100 + rates.get(line.tax_code, 0)) / 100, net.currency)
         if gross.amount_minor > 0:
-            found.append((f"{position}:{gross.amount_minor}", f"{line.description}: {amount(*_both(gross))}"))
+            value = f"{invoice_id}:{position}:{gross.amount_minor}"
+            found.append((value, f"{line.description}: {amount(gross.amount_minor, gross.currency)}"))
     return found
-
-
-def _both(money: Money) -> tuple[int, str]:
-    return money.amount_minor, money.currency
 
 
 async def services(ground: Ground) -> Options:

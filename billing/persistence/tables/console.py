@@ -22,7 +22,7 @@ open_invoices = Table(
     Index("ix_open_invoices_due_on", "due_on"),
 )
 
-# Names by any part of them; everything else by its beginning, or whole.
+# Names and lines by any part of them; everything else by its beginning, or whole.
 for _name in ("customer_name", "company"):
     Index(
         f"ix_accounts_{_name}_words",
@@ -38,7 +38,12 @@ for _name in ("number", "email"):
     )
 Index("ix_accounts_sorted_by_name", func.lower(accounts.c.customer_name), accounts.c.account_id)
 Index("ix_accounts_mobile", accounts.c.mobile)
-Index("ix_services_identifier", services.c.identifier, postgresql_ops={"identifier": "text_pattern_ops"})
+Index(
+    "ix_services_identifier",
+    services.c.identifier,
+    postgresql_using="gin",
+    postgresql_ops={"identifier": "gin_trgm_ops"},
+)
 Index("ix_payment_methods_last_four", payment_methods.c.last_four)
 Index("ix_issued_numbers_invoice_id", issued_numbers.c.invoice_id)
 Index("ix_payment_mandates_reference", payment_mandates.c.reference)
