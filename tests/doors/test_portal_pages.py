@@ -120,6 +120,7 @@ async def test_the_overview_says_what_is_owed_since_when_and_what_is_left(browse
         "100 minutes",
         "25 min left of 100 min",
         "Last usage counted",
+        "Restricted: +31612345678",
     ):
         assert said in page
 
