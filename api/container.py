@@ -26,8 +26,12 @@ from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.customer_access import CustomerAccess
+from billing.services.customer_choices import CustomerChoices
+from billing.services.customer_contacts import CustomerContacts
+from billing.services.customer_export import CustomerExport
 from billing.services.customer_money import CustomerMoney
 from billing.services.customer_sessions import CustomerSessions
+from billing.services.customer_tries import CustomerTries
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
 from billing.services.dunning import DunningService
@@ -147,3 +151,7 @@ class Container:
     customer_access: CustomerAccess = field(default_factory=_not_built)
     customer_sessions: CustomerSessions = field(default_factory=_not_built)
     customer_money: CustomerMoney = field(default_factory=_not_built)
+    customer_tries: CustomerTries = field(default_factory=_not_built)
+    customer_choices: CustomerChoices = field(default_factory=_not_built)
+    customer_contacts: CustomerContacts = field(default_factory=_not_built)
+    customer_export: CustomerExport = field(default_factory=_not_built)

@@ -7,6 +7,9 @@ from typing import Any
 from api.portal.looks import PortalLooks
 from billing.services.access_notices import AccessNotices
 from billing.services.customer_access import CustomerAccess
+from billing.services.customer_choices import CustomerChoices
+from billing.services.customer_contacts import CustomerContacts
+from billing.services.customer_export import CustomerExport
 from billing.services.customer_money import CustomerMoney
 from billing.services.customer_secrets import CustomerSecrets
 from billing.services.customer_sessions import CustomerSessions
@@ -33,5 +36,9 @@ def self_service_of(parts: Parts, settings: Settings) -> dict[str, Any]:
         "self_service_links": links,
         "customer_access": CustomerAccess(make_work, secrets, tries, notices, f"{base}/link"),
         "customer_sessions": CustomerSessions(make_work, clock, secrets),
+        "customer_tries": tries,
+        "customer_choices": CustomerChoices(make_work, clock),
+        "customer_contacts": CustomerContacts(make_work, clock, secrets, tries, notices),
+        "customer_export": CustomerExport(make_work, clock, parts.invoicing),
         "customer_money": CustomerMoney(make_work, clock, parts.pay_sessions),
     }

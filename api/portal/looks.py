@@ -16,8 +16,8 @@ from billing.services.notice_words import DEFAULT_LANGUAGE, LANGUAGES, read_loca
 
 # How much lighter a colour must get before it reads on the dark background of the pages (WCAG 2.2, 1.4.3).
 _STEPS = 20
-_DARK_LUMINANCE = 0.0075
-_LEAST_CONTRAST = 4.6
+_DARK_LUMINANCE = 0.0125
+_LEAST_CONTRAST = 5.0
 
 
 @dataclass(frozen=True)

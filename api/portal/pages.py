@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
@@ -23,6 +24,7 @@ from billing.domain.cycle_calendar import zone_info
 from billing.domain.money import Money
 from billing.services.notice_words import DEFAULT_LANGUAGE
 
+_log = logging.getLogger(__name__)
 HOME = "/my"
 SIGN_IN = "/my/sign-in"
 HEADERS = {
@@ -69,6 +71,10 @@ class Writer:
 
     def day(self, day: date) -> str:
         return str(format_date(day, "long", locale=self._locale))
+
+    def day_before(self, day: date) -> str:
+        """The last day of a half-open period."""
+        return self.day(day - timedelta(days=1))
 
     def moment(self, instant: datetime) -> str:
         """Local date and time."""
@@ -122,6 +128,8 @@ def error_page(request: Request, problem: dict[str, Any]) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         wanted = request.url.path if request.method == "GET" else HOME
         return back_to(f"{SIGN_IN}?next={quote(wanted)}")
+    if status == HTTPStatus.NOT_FOUND and hasattr(request.state, "account_id"):
+        _log.warning("%s asked for %s, which is not there or not theirs", request.state.account_id, request.url.path)
     language = accepted_language(request) or DEFAULT_LANGUAGE
     look = getattr(request.state, "look", None) or Look(language=language, locale=language)
     known = {404: "missing", 403: "stale", 429: "too_many"}.get(status, "wrong" if status < 500 else "away")

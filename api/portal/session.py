@@ -126,7 +126,7 @@ async def visitor(request: Request, container: ContainerDep) -> Visitor:
     account = await container.accounts.get(session.account_id)
     brand, look = await container.portal_looks.of_account(account)
     look = replace(look, is_signed_in=True, has_others=len(session.account_ids) > 1, number=account.number)
-    request.state.look = look
+    request.state.look, request.state.account_id = look, account.account_id
     return Visitor(container, session, account, brand, look)
 
 

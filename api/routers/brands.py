@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
@@ -10,6 +11,7 @@ from api.dependencies import Admin, ContainerDep, Viewer
 from api.schemas.brands import BrandIn, BrandOut
 from api.schemas.letterheads import LetterheadIn, LetterheadOut, PublishLetterheadIn
 from api.schemas.problems import problems
+from billing.services.self_service_links import our_address
 
 router = APIRouter(prefix="/v1/brands", tags=["brands"])
 BrandCode = Annotated[str, Path(max_length=31, description="The code of the brand.", examples=["vonk"])]
@@ -21,7 +23,9 @@ PDF: dict[int | str, dict[str, Any]] = {
 @router.post("", status_code=201, summary="Add a brand", responses=problems(404, 409))
 async def add_brand(brand: BrandIn, container: ContainerDep, _: Admin) -> BrandOut:
     """Its cycle policy is checked against every cycle day of 28 years before it is kept."""
-    return BrandOut.model_validate(await container.catalogue.add_brand(brand.as_brand()))
+    wanted = brand.as_brand()
+    wanted = replace(wanted, account_url=wanted.account_url or our_address(container.public_url))
+    return BrandOut.model_validate(await container.catalogue.add_brand(wanted))
 
 
 @router.get("", summary="List the brands")

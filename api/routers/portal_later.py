@@ -25,6 +25,7 @@ MOST_INSTALMENTS = 60
 @router.post("/promise")
 async def promise(visitor: VisitorDep, form: SignedForm, pay_by: Short = "") -> Response:
     """Dunning waits until then; refused beyond what the policy allows."""
+    visitor.command_of(form)
     words = Words(visitor.look.language)
     today = visitor.container.portal_looks.now().astimezone(Writer(visitor.look).zone).date()
     by = _day(pay_by)
@@ -62,6 +63,7 @@ async def agree(
     total_minor: Short = "",
 ) -> Response:
     """What was shown is agreed, and nothing else: when the amount has changed meanwhile it is shown again."""
+    visitor.command_of(form)
     wanted = {"count": count, "every": every, "paid_by": paid_by}
     try:
         plan = await _proposed(visitor, count, every, paid_by, _day(first_on))

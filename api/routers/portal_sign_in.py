@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.container import Container
 from api.dependencies import ContainerDep
@@ -92,7 +92,6 @@ async def ask(
     form: SignedForm,
     request: Request,
     container: ContainerDep,
-    later: BackgroundTasks,
     contact: Annotated[str, Form(max_length=200)] = "",
     channel: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
@@ -103,9 +102,8 @@ async def ask(
     written = contact or await _known_contact(container, before, channel)
     country = await container.portal_looks.country_of(before.brand)
     asked = await container.customer_access.ask(written, _address(request), country)
-    later.add_task(container.customer_access.deliver, asked, before.brand)
+    container.customer_access.deliver_later(asked, before.brand)
     answer = back_to("/my/sign-in/code")
-    answer.background = later
     keep_before(answer, replace(before, request_id=asked.request_id), container)
     return answer
 

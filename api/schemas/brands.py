@@ -89,7 +89,10 @@ class BrandIn(Request):
         pattern=r"^(\+?[0-9]{3,15}|[A-Za-z0-9 ]{1,11})$", description="Number or at most 11 letters."
     )
     account_url: str = Field(
-        max_length=200, pattern=r"^https?://\S+$", description="Where customers see their account."
+        default="",
+        max_length=200,
+        pattern=r"^(https?://\S+)?$",
+        description="Where customers see their account; our own self-service when left out.",
     )
     minimum_charge_minor: int = Field(
         default=50, ge=0, le=10_000, description="Smaller totals are carried over: what the provider would refuse."

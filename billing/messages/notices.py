@@ -70,7 +70,8 @@ class NoticeRequest:
 
 @dataclass(frozen=True)
 class NoticeResult:
-    """What became of a notice: ``sent``, ``repeated`` (it went out before), ``kept``, ``failed``, or ``wait``.
+    """What became of a notice: ``sent``, ``repeated`` (it went out before), ``kept``, ``failed``, ``wait``, or
+    ``unwanted`` (of a kind the customer left out).
 
     ``wait_until`` ends the quiet hours; ``sent_on`` is the customer's local date when the first channel took it.
     """

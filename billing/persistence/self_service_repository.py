@@ -72,6 +72,10 @@ class SqlSelfServiceRepository:
         change = update(t.customer_sessions).where(_s.account_id == account_id, _s.ended_at.is_(None))
         return (await self._connection.execute(change.values(ended_at=now))).rowcount
 
+    async def end_other_sessions(self, account_id: str, session_hash: str, now: datetime) -> None:
+        others = (_s.account_id == account_id, _s.session_hash != session_hash, _s.ended_at.is_(None))
+        await self._connection.execute(update(t.customer_sessions).where(*others).values(ended_at=now))
+
     async def sessions(self, account_id: str, now: datetime) -> Sequence[CustomerSession]:
         query = select(t.customer_sessions).where(_s.account_id == account_id, _s.ended_at.is_(None), _s.ends_at > now)
         return await fetch_all(self._connection, CustomerSession, query.order_by(_s.begun_at.desc()))

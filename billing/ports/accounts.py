@@ -63,7 +63,8 @@ class Plan:
 class Account:
     """Who pays. Personal data stays in its own fields; ``discounts`` and ``notice_channels`` are plain data.
 
-    ``whatsapp_heard_at`` is when the customer last wrote to us there, in real time.
+    ``whatsapp_heard_at`` is when the customer last wrote to us there, in real time. ``quiet_notices`` are kinds of
+    notices that the customer does not want.
     """
 
     account_id: str
@@ -93,6 +94,7 @@ class Account:
     whatsapp_opted_in_at: datetime | None = None
     whatsapp_opted_out_at: datetime | None = None
     whatsapp_heard_at: datetime | None = None
+    quiet_notices: Sequence[str] = ()
 
     @property
     def takes_whatsapp(self) -> bool:

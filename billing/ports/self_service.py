@@ -81,6 +81,10 @@ class SelfServiceRepository(Protocol):
         """Of every browser of an account; how many there were."""
         ...
 
+    async def end_other_sessions(self, account_id: str, session_hash: str, now: datetime) -> None:
+        """Of every browser but this one."""
+        ...
+
     async def sessions(self, account_id: str, now: datetime) -> Sequence[CustomerSession]:
         """Those that are not over, newest first."""
         ...

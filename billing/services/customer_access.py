@@ -6,6 +6,7 @@ after the answer is out (``deliver``). Times are real: the business clock may hu
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class CustomerAccess:
         self._notices = notices
         self._link_base = link_base
         self._real_now = real_now
+        self._under_way: set[asyncio.Task[bool]] = set()
 
     async def ask(self, written: str, address: str, country: str = "") -> Asked:
         """Make a code for whoever this is. Raises TooManyTries, by contact or by the caller's network address."""
@@ -90,6 +92,21 @@ class CustomerAccess:
             await work.self_service.add_sign_in(sign_in)
             await work.commit()
         return asked
+
+    def deliver_later(self, asked: Asked, brand: str = "") -> None:
+        """Deliver beside everything else: neither this answer nor the next one of the same connection waits for it."""
+        task = asyncio.create_task(self.deliver(asked, brand))
+        self._under_way.add(task)
+        task.add_done_callback(self._delivered)
+
+    def _delivered(self, task: asyncio.Task[bool]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a code did not go out", exc_info=task.exception())
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def deliver(self, asked: Asked, brand: str = "") -> bool:
         """Send the code where the contact is known (to accounts of ``brand`` when it is named); whether it was."""

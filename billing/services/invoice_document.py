@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -24,6 +23,7 @@ from billing.ports.usage_records import EventDetail
 from billing.services.invoicing_commands import InvoicingUseCases
 from billing.services.letterheads import letterhead_at
 from billing.services.structured_invoice import UnableToStructureInvoice, structured
+from billing.services.text_cells import harmless
 
 _DETAIL_HEADER = (
     "document",
@@ -57,7 +57,6 @@ _USAGE_HEADER = (
     "source",
     "record_id",
 )
-_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 class InvoiceDocuments(InvoicingUseCases):
@@ -140,13 +139,18 @@ class InvoiceDocuments(InvoicingUseCases):
         """File name and content: each record of the invoice's cycle, while records are kept; times are local."""
         async with self._make_work() as work:
             invoice = await work.invoices.get(account_id, invoice_id)
-            brand = await work.accounts.brand(invoice.brand)
-            rows: list[Sequence[object]] = []
-            for service in await work.accounts.services(account_id):
-                if invoice.cycle_number is not None:
-                    events = await work.usage.event_details(account_id, invoice.cycle_number, service.service_id)
-                    rows += [_usage_row(service, event, brand.zone) for event in events]
-        return f"{invoice.number}-usage.csv", _csv(_USAGE_HEADER, rows)
+        content = await self.cycle_usage_csv(account_id, invoice.cycle_number)
+        return f"{invoice.number}-usage.csv", content
+
+    async def cycle_usage_csv(self, account_id: str, cycle_number: int | None) -> str:
+        """Each record of a cycle, while records are kept; only the header where there is no cycle."""
+        rows: list[Sequence[object]] = []
+        async with self._make_work() as work:
+            brand = await work.accounts.brand((await work.accounts.get(account_id)).brand)
+            for service in await work.accounts.services(account_id) if cycle_number is not None else ():
+                events = await work.usage.event_details(account_id, cycle_number or 0, service.service_id)
+                rows += [_usage_row(service, event, brand.zone) for event in events]
+        return _csv(_USAGE_HEADER, rows)
 
     async def ledger_of(self, account_id: str) -> tuple[Sequence[Entry], int]:
         """All entries of an account in booking order, and the credit held in its brand's currency, minor units."""
@@ -245,12 +249,5 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """A text that a spreadsheet would run as a formula is marked as text (texts come from usage records and agents)."""
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _PLAIN_NUMBER.fullmatch(cell):
-        return f"'{cell}"
-    return cell

@@ -25,6 +25,8 @@ _BY_EMAIL = frozenset(
         NoticeKind.CYCLE_DAY_CHANGED,
     }
 )
+# What nobody needs to know: a customer may leave these out.
+OPTIONAL_KINDS = (NoticeKind.THANK_YOU, NoticeKind.USAGE_80, NoticeKind.USAGE_RESUMED)
 EVERY_OTHER_KIND = "default"
 
 
@@ -54,6 +56,11 @@ def other_channels(kind: NoticeKind, account: Account, brand: Brand, tried: set[
     usual = EMAIL if kind in _BY_EMAIL else SMS
     order = (*_chosen(account.notice_channels, kind), *_chosen(brand.notice_channels, kind), usual, *CHANNELS)
     return tuple(one for one in dict.fromkeys(order) if one not in tried and recipient(account, one))
+
+
+def is_unwanted(kind: NoticeKind, account: Account) -> bool:
+    """Whether the customer left this kind out."""
+    return kind in OPTIONAL_KINDS and kind.value in account.quiet_notices
 
 
 def recipient(account: Account, channel: str) -> str:

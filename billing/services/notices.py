@@ -12,13 +12,13 @@ from billing.ports.clock import BusinessClock
 from billing.ports.notices import TAKEN, UNFINISHED, Evidence, Notice, NoticeStatus
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.letterheads import letterhead_at
-from billing.services.notice_channels import choose_channels, other_channels, recipient
+from billing.services.notice_channels import choose_channels, is_unwanted, other_channels, recipient
 from billing.services.notice_composing import Customer
 from billing.services.notice_delivery import FAULTS, NoticeDelivery, new_notice
 from billing.services.notice_templates import ACCESS_KINDS
 from billing.services.notice_timing import allowed_from
 
-SENT, REPEATED, KEPT, FAILED, WAIT = "sent", "repeated", "kept", "failed", "wait"
+SENT, REPEATED, KEPT, FAILED, WAIT, UNWANTED = "sent", "repeated", "kept", "failed", "wait", "unwanted"
 
 
 class NoticeService:
@@ -38,6 +38,8 @@ class NoticeService:
         async with self._make_work() as work:
             customer = await read_customer(work, request.account_id, self._clock.now())
             before = await _of(work, request)
+        if not before and is_unwanted(request.kind, customer.account):
+            return NoticeResult(UNWANTED, explanation="the customer wants fewer messages")
         now = self._clock.now()
         allowed_at = allowed_from(request.kind, now, customer.account, customer.brand, hurry=request.hurry)
         if not before and allowed_at > now:

@@ -15,6 +15,8 @@ EMAIL = sa.text("lower(email)")
 
 
 def upgrade() -> None:
+    quiet = sa.Column("quiet_notices", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False)
+    op.add_column("accounts", quiet)
     op.create_index("ix_accounts_lower_email", "accounts", [EMAIL])
     op.create_index("ix_accounts_mobile", "accounts", ["mobile"])
     _create_sign_ins()
@@ -77,3 +79,4 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_accounts_mobile", "accounts")
     op.drop_index("ix_accounts_lower_email", "accounts")
+    op.drop_column("accounts", "quiet_notices")

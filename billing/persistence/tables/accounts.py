@@ -87,6 +87,7 @@ accounts = Table(
     Column("zone", Text, nullable=False),
     Column("cycle_day", Integer, nullable=False),
     document("notice_channels"),  # what this account chose; the brand's choice otherwise
+    Column("quiet_notices", JSONB, nullable=False, server_default="[]"),  # kinds the customer does not want
     document("discounts"),
     Column("segment", Text, nullable=False, server_default="standard"),
     Column("dunning_policy_code", Text),
