@@ -65,7 +65,11 @@ class Customer:
 
     async def money_taken(self) -> int:
         """What the provider kept of the account's charges: what was given back again is taken off."""
-        return sum(one.amount - one.amount_refunded for one in await self.till.charges() if one.status == "succeeded")
+        client, taken = self.till.simulator.stripe(), 0
+        for charged in await self.till.charges():
+            given_back = await asyncio.to_thread(client.v1.refunds.list, {"payment_intent": charged.id})
+            taken += charged.amount - sum(one.amount for one in given_back.data)
+        return taken
 
     async def tries_to_pay(self, url: str, method: dict[str, str]) -> int:
         """What the provider's page answers: on its way back, or that it was paid already."""
