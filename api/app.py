@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from api import errors
+from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
@@ -18,6 +19,7 @@ from api.routers import (
     accounts,
     actions,
     arrangements,
+    audit,
     balance,
     bank_files,
     bank_statements,
@@ -27,7 +29,11 @@ from api.routers import (
     cases,
     catalogue,
     console,
+    console_access,
     console_cases,
+    console_me,
+    console_people,
+    console_sign_in,
     cycles,
     dunning,
     dunning_policies,
@@ -64,6 +70,7 @@ from api.routers import (
     usage_lookup,
     usage_records,
     usage_streams,
+    users,
 )
 from api.routers.usage_records import with_usage
 from api.schemas.problems import with_problems
@@ -123,6 +130,8 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    users.router,
+    audit.router,
     reference.router,
     portal_sign_in.router,
     portal.router,
@@ -134,6 +143,10 @@ ROUTERS = (
     portal_day.router,
     portal_data.router,
     console_cases.router,
+    console_sign_in.router,
+    console_me.router,
+    console_people.router,
+    console_access.router,
     console.router,
 )
 
@@ -162,6 +175,7 @@ def create_app(container: Container) -> FastAPI:
     app.state.error_page = error_page
     app.state.portal_error_page = portal_error_page
     errors.install(app)
+    app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for router in ROUTERS:

@@ -58,12 +58,14 @@ _environment.filters.update(amount=amount, count=count, local_time=local_time, s
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """One page."""
-    return HTMLResponse(_environment.get_template(template).render(**values), status)
+    """One page; without a ``visit`` it is one for somebody who is not signed in."""
+    known = {"visit": None, "flash": None} | values
+    return HTMLResponse(_environment.get_template(template).render(**known), status)
 
 
 def error_page(request: Request, problem: dict[str, Any]) -> Response:
     """What went wrong and the way out; the sign-in page where nobody is signed in."""
     if problem["status"] == HTTPStatus.UNAUTHORIZED and not request.url.path.startswith(SIGN_IN):
         return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path)}", HTTPStatus.SEE_OTHER)
-    return page("error.html", problem["status"], problem=problem, caller=None, title="This did not work")
+    visit = getattr(request.state, "visit", None)
+    return page("error.html", problem["status"], problem=problem, visit=visit, title="This did not work")

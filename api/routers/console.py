@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse
-from pydantic import BeforeValidator, Field
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.console.bars import distributions
-from api.console.pages import SIGN_IN, page
-from api.console.session import COOKIE, ConsoleCaller, check_form, form_token, keep, session_of, signed_in
+from api.console.distribution import distributions
+from api.console.listing import Flag, Listing, Text, Whole
+from api.console.visit import ViewerVisit
 from api.container import Container
 from api.dependencies import ContainerDep
 from api.routers.accounts import process_of
@@ -27,21 +24,17 @@ from billing.services.usage_balance import AccountBalance
 router = APIRouter(prefix="/console", include_in_schema=False)
 _log = structlog.get_logger()
 PAGE_SIZE = 50
-
-
-def _or_none(value: object) -> object:
-    """A form without JavaScript sends what was left open as an empty text."""
-    return value or None
+DAYS = tuple((day, day) for day in range(1, 32))
+ACCOUNTS = Listing("accounts", filters=(Text("q"), Whole("cycle_day", 1, 31), Flag("in_dunning")), has_export=False)
 
 
 @router.get("")
-async def overview(container: ContainerDep, caller: ConsoleCaller) -> Response:
+async def overview(container: ContainerDep, visit: ViewerVisit) -> Response:
     """The installation in numbers."""
     now = container.clock.now()
-    return page(
+    return visit.page(
         "overview.html",
         title="Overview",
-        caller=caller,
         now=now,
         overview=await container.queries.overview(now),
         distributions=distributions(await container.queries.day_loads()),
@@ -52,33 +45,30 @@ async def overview(container: ContainerDep, caller: ConsoleCaller) -> Response:
 
 
 @router.get("/accounts")
-async def accounts(
-    container: ContainerDep,
-    caller: ConsoleCaller,
-    q: Annotated[str, Query(max_length=100)] = "",
-    cycle_day: Annotated[Annotated[int, Field(ge=1, le=31)] | None, BeforeValidator(_or_none), Query()] = None,
-    in_dunning: bool = False,
-    after: Annotated[str, Query(max_length=40)] = "",
-) -> Response:
+async def accounts(container: ContainerDep, visit: ViewerVisit) -> Response:
     """One page of accounts."""
-    wanted = AccountFilter(text=q.strip(), cycle_day=cycle_day, in_dunning=in_dunning, after=after, limit=PAGE_SIZE)
+    asked = ACCOUNTS.read(visit.request)
+    wanted = AccountFilter(
+        text=asked.text("q"),
+        cycle_day=asked.whole("cycle_day"),
+        in_dunning=asked.is_on("in_dunning"),
+        after=asked.after,
+        limit=PAGE_SIZE,
+    )
     found = await container.queries.accounts(wanted, container.clock.now())
-    chosen = {"q": q, "cycle_day": cycle_day or "", "in_dunning": "true" if in_dunning else ""}
-    following = urlencode({name: value for name, value in chosen.items() if value} | {"after": found.next_after})
-    return page("accounts.html", title="Accounts", caller=caller, found=found, wanted=wanted, following=following)
+    return visit.page("accounts.html", title="Accounts", asked=asked, found=found, days=DAYS)
 
 
 @router.get("/accounts/{account_id}")
-async def account(account_id: str, container: ContainerDep, caller: ConsoleCaller) -> Response:
+async def account(account_id: str, container: ContainerDep, visit: ViewerVisit) -> Response:
     """Everything of one account."""
     shown = await container.accounts.get(account_id)
     process, is_reached = await _process(container, shown)
     async with container.make_work() as work:
         methods, acceptances = await work.payments.methods(account_id), await work.evidence.all(account_id)
-    return page(
+    return visit.page(
         "account.html",
         title=f"{shown.number} {shown.customer_name}",
-        caller=caller,
         account=shown,
         services=await container.accounts.services_of(account_id),
         restrictions={one.service_id: one for one in await container.restrictions.of_account(account_id)},
@@ -120,70 +110,15 @@ def _workflow_link(container: Container, account: Account) -> str:
 
 
 @router.get("/accounts/{account_id}/invoices/{invoice_id}.pdf")
-async def invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _: ConsoleCaller) -> Response:
+async def invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep, _: ViewerVisit) -> Response:
     """The document as the customer got it."""
     name, content = await container.invoicing.pdf(account_id, invoice_id)
     headers = {"Content-Disposition": f'inline; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-@router.get("/sign-in")
-async def sign_in_page(
-    request: Request, container: ContainerDep, following: Annotated[str, Query(alias="next")] = ""
-) -> Response:
-    """Where a key is given for a session."""
-    return _sign_in(request, container, following)
-
-
-def _sign_in(request: Request, container: Container, following: str, refused: str = "") -> Response:
-    session = session_of(request, container)
-    shown = page(
-        "sign_in.html",
-        401 if refused else 200,
-        title="Sign in",
-        caller=None,
-        following=following,
-        refused=refused,
-        form_token=form_token(session, container),
-    )
-    keep(shown, session, container)
-    return shown
-
-
-@router.post("/sign-in")
-async def sign_in(
-    request: Request,
-    container: ContainerDep,
-    form: Annotated[str, Form(max_length=400)],
-    key: Annotated[str, Form(max_length=200)],
-    following: Annotated[str, Form(alias="next", max_length=200)] = "",
-) -> Response:
-    """A fresh session for a known key."""
-    session = session_of(request, container)
-    check_form(session, form, container)
-    fresh = await signed_in(session, key.strip(), container)
-    if fresh is None:
-        return _sign_in(request, container, following, "This key is not known or was revoked.")
-    answer = RedirectResponse(_within_console(following), 303)
-    keep(answer, fresh, container)
-    return answer
-
-
-@router.post("/sign-out")
-async def sign_out() -> Response:
-    """Forget the session; harmless to anybody, so it needs no token."""
-    answer = RedirectResponse(SIGN_IN, 303)
-    answer.delete_cookie(COOKIE, path="/console")
-    return answer
-
-
-def _within_console(path: str) -> str:
-    """Where to go after signing in; never away from the console."""
-    return path if path == "/console" or path.startswith("/console/") else "/console"
-
-
 @router.get("/{rest:path}")
-async def nothing_here(rest: str, _: ConsoleCaller) -> Response:
+async def nothing_here(rest: str, visit: ViewerVisit) -> Response:
     """An address the console does not have."""
     problem = {
         "status": 404,
@@ -192,4 +127,4 @@ async def nothing_here(rest: str, _: ConsoleCaller) -> Response:
         "value": f"/console/{rest}",
         "remedy": "Go back to the overview.",
     }
-    return page("error.html", 404, problem=problem, caller=None, title="Nothing here")
+    return visit.page("error.html", 404, problem=problem, title="Nothing here")

@@ -19,7 +19,7 @@ MOST_EXAMPLES = 20
 async def reference(request: Request) -> Response:
     """The page; ``/openapi.json`` is the same for programs."""
     schema: dict[str, Any] = request.app.openapi()
-    return page("reference.html", title="API", caller=None, info=schema["info"], areas=_areas(schema))
+    return page("reference.html", title="API", info=schema["info"], areas=_areas(schema))
 
 
 def _areas(schema: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -7,10 +7,10 @@ test that compares this list with the application's routes says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 
 PREFIXES = ("/console", "/my", "/pay", "/methods", "/docs")
@@ -25,6 +25,8 @@ NO_PAGES = {
     "/my/h/{token}": "leads to the page to sign in",
     "/my/pay/methods": "leads to /methods",
     "/my/accounts": "leads back where the customer has one account only",
+    "/console/openid": "leads to the organisation's own sign-in",
+    "/console/openid/back": "where that leads back to",
     "/console/{rest:path}": "what is left: the page that says that there is no such page",
 }
 # Parts of an address whose name alone does not say which value they take.
@@ -33,6 +35,8 @@ SPECIAL = {
     "/pay/{token}/done": "/pay/{paylink}/done",
     "/methods/{token}": "/methods/{methods}",
     "/methods/{token}/add/{kind}": "/methods/{methods}/add/sepa_debit",
+    "/console/link/{word}": "/console/link/used-up",
+    "/my/settings/contact/{change_id}": "/my/settings/contact/used-up",
     "/methods/{token}/done": "/methods/{methods}/done?session=cs_none",
 }
 # Pages that are reached otherwise than by a route's own address.
@@ -66,12 +70,14 @@ def page_routes(app: FastAPI) -> list[str]:
     return sorted(path for path in under if path not in NO_PAGES and not path.endswith(DOWNLOADS))
 
 
-def _routes(routes: list[BaseRoute]) -> Iterator[Route]:
+def _routes(routes: Sequence[BaseRoute]) -> Iterator[Route]:
+    """Those of included routers too, which the framework keeps whole."""
     for route in routes:
-        if isinstance(route, Mount):
-            yield from _routes(route.routes)
-        elif isinstance(route, Route):
-            yield route
+        included = getattr(route, "original_router", route)
+        if isinstance(included, Route):
+            yield included
+        elif isinstance(included, Mount | APIRouter):
+            yield from _routes(included.routes)
 
 
 def all_pages(app: FastAPI, values: dict[str, str]) -> list[Shown]:

@@ -107,6 +107,7 @@ async def _filled(world: World) -> Stack:
         await work.staff_cases.see([cause], NOW)
         await work.commit()
     (case,) = await container.staff_cases.find(CaseFilter())
+    user, _ = await container.operators.invite("robin@vonk.example", "Robin Bos", "agent", "admin")
     cookie = await container.customer_sessions.begin([FULL_ACCOUNT], "code")
     paylink = await world.parts.paylinks.paylink_for(FULL_ACCOUNT)
     methods = await world.parts.method_links.paylink_for(FULL_ACCOUNT)
@@ -115,6 +116,7 @@ async def _filled(world: World) -> Stack:
         "invoice_id": "inv_1001",
         "brand": "vonk",
         "case_id": case.case_id,
+        "user_id": user.user_id,
         "paylink": paylink.rpartition("/")[2],
         "methods": methods.rpartition("/")[2],
     }

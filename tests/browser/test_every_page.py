@@ -21,6 +21,10 @@ MOST_BYTES = 150_000
 FIRST_PAGES = {"/console": OPERATOR, "/my": CUSTOMER, "/pay/{paylink}": NOBODY}
 
 
+# The parts of addresses that the stack has values for; a new part belongs into its ``values``.
+KNOWN = dict.fromkeys(("account_id", "case_id", "invoice_id", "user_id", "paylink", "methods", "brand"), "1")
+
+
 class _AnyValue(dict[str, str]):
     """Knows every part of an address; the list of pages is needed before there is a system."""
 
@@ -98,6 +102,11 @@ def _picture(page: Page, name: str) -> None:
     directory = pictures_directory()
     if directory is not None:
         page.screenshot(path=directory / f"{name}.png", full_page=True)
+
+
+def test_the_stack_knows_every_part_of_every_address(stack: Stack) -> None:
+    assert stack.values.keys() == KNOWN.keys()
+    assert {page.route for page in all_pages(stack.app, stack.values)} == {page.route for page in PAGES}
 
 
 def test_a_page_that_is_not_in_the_list_is_found() -> None:

@@ -2,6 +2,7 @@
 
 from billing.persistence.columns import metadata
 from billing.persistence.tables import (
+    access,
     accounts,
     arrangements,
     bank_files,
@@ -26,6 +27,7 @@ from billing.persistence.tables import (
 )
 
 __all__ = [
+    "access",
     "accounts",
     "arrangements",
     "bank_files",

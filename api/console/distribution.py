@@ -1,32 +1,20 @@
-"""The 31-day distribution as a picture: numbers in, rectangles out. The page draws them as SVG."""
+"""The 31-day distribution: how many accounts bill on each cycle day, and what is expected of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.console.charts import Chart, Point, bars
+from api.console.pages import amount
 from billing.ports.queries import DayLoad
 
 DAYS = tuple(range(1, 32))
-BAR_WIDTH = 16
-STEP = 20
-HEIGHT = 80
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One day's bar, in units of the picture; a day that carries anything shows at least a line."""
-
-    cycle_day: int
-    left: int
-    top: int
-    height: int
-    value: int
 
 
 @dataclass(frozen=True)
 class DayRow:
-    """One day of the table that says the same in words."""
+    """One cycle day."""
 
     cycle_day: int
     accounts: int
@@ -35,11 +23,9 @@ class DayRow:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One currency's month: a bar for every day, twice, and the rows behind them."""
+    """One currency's month, every day of it."""
 
     currency: str
-    accounts: Sequence[Bar]
-    revenue: Sequence[Bar]
     rows: Sequence[DayRow]
 
     @property
@@ -55,9 +41,23 @@ class Distribution:
         """The day that expects the most revenue."""
         return max(self.rows, key=lambda row: (row.expected_revenue_minor, row.accounts))
 
+    @property
+    def accounts_chart(self) -> Chart:
+        points = [Point(str(row.cycle_day), row.accounts, _link(row)) for row in self.rows]
+        return bars("Accounts per cycle day", f"{self.total_accounts:,} accounts in all.", points)
+
+    @property
+    def revenue_chart(self) -> Chart:
+        points = [Point(str(row.cycle_day), row.expected_revenue_minor, _link(row)) for row in self.rows]
+        said = f"{self._money(self.total_revenue_minor)} in all, without VAT."
+        return bars("Expected revenue per cycle day", said, points, self._money, tone=2)
+
+    def _money(self, amount_minor: int) -> str:
+        return amount(amount_minor, self.currency)
+
 
 def distributions(loads: Sequence[DayLoad]) -> list[Distribution]:
-    """One picture per currency, the one with most accounts first."""
+    """One month per currency, the one with most accounts first."""
     found = [_distribution(currency, loads) for currency in {load.currency for load in loads}]
     return sorted(found, key=lambda each: (-each.total_accounts, each.currency))
 
@@ -68,19 +68,8 @@ def _distribution(currency: str, loads: Sequence[DayLoad]) -> Distribution:
         DayRow(day, by_day[day].accounts, by_day[day].expected_revenue_minor) if day in by_day else DayRow(day, 0, 0)
         for day in DAYS
     ]
-    return Distribution(
-        currency,
-        _bars({row.cycle_day: row.accounts for row in rows}),
-        _bars({row.cycle_day: row.expected_revenue_minor for row in rows}),
-        rows,
-    )
+    return Distribution(currency, rows)
 
 
-def _bars(values: Mapping[int, int]) -> list[Bar]:
-    most = max(*values.values(), 1)
-    return [_bar(day, value, most) for day, value in values.items()]
-
-
-def _bar(day: int, value: int, most: int) -> Bar:
-    height = max(round(HEIGHT * value / most), 2 if value > 0 else 0)
-    return Bar(day, (day - 1) * STEP, HEIGHT - height, height, value)
+def _link(row: DayRow) -> str:
+    return f"/console/accounts?cycle_day={row.cycle_day}"
