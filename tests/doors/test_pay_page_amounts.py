@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from itsdangerous import URLSafeSerializer
 
+from billing.domain import identity
 from tests.builders_pay_pages import CARD, Customer, a_pay_page_customer
+from tests.builders_payments import SIGNING_KEY
 from tests.contracts.simulator_process import Simulator
 
 pytest_plugins = ["tests.contracts.simulator_fixtures"]
@@ -99,3 +102,27 @@ async def test_two_presses_of_the_button_at_once_never_take_the_money_twice(cust
         await customer.phone.get(f"{link}/done")
     assert await customer.till.open_of(invoice) == 0
     assert await customer.money_taken() == 4210
+
+
+async def test_a_provider_that_is_away_is_told_and_the_next_press_pays(customer: Customer) -> None:
+    invoice = await customer.till.an_invoice(4210)
+    link = await customer.link()
+    await customer.till.sessions.payable(customer.till.account_id)
+    customer.till.simulator.fault("error_500_before", path="/stripe/v1/checkout/sessions", count=1)
+    away = await customer.phone.post(link)
+    assert (away.status_code, "Probeer het zo nog eens" in away.text) == (200, True)
+    on_to_bank = await customer.phone.post(link)
+    back = await customer.pays_at_the_bank(on_to_bank.headers["location"], CARD)
+    await customer.phone.get(back)
+    assert await customer.till.open_of(invoice) == 0
+
+
+async def test_links_given_out_before_they_became_short_still_lead_to_the_page(customer: Customer) -> None:
+    await customer.till.an_invoice(4210)
+    older = URLSafeSerializer(SIGNING_KEY, salt="evenflow.paylink")
+    number = identity.parse(identity.ACCOUNT, customer.till.account_id)
+    async with customer.till.work() as work:
+        revision = await work.payments.paylink_revision(customer.till.account_id)
+    assert "42,10" in (await customer.phone.get(f"/pay/{older.dumps([number, revision])}")).text
+    gone = await customer.phone.get(f"/pay/{older.dumps([number, revision + 1])}")
+    assert gone.status_code == 404

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.builders_pay_pages import BANK, CARD, Customer, a_pay_page_customer
+from tests.builders_payments import PAY_BASE
 from tests.contracts.simulator_process import Simulator
 
 pytest_plugins = ["tests.contracts.simulator_fixtures"]
