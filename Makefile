@@ -65,8 +65,8 @@ record: setup ## keep histories of today's process: make record RELEASE=0.2
 	@test -n "$(RELEASE)" || { echo "Name the release: make record RELEASE=0.2" >&2; exit 1; }
 	$(BIN)/pytest tests/process/test_stories.py tests/process/test_bulk_actions.py --record $(RELEASE) $(ARGS)
 
-screens: setup ## pictures of the console's pages, in build/screens
-	EVENFLOW_PICTURES=build/screens $(BIN)/pytest tests/browser/test_console.py $(ARGS)
+screens: setup ## pictures of every page, mail and document, in build/screens
+	@exec $(BIN)/python -m tests.browser.screens build/screens $(ARGS)
 
 clean: ## remove what can be made again; data directories stay
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -59,3 +59,10 @@ def a_document(lines: Sequence[InvoiceLine], discounts: Sequence[Discount] = (),
         customer=printed,
     )
     return replace(drawn, invoice=invoice, lines=built.lines, taxes=taxes_of(built.tax), services={})
+
+
+def a_credit_note() -> InvoiceDocument:
+    """A credit of 12.10 on an invoice of that day."""
+    document = a_document([a_line(-1000, description="Calls that were counted twice")])
+    invoice = replace(document.invoice, kind="credit_note", number="VONK-CN-20270215-0001", to_collect_minor=0)
+    return replace(document, invoice=invoice, corrects_number="VONK-20270115-0007", corrects_date=ISSUED_AT.date())

@@ -18,6 +18,7 @@ from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.accounts import Account
 from billing.ports.documents import InvoiceDocument
 from billing.ports.messenger import Accepted, Callback, DeliveryEvent, Message, SendOutcome
+from billing.ports.notices import LogoPictures
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
@@ -118,7 +119,11 @@ class Documents:
 
 
 async def a_notice_world(
-    engine: AsyncEngine, *, reads_paylink_from_database: bool = False, **account: Any
+    engine: AsyncEngine,
+    *,
+    reads_paylink_from_database: bool = False,
+    logos: LogoPictures | None = None,
+    **account: Any,
 ) -> NoticeWorld:
     """An account of the Dutch brand on a database of its own."""
     async with SqlUnitOfWork(engine) as work:
@@ -132,7 +137,8 @@ async def a_notice_world(
         async with SqlUnitOfWork(engine) as work:
             return await a_paylink((await work.accounts.get(account_id)).account_id)
 
-    composer = Composer(paylink_for if reads_paylink_from_database else a_paylink, documents=Documents())
+    paylinks = paylink_for if reads_paylink_from_database else a_paylink
+    composer = Composer(paylinks, documents=Documents(), logos=logos)
     messengers = {"email": email, "sms": sms, "whatsapp": whatsapp}
     delivery = NoticeDelivery(lambda: SqlUnitOfWork(engine), clock, messengers, composer)
     service = NoticeService(lambda: SqlUnitOfWork(engine), clock, delivery)

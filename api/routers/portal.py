@@ -26,7 +26,10 @@ SVG_HEADERS = BRAND_MINUTES | {"Content-Security-Policy": "default-src 'none'; s
 async def now(visitor: VisitorDep) -> Response:
     """To pay, used, left, limits."""
     money = await visitor.container.customer_money.now(visitor.account, visitor.brand)
-    return page("now.html", visitor.look, section="now", money=money, **await _usage(visitor))
+    services = await visitor.container.accounts.services_of(visitor.account_id)
+    restricted = [one.identifier for one in services if one.barring_level != "none" and one.active_to is None]
+    shown = await _usage(visitor)
+    return page("now.html", visitor.look, section="now", money=money, restricted=restricted, **shown)
 
 
 async def _usage(visitor: Visitor) -> dict[str, Any]:

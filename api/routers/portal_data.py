@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from api.portal.pages import page
 from api.portal.session import SignedForm, VisitorDep
 from billing.services.customer_export import NamedFile
+from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.customer_tries import DOWNLOAD_BY_ACCOUNT
 
 router = APIRouter(prefix="/my/settings/data", tags=["self-service"], include_in_schema=False)
@@ -57,6 +58,7 @@ async def download(visitor: VisitorDep, form: SignedForm) -> Response:
     """A few times a day. Raises TooManyTries."""
     visitor.command_of(form)
     await visitor.container.customer_tries.count(DOWNLOAD_BY_ACCOUNT, visitor.account_id, datetime.now(UTC))
+    await visitor.container.customer_export.tell(visitor.account_id, BY_CUSTOMER)
     files = visitor.container.customer_export.files(visitor.account_id)
     headers = {"Content-Disposition": f'attachment; filename="{visitor.account.number}.zip"'}
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)

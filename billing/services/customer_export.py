@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.invoicing import InvoicingService
@@ -56,6 +57,14 @@ class CustomerExport:
         self._make_work = make_work
         self._clock = clock
         self._invoicing = invoicing
+
+    async def tell(self, account_id: str, author: str) -> None:
+        """Write down on the timeline that somebody took it all."""
+        summary = "All data of the account was downloaded."
+        async with self._make_work() as work:
+            entry = TimelineEntry(account_id, self._clock.now(), "data_downloaded", summary, {}, author)
+            await work.timeline.add(entry)
+            await work.commit()
 
     async def files(self, account_id: str) -> AsyncIterator[NamedFile]:
         """Name and content of each file. Raises NotFound."""

@@ -104,7 +104,7 @@ async def test_a_ready_mail_arrives_with_its_document_and_is_proven(story: Story
     await story.hear("email", "/sendgrid", '"delivered"', "ready@customers.example")
     (mail,) = story.inbox("ready@customers.example")
     assert "42.10 Euro on or just after the 8th of June" in mail["text"]
-    assert [one["name"] for one in mail["attachments"]] == ["inv_1001.pdf"]
+    assert [one["name"] for one in mail["attachments"]] == ["VONK-20270524-0001.pdf"]
     assert (await story.notice("email")).status is NoticeStatus.DELIVERED
     assert await story.is_announced()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,25 @@ async def test_the_activity_feed_tells_what_became_of_a_mail(stub: VendorStub) -
     assert "ntc_1001" in stub.asked[0].path
     stub.answers = [Answer(403)]
     assert await a_messenger(stub.base).find(READY, A_MONDAY_MORNING) is None
+
+
+async def test_answers_go_to_the_brand_and_nothing_about_the_reader_is_watched(stub: VendorStub) -> None:
+    await a_messenger(stub.base).send(replace(READY, reply_to="hulp@vonk.example"))
+    body = json.loads(stub.asked[0].body)
+    assert body["reply_to"] == {"email": "hulp@vonk.example", "name": "Vonk Mobiel"}
+    assert body["headers"] == {"Auto-Submitted": "auto-generated"}
+    assert body["tracking_settings"]["open_tracking"] == {"enable": False}
+    assert body["tracking_settings"]["subscription_tracking"] == {"enable": False}
+
+
+async def test_a_mail_without_a_brands_address_is_answered_to_its_sender(stub: VendorStub) -> None:
+    await a_messenger(stub.base).send(READY)
+    assert "reply_to" not in json.loads(stub.asked[0].body)
+
+
+async def test_a_logo_travels_inside_the_mail(stub: VendorStub) -> None:
+    logo = Attachment("logo.png", "image/png", b"PNG", "logo")
+    content = replace(READY.content, html='<img src="cid:logo">', attachments=(logo,))
+    await a_messenger(stub.base).send(replace(READY, content=content))
+    (sent,) = json.loads(stub.asked[0].body)["attachments"]
+    assert (sent["disposition"], sent["content_id"], sent["type"]) == ("inline", "logo", "image/png")

@@ -4,85 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
 import pytest
 
-from api.app import create_app
-from api.container import Container
-from api.portal.looks import PortalLooks
-from billing.domain.errors import NotFound
-from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
-from billing.messages.payments import PaySessionRequest
-from billing.services.pay_desk import PayDesk
-from tests.builders_payments import PAY_BASE, TillWorld, a_till
+from tests.builders_pay_pages import BANK, CARD, Customer, a_pay_page_customer
+from tests.builders_payments import PAY_BASE
 from tests.contracts.simulator_process import Simulator
 
 pytest_plugins = ["tests.contracts.simulator_fixtures"]
 
 
-@dataclass
-class PromptProcess:
-    """What the account's process does with a customer's wish, at once."""
-
-    till: TillWorld
-    opened: int = 0
-    away: bool = False
-
-    async def command(self, workflow_id: str, update: str, command: OpenPaySession) -> CommandResult:
-        assert (workflow_id, update) == ("account/vonk/A100001", "open_pay_session")
-        if self.away:
-            raise NotFound("No open workflow.")
-        self.opened += 1
-        attempt_id = f"page-{self.opened}-{self.till.simulator.port}-{id(self)}"
-        request = PaySessionRequest(self.till.account_id, attempt_id, amount_minor=command.amount_minor)
-        page = await self.till.service.open_pay_session(request)
-        return CommandResult(command.command_id, bool(page.url), page.reason, page.url)
-
-    async def signal(self, workflow_id: str, signal: str, payload: PaymentOutcomeReceived) -> None:
-        await self.till.settle(payload.attempt_id)
-
-
-@dataclass
-class Customer:
-    """A customer's phone."""
-
-    till: TillWorld
-    phone: httpx.AsyncClient
-    process: PromptProcess
-
-    async def link(self) -> str:
-        return (await self.till.paylinks.paylink_for(self.till.account_id)).removeprefix(PAY_BASE)
-
-    async def pays_at_the_bank(self, url: str, method: dict[str, str]) -> str:
-        form = {"action": "pay", "name": "Sanne de Vries", "expiry": "12/40", "cvc": "123", **method}
-        async with httpx.AsyncClient() as browser:
-            answer = await browser.post(url, data=form, timeout=20)
-        return answer.headers["location"].removeprefix(PAY_BASE)
-
-
-CARD = {"method": "card", "number": "4242424242424242"}
-BANK = {"method": "sepa_debit", "iban": "DE89370400440532013000"}
-
-
 @pytest.fixture
 async def customer(database_url: str, faulty: Simulator) -> AsyncIterator[Customer]:
-    async with a_till(database_url, faulty) as till:
-        process: Any = PromptProcess(till)
-        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions)
-        container = Container(
-            make_work=till.work,
-            clock=till.clock,
-            process=process,
-            public_url=PAY_BASE,
-            pay_desk=desk,
-            portal_looks=PortalLooks(till.work, till.clock),
-        )
-        transport = httpx.ASGITransport(create_app(container))
-        async with httpx.AsyncClient(transport=transport, base_url=PAY_BASE) as phone:
-            yield Customer(till, phone, process)
+    async with a_pay_page_customer(database_url, faulty) as at_the_page:
+        yield at_the_page
 
 
 async def test_a_customer_pays_by_link_and_is_thanked(customer: Customer) -> None:

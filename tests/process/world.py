@@ -113,9 +113,16 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    database_url: str, temporal_address: str, vendors: dict[str, str], tmp_path: Any, day_seconds: float = 1.0
+    database_url: str,
+    temporal_address: str,
+    vendors: dict[str, str],
+    tmp_path: Any,
+    day_seconds: float = 1.0,
+    *,
+    begins: datetime = BEGINS,
+    has_upkeep: bool = True,
 ) -> AsyncIterator[World]:
-    """Build, run and stop a world; one business day takes ``day_seconds``."""
+    """Build, run and stop a world; one business day takes ``day_seconds``, the first is that of ``begins``."""
     door = _listening()
     port = door.getsockname()[1]
     profiles = tmp_path / "profiles"
@@ -137,7 +144,7 @@ async def a_world(
         }
     )
     engine = create_engine(database_url, poolclass=NullPool)
-    segment = await asyncio.to_thread(begin_segment, engine, settings.clock.rate, BEGINS, datetime.now(UTC))
+    segment = await asyncio.to_thread(begin_segment, engine, settings.clock.rate, begins, datetime.now(UTC))
     parts = build_parts(settings, SegmentClock(segment))
     simulator_url = settings.stripe.api_base.removesuffix("/stripe")
     async with AsyncExitStack() as stack:
@@ -159,7 +166,8 @@ async def a_world(
             )
             await work.commit()
         stack.push_async_callback(_end_all_workflows, client)
-        await parts.process.start_upkeep(UpkeepState(clock=segment))
+        if has_upkeep:
+            await parts.process.start_upkeep(UpkeepState(clock=segment))
         world = World(settings, parts, client, api, simulator, day_seconds)
         for worker in make_workers(client, parts, settings.temporal):
             world.workers.append(await stack.enter_async_context(worker))

@@ -11,6 +11,7 @@ from billing.messages.notices import NoticeKind
 from billing.ports.messenger import CHANNELS, EMAIL, SMS
 from billing.services.notice_rendering import NoticeFacts, render
 from billing.services.notice_templates import (
+    ACCESS_KINDS,
     METHOD_KINDS,
     MUST_NAME,
     NoticeText,
@@ -19,7 +20,7 @@ from billing.services.notice_templates import (
     original,
     originals,
 )
-from billing.services.notice_words import LANGUAGES, read_locale
+from billing.services.notice_words import LANGUAGES, count_segments, read_locale
 
 ACCOUNT = "https://my.brand.example/a/1.x"
 PAYLINK = "https://pay.brand.example/p/7.y"
@@ -34,9 +35,11 @@ ABOUT_A_METHOD = {
     "notice_period": "14 days",
 }
 
+GETTING_IN = {"code": "012345", "sign_in_url": "https://my.brand.example/my/link/9.w", "contact": "s***@example.com"}
+
 
 def facts(kind: NoticeKind, **changes: object) -> NoticeFacts:
-    more = ABOUT_A_METHOD if kind in METHOD_KINDS else {}
+    more = ABOUT_A_METHOD if kind in METHOD_KINDS else GETTING_IN if kind in ACCESS_KINDS else {}
     values = {"amount": Money(4210, "EUR"), "on": date(2027, 6, 6), "more": more} | changes
     return NoticeFacts(kind, "Brand & Co", ACCOUNT, PAYLINK, **values)  # type: ignore[arg-type]
 
@@ -180,6 +183,18 @@ FURTHER = {
         "Hello! As agreed, your instalment of 42.10 Euro is due by the 6th of June. "
         f"Pay now via paylink, by {PAYLINK}. Thank you!"
     ),
+    NoticeKind.SIGN_IN_CODE: (
+        "Hello! Your code for Brand & Co is 012345. It is valid for 10 minutes. Never tell it to anybody. "
+        "Or https://my.brand.example/my/link/9.w."
+    ),
+    NoticeKind.CONTACT_CODE: (
+        "Hello! Your code to confirm your new contact data at Brand & Co is 012345. It is valid for 10 minutes. "
+        "Never tell it to anybody."
+    ),
+    NoticeKind.CONTACT_CHANGED: (
+        "Hello! Your contact data at Brand & Co has changed to s***@example.com. "
+        f"Was this not you? Tell us at once at {ACCOUNT}."
+    ),
 }
 
 
@@ -228,9 +243,10 @@ def test_a_notice_without_its_amount_is_refused_by_name() -> None:
 
 def test_the_mail_shows_amount_and_date_first_and_a_button() -> None:
     mail = render(original(NoticeKind.READY, "en"), facts(NoticeKind.READY), EMAIL, read_locale("en")).html
-    mail = mail[mail.index("<h1") :]
+    begins = mail.index("<h1")
     places = [
-        mail.index(words) for words in (">42.10 Euro<", ">On or just after the 6th of June<", ">Hello!", "View your")
+        mail.index(words, begins)
+        for words in (">42.10 Euro<", ">On or just after the 6th of June<", ">Hello!", "View your")
     ]
     assert places == sorted(places)
     assert "Brand &amp; Co" in mail
@@ -260,3 +276,9 @@ def test_only_notices_about_a_method_may_name_one() -> None:
     check_template(NoticeKind.CARD_EXPIRING, words, is_email=False)
     with pytest.raises(UnusableTemplate, match="methods_url"):
         check_template(NoticeKind.RETRY, words, is_email=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_by_text_message_has_no_link_and_fits_one_segment(language: str) -> None:
+    text = text_message(NoticeKind.SIGN_IN_CODE, language, more=GETTING_IN | {"sign_in_url": ""})
+    assert ("012345" in text, "http" in text, count_segments(text)) == (True, False, 1)

@@ -75,9 +75,10 @@ class _Contents:
     def _pay(self) -> dict[str, Any]:
         invoice = self.document.invoice
         pays = invoice.to_collect_minor > 0
+        label = "to_pay" if pays else "in_favour" if invoice.total_minor < 0 else "total"
         return {
-            "label": self.words["to_pay" if pays else "total"],
-            "amount": self._amount(invoice.to_collect_minor if pays else invoice.total_minor),
+            "label": self.words[label],
+            "amount": self._amount(invoice.to_collect_minor if pays else abs(invoice.total_minor)),
             "sentences": self._how(),
         }
 
@@ -127,7 +128,8 @@ class _Contents:
             for label, amount_minor in sums.items()
         ]
         words = self.words
-        return {"title": words["summary"], "rows": rows} | {
+        has_shares = any(row["share"] for row in rows)
+        return {"title": words["summary"], "rows": rows, "has_shares": has_shares} | {
             name: words[name] for name in ("service", "share", "amount", "no_vat")
         }
 

@@ -32,13 +32,16 @@ class StatementPdf:
     def statement(self, statement: AccountStatement) -> bytes:
         """As PDF, dated with the last day of its period."""
         last_day = statement.period_to - timedelta(days=1)
-        return self._typesetter.pdf(_Contents.of(statement).as_dict(), last_day)
+        return self._typesetter.pdf(contents_of_statement(statement), last_day)
+
+
+def contents_of_statement(statement: AccountStatement) -> dict[str, Any]:
+    """The texts of a statement by their place in ``statement.typ``."""
+    return _Contents.of(statement).as_dict()
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """The texts of a statement by their place in ``statement.typ``."""
-
     made: AccountStatement
     locale: str
     words: dict[str, str]

@@ -1,0 +1,38 @@
+"""One system and one browser for all browser tests that only look: CI has two cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from evenflow.stack.postgres import PostgresServer
+from tests.browser.console_server import browser_path
+from tests.browser.stack import Stack, a_stack
+
+
+@pytest.fixture(scope="session")
+def stack(
+    postgres_server: PostgresServer,
+    migrated_template: str,
+    temporal_address: str,
+    simulator_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """The system with a month on file. Look at it, and leave it as it is."""
+    postgres_server.create_database("browser_stack", template=migrated_template)
+    url, directory = postgres_server.url("browser_stack"), tmp_path_factory.mktemp("browser_stack")
+    with a_stack(url, temporal_address, simulator_environment, directory) as running:
+        yield running
+    postgres_server.drop_database("browser_stack")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser that any number of people share."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=arguments)
+        yield browser
+        browser.close()
