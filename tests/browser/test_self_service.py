@@ -71,9 +71,9 @@ async def test_the_balance_moves_while_usage_arrives(world: World) -> None:
         await person.sign_in()
         await expect(page.get_by_text("Used: 0 min")).to_be_visible()
         await person.calls(150)
-        await expect(page.get_by_text("Used: 3 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 2.5 min")).to_be_visible()
         await person.calls(60)
-        await expect(page.get_by_text("Used: 4 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 3.5 min")).to_be_visible()
         await expect(page.get_by_text("Last usage counted")).to_be_visible()
         await person.picture("now-live")
 
