@@ -43,7 +43,7 @@ async def test_a_customer_signs_in_reads_the_bill_and_pays_without_javascript(wo
         page = person.page
         await person.go("/my")
         await person.picture("sign-in")
-        await person.sign_in()
+        await person.sign_in_from_message()
         await expect(page.get_by_text("€12.10").first).to_be_visible()
         await person.picture("now")
         await page.get_by_role("link", name="Bills").click()
