@@ -43,7 +43,7 @@ async def test_a_customer_signs_in_reads_the_bill_and_pays_without_javascript(wo
         page = person.page
         await person.go("/my")
         await person.picture("sign-in")
-        await person.sign_in()
+        await person.sign_in_from_message()
         await expect(page.get_by_text("€12.10").first).to_be_visible()
         await person.picture("now")
         await page.get_by_role("link", name="Bills").click()
@@ -71,9 +71,9 @@ async def test_the_balance_moves_while_usage_arrives(world: World) -> None:
         await person.sign_in()
         await expect(page.get_by_text("Used: 0 min")).to_be_visible()
         await person.calls(150)
-        await expect(page.get_by_text("Used: 3 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 2.5 min")).to_be_visible()
         await person.calls(60)
-        await expect(page.get_by_text("Used: 4 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 3.5 min")).to_be_visible()
         await expect(page.get_by_text("Last usage counted")).to_be_visible()
         await person.picture("now-live")
 

@@ -193,7 +193,7 @@ async def test_a_session_ends_when_idle_and_at_the_latest_after_half_a_day(porta
 
 async def test_signing_out_ends_this_browser_or_all_of_them(portal: PortalWorld) -> None:
     first, second, third = [await portal.signed_in() for _ in range(3)]
-    assert "signed in: 3" in (await first.get("/my/settings/sessions")).text
+    assert "zijn ingelogd: 3" in (await first.get("/my/settings/sessions")).text
     stolen = dict(first.client.cookies)
     await first.post("/my/sign-out")
     assert (await portal_get(portal, stolen)).status_code == 303, "the cookie is worth nothing any more"
