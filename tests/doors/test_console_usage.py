@@ -1,4 +1,4 @@
-"""The console's pages of usage: files, kept records, one by one or many, unknown numbers, and why a record cost what."""
+"""The console's pages of usage: files, kept records one by one or many, unknown numbers, why a record cost what."""
 
 from __future__ import annotations
 
