@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.console.exports import csv_answer
 from api.console.forms import Form
 from api.console.listing import Choice, Listing, Text
-from api.console.posted import AgentForm, Posted, ViewerForm
+from api.console.posted import AgentForm, Posted
 from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from api.routers.console_usage import ROOT, TABS
@@ -267,12 +267,6 @@ async def waiting(visit: ViewerVisit) -> Response:
 async def _show_waiting(visit: Visit, form: Form) -> Response:
     found = await visit.container.usage.outlook.waiting()
     return visit.page("usage_waiting.html", title="Unknown numbers", tabs=TABS, found=found, form=form)
-
-
-@router.post("/waiting/look")
-async def look_again(posted: ViewerForm) -> Response:
-    """The same page, looked at anew."""
-    return posted.visit.to(f"{ROOT}/waiting")
 
 
 @router.post("/waiting/reguide")
