@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from api import errors
+from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
@@ -17,6 +18,7 @@ from api.routers import (
     accounts,
     actions,
     arrangements,
+    audit,
     balance,
     bank_files,
     bank_statements,
@@ -26,15 +28,19 @@ from api.routers import (
     cases,
     catalogue,
     console,
+    console_access,
     console_cases,
     console_catalogue,
     console_catalogue_use,
     console_letterheads,
     console_lookup,
+    console_me,
+    console_people,
     console_policies,
     console_policy_use,
     console_records,
     console_rules,
+    console_sign_in,
     console_templates,
     console_usage,
     cycles,
@@ -64,6 +70,7 @@ from api.routers import (
     usage_lookup,
     usage_records,
     usage_streams,
+    users,
 )
 from api.routers.usage_records import with_usage
 from api.schemas.problems import with_problems
@@ -123,6 +130,8 @@ ROUTERS = (
     sendgrid.router,
     twilio.router,
     network.router,
+    users.router,
+    audit.router,
     reference.router,
     console_cases.router,
     console_usage.router,
@@ -135,6 +144,10 @@ ROUTERS = (
     console_rules.router,
     console_templates.router,
     console_letterheads.router,
+    console_sign_in.router,
+    console_me.router,
+    console_people.router,
+    console_access.router,
     console.router,
 )
 
@@ -162,6 +175,7 @@ def create_app(container: Container) -> FastAPI:
     app.state.container = container
     app.state.error_page = error_page
     errors.install(app)
+    app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
     for router in ROUTERS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from billing.ports.audit import AuditStore
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.queries import Queries
@@ -23,6 +24,7 @@ from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
 from billing.services.catalogue import CatalogueService
 from billing.services.catalogue_files.service import CatalogueFiles
+from billing.services.console_sessions import ConsoleSessions
 from billing.services.credit_refunds import CreditRefunds
 from billing.services.daily_totals import DailyTotals
 from billing.services.disputes import DisputeService
@@ -41,6 +43,9 @@ from billing.services.method_links import MethodLinks
 from billing.services.notice_callbacks import NoticeCallbacks
 from billing.services.notice_editing import NoticeTemplates
 from billing.services.notices import NoticeService
+from billing.services.openid import OpenIdSignIn
+from billing.services.operators import Operators
+from billing.services.own_access import OwnAccess
 from billing.services.pay_desk import PayDesk
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
@@ -51,6 +56,7 @@ from billing.services.plan_changes import PlanChanges
 from billing.services.retry_policies import RetryPolicyService
 from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
+from billing.services.signing_in import SigningIn
 from billing.services.staff_cases import StaffCases
 from billing.services.suspense import SuspenseService
 from billing.services.usage import UsageService
@@ -76,7 +82,8 @@ class Container:
     """Built by evenflow.bootstrap; routers take what they need from it. ``public_url`` has no trailing slash.
 
     ``links`` are shown on the console: a name and an address each. ``session_key`` signs the console's cookies (empty:
-    nobody can sign in). ``demo_mode`` opens the console read-only, without sign-in, to callers on this machine.
+    nobody can sign in). ``openid`` is None without an identity provider, ``audit`` None where no trail is kept (in
+    tests of single doors). ``demo_mode`` opens the console read-only, without sign-in, to callers on this machine.
     ``cloud_event_types`` says how CloudEvents of a declared type are read.
     """
 
@@ -121,6 +128,12 @@ class Container:
     disputes: DisputeService = field(default_factory=_not_built)
     paylinks: Paylinks = field(default_factory=_not_built)
     access: Access = field(default_factory=_not_built)
+    sessions: ConsoleSessions = field(default_factory=_not_built)
+    signing_in: SigningIn = field(default_factory=_not_built)
+    own_access: OwnAccess = field(default_factory=_not_built)
+    operators: Operators = field(default_factory=_not_built)
+    openid: OpenIdSignIn | None = None
+    audit: AuditStore | None = None
     queries: Queries = field(default_factory=_not_built)
     webhook_inbox: WebhookInbox = field(default_factory=_not_built)
     barring: BarringService = field(default_factory=_not_built)

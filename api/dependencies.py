@@ -30,7 +30,9 @@ def require(role: str) -> Callable[..., Awaitable[Caller]]:
     async def admitted(
         request: Request, container: ContainerDep, key: Annotated[str | None, Security(api_key)] = None
     ) -> Caller:
-        caller = admit(await container.access.caller_of(key) if key else None, key, role)
+        known = await container.access.caller_of(key) if key else None
+        request.state.caller = known
+        caller = admit(known, key, role)
         _refuse_unknown_parameters(request)
         return caller
 

@@ -14,6 +14,8 @@ from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, UnableTo
+from billing.ports.openid import ProviderRefused
+from billing.services.access_rules import NotRecognised, TooManyTries
 from billing.services.balance_watch import TooManyReaders
 from billing.services.daily_totals import ProviderSilent
 from billing.services.usage_grouping import TooBusy
@@ -36,7 +38,10 @@ STATUS_OF: tuple[tuple[type[Refusal], int], ...] = (
     (NotSignedIn, 401),
     (TooManyReaders, 503),
     (ProviderSilent, 503),
+    (TooManyTries, 429),
+    (NotRecognised, 401),
     (NotAllowed, 403),
+    (ProviderRefused, 403),
     (NotFound, 404),
     (Conflict, 409),
     (UnableTo, 409),
@@ -87,6 +92,7 @@ def problem(status: int, title: str, detail: str, **more: Any) -> ProblemRespons
 
 def _answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
     """A problem document; a page for a person where the application shows pages (``app.state.error_page``)."""
+    request.state.refusal = title
     error_page = getattr(request.app.state, "error_page", None)
     if error_page is not None and request.url.path.startswith(PAGES):
         page: Response = error_page(request, problem_body(status, title, detail, **more))

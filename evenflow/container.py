@@ -27,6 +27,7 @@ from billing.services.service_changes import ServiceChanges
 from billing.services.service_restrictions import RestrictionDesk
 from billing.services.usage_cloudevents import event_types
 from billing.services.whatsapp import WhatsAppDesk
+from evenflow.access import build_access
 from evenflow.parts import Parts
 from evenflow.settings import Settings
 from evenflow.vendors import confirmations_of, whatsapp_of
@@ -86,6 +87,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,
+        **vars(build_access(settings, parts.engine, parts.access)),
         queries=SqlQueries(parts.engine),
         webhook_inbox=parts.webhook_inbox,
     )

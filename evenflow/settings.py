@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.adapters.bank_files.sealing import key_ring_from
 from billing.domain.staff_cases import Severity
+from evenflow.access_settings import AccessSettings, OidcSettings
 from evenflow.usage_settings import KafkaSettings, UsageSettings
 
 PREFIX = "EVENFLOW_"
@@ -268,6 +269,8 @@ class Settings(BaseSettings):
     usage: UsageSettings = UsageSettings()
     kafka: KafkaSettings = KafkaSettings()
     alerts: AlertSettings = AlertSettings()
+    access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
     clock: ClockSettings = ClockSettings()
     faults: FaultSettings = FaultSettings()
 

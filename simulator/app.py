@@ -19,6 +19,7 @@ from simulator.config import SimulatorConfig
 from simulator.deliveries import Deliveries
 from simulator.doors import answer_json
 from simulator.faults import Faults
+from simulator.issuer import Issuer
 from simulator.scheduler import JobWork, Scheduler
 from simulator.signatures import Signer, new_signing_key
 from simulator.store import Json, Store, Transaction
@@ -120,6 +121,7 @@ def create_app(config: SimulatorConfig) -> Starlette:
         Mount("/sendgrid", routes=sendgrid.routes(world)),
         Mount("/network", routes=network.routes(world)),
         Mount("/bank", routes=desk.routes(world)),
+        Mount("/openid", routes=Issuer(f"{config.base_url}/openid").routes()),
         Mount("/_control", routes=control.routes(world)),
         Route("/health", health),
         *pages.routes(world),

@@ -33,6 +33,9 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("Catalogue", "/console/catalogue"),
     Entry("Policies", "/console/policies"),
     Entry("Templates", "/console/templates"),
+    Entry("Users", "/console/users", "admin"),
+    Entry("API keys", "/console/keys", "admin"),
+    Entry("Audit", "/console/audit", "admin"),
 )
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated, TypeVar
 from uuid import uuid4
 
@@ -27,34 +26,33 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
+from api.console.doorway import AnyDoorway, Doorway
 from api.console.forms import Form, invalid_form, refused_form
 from api.console.session import check_form
 from api.console.visit import Visit, visiting
 from api.container import Container
-from api.errors import status_of
+from api.errors import NotAllowed, NotSignedIn
 from billing.domain.errors import InvalidValue, Refusal
 
 TOKEN = "form"
 COMMAND = "command_id"
+SECRETS = ("password", "again", "old", "code", "key", "word")
 MOST_CHARACTERS = 10_000
 REASON_CHARACTERS = 500
+WHY = "Write in a few words why; it is kept with your name."
 Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Posted:
-    """A form that one of our pages gave to this session."""
+class Sent:
+    """A form that one of our pages gave to this browser; nobody needs to be signed in."""
 
-    visit: Visit
+    door: Doorway
     data: FormData
 
     @property
     def container(self) -> Container:
-        return self.visit.container
-
-    @property
-    def author(self) -> str:
-        return self.visit.caller.name
+        return self.door.container
 
     @property
     def command_id(self) -> str:
@@ -62,15 +60,10 @@ class Posted:
         return self.text(COMMAND, 64) or str(uuid4())
 
     @property
-    def reason(self) -> str:
-        """Why. Raises InvalidValue where nothing was written."""
-        return self.needed("reason", "Write in a few words why; it is kept with your name.", REASON_CHARACTERS)
-
-    @property
     def values(self) -> Mapping[str, str]:
-        """Every field as it was typed, without our own."""
+        """Every field as it was typed, without our own; what is secret is never shown again."""
         typed = {name: value for name, value in self.data.items() if isinstance(value, str)}
-        return {name: value for name, value in typed.items() if name not in (TOKEN, COMMAND)}
+        return {name: "" if name in SECRETS else value for name, value in typed.items() if name not in (TOKEN, COMMAND)}
 
     def text(self, name: str, most: int = MOST_CHARACTERS) -> str:
         """One field without the blanks around it; empty when it was not sent. Raises InvalidValue when too long."""
@@ -88,6 +81,15 @@ class Posted:
         if not value:
             raise InvalidValue("This is empty.", field=name, remedy=remedy)
         return value
+
+    def secret(self, name: str, most: int = 1000) -> str:
+        """A password exactly as it was typed. Raises InvalidValue where it is empty or too long."""
+        found = self.data.get(name, "")
+        if not isinstance(found, str) or not found:
+            raise InvalidValue("This is empty.", field=name, remedy="Fill it in.")
+        if len(found) > most:
+            raise InvalidValue(f"This is {len(found)} characters long.", field=name, remedy="Use a shorter one.")
+        return found
 
     def all(self, name: str) -> Sequence[str]:
         """Every value of a field that may be sent more than once, such as ticked rows."""
@@ -113,13 +115,47 @@ class Posted:
         try:
             return await act()
         except ValidationError as error:
-            self.visit.request.state.refusal = "InvalidRequest"
+            self.door.request.state.refusal = "InvalidRequest"
             return await again(invalid_form(self.values, error))
         except Refusal as refusal:
-            if status_of(refusal) in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            if isinstance(refusal, NotSignedIn | NotAllowed):
                 raise
-            self.visit.request.state.refusal = type(refusal).__name__
+            self.door.request.state.refusal = type(refusal).__name__
             return await again(refused_form(self.values, refusal))
+
+
+@dataclass(frozen=True)
+class Posted(Sent):
+    """A form sent by somebody who is signed in with the role that it needs."""
+
+    visit: Visit
+
+    @property
+    def author(self) -> str:
+        return self.visit.caller.name
+
+    @property
+    def reason(self) -> str:
+        """Why. Raises InvalidValue where nothing was written."""
+        return self.needed("reason", WHY, REASON_CHARACTERS)
+
+    def need_reason(self) -> None:
+        """Raises InvalidValue where nobody wrote why; the trail keeps it."""
+        self.needed("reason", WHY, REASON_CHARACTERS)
+
+
+async def _taken(request: Request, door: Doorway) -> FormData:
+    """The form, when it is ours. Raises NotAllowed."""
+    data = await request.form(max_files=20, max_fields=5000)
+    token, reason = data.get(TOKEN), data.get("reason")
+    request.state.reason = reason[:REASON_CHARACTERS] if isinstance(reason, str) else ""
+    check_form(door.session, token if isinstance(token, str) else "", door.container)
+    return data
+
+
+async def sent(request: Request, door: AnyDoorway) -> Sent:
+    """A dependency: a form of ours from anybody."""
+    return Sent(door, await _taken(request, door))
 
 
 def posted(role: str) -> Callable[..., Awaitable[Posted]]:
@@ -128,14 +164,12 @@ def posted(role: str) -> Callable[..., Awaitable[Posted]]:
     admitted = Depends(visiting(role))
 
     async def taken(request: Request, visit: Visit = admitted) -> Posted:
-        data = await request.form(max_files=20, max_fields=5000)
-        token = data.get(TOKEN)
-        check_form(visit.session, token if isinstance(token, str) else "", visit.container)
-        return Posted(visit, data)
+        return Posted(visit, await _taken(request, visit), visit)
 
     return taken
 
 
+VisitorForm = Annotated[Sent, Depends(sent)]
 ViewerForm = Annotated[Posted, Depends(posted("viewer"))]
 AgentForm = Annotated[Posted, Depends(posted("agent"))]
 FinanceForm = Annotated[Posted, Depends(posted("finance"))]

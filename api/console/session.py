@@ -1,7 +1,7 @@
-"""Who looks at the console: a signed cookie that holds a session, never a key; and forms that only we can have made.
+"""Who looks at the console: a cookie with a random word whose hash is kept on the server; forms only we can have made.
 
-The cookie is HttpOnly and SameSite=Strict. It keeps the hash of the key, so that a revoked key ends its sessions at the
-next page. A form carries a token bound to the session's own random word.
+The cookie is HttpOnly and SameSite=Strict. Before anybody signs in, a signed cookie of a visitor binds the forms. A
+form carries a token that is bound to the session, or to the visitor, and says nothing about either.
 """
 
 from __future__ import annotations
@@ -19,44 +19,71 @@ from api.container import Container
 from api.dependencies import ContainerDep
 from api.errors import NotAllowed, NotSignedIn
 from billing.services.access import Caller, hash_of
+from billing.services.console_sessions import SignedIn
 
 COOKIE = "evenflow_session"
-HOURS_SIGNED_IN = 8
+VISITOR_COOKIE = "evenflow_visitor"
+PATH = "/console"
+HOURS_OF_A_FORM = 12
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
-DEMO_CALLER = Caller("guest of the demo", "viewer")
+DEMO_CALLER = Caller("guest of the demo", "viewer", "demo")
 
 
 @dataclass(frozen=True)
 class Session:
-    """``word`` binds forms to this browser; ``key_hash`` is empty before signing in."""
+    """``word`` binds forms to this browser; ``signed_in`` is None before anybody signs in."""
 
     word: str
-    key_hash: str = ""
-
-    @property
-    def is_signed_in(self) -> bool:
-        return bool(self.key_hash)
+    signed_in: SignedIn | None = None
 
 
-def session_of(request: Request, container: Container) -> Session:
-    """The browser's session; a new, empty one without a cookie that we signed."""
-    cookie = request.cookies.get(COOKIE)
-    if cookie and container.session_key:
+async def session_of(request: Request, container: Container) -> Session:
+    """The browser's session, looked up once for a request; a visitor's where there is none."""
+    known: Session | None = getattr(request.state, "session", None)
+    if known is None:
+        known = await _look_up(request, container)
+        request.state.session = known
+    return known
+
+
+async def _look_up(request: Request, container: Container) -> Session:
+    word = request.cookies.get(COOKIE, "")
+    signed_in = await container.sessions.look(word) if word and container.session_key else None
+    if signed_in is not None:
+        request.state.caller = signed_in.caller
+        return Session(hash_of(f"forms of {word}"), signed_in)
+    visitor = request.cookies.get(VISITOR_COOKIE)
+    if visitor and container.session_key:
         try:
-            word, key_hash = _signer(container, "session").loads(cookie, max_age=HOURS_SIGNED_IN * 3600)
-            return Session(word, key_hash)
-        except (BadSignature, ValueError, TypeError):
+            return Session(str(_signer(container, "visitor").loads(visitor, max_age=HOURS_OF_A_FORM * 3600)))
+        except BadSignature:
             pass
     return Session(secrets.token_urlsafe(16))
 
 
-def keep(response: Response, session: Session, container: Container) -> None:
-    """Put the session into the answer's cookie."""
+def keep(response: Response, word: str, container: Container) -> None:
+    """Put a session's word into the answer's cookie; how long it is good for the server says."""
+    _set_cookie(response, COOKIE, word, container)
+    response.delete_cookie(VISITOR_COOKIE, path=PATH)
+
+
+def keep_visitor(response: Response, session: Session, container: Container) -> None:
+    """Put what binds the forms of somebody not signed in into the answer's cookie."""
+    _set_cookie(response, VISITOR_COOKIE, str(_signer(container, "visitor").dumps(session.word)), container)
+
+
+def forget(response: Response) -> None:
+    """Take the session out of the browser."""
+    for name in (COOKIE, VISITOR_COOKIE):
+        response.delete_cookie(name, path=PATH)
+
+
+def _set_cookie(response: Response, name: str, value: str, container: Container) -> None:
     response.set_cookie(
-        COOKIE,
-        str(_signer(container, "session").dumps([session.word, session.key_hash])),
-        max_age=HOURS_SIGNED_IN * 3600,
-        path="/console",
+        name,
+        value,
+        max_age=HOURS_OF_A_FORM * 3600,
+        path=PATH,
         secure=container.public_url.startswith("https://"),
         httponly=True,
         samesite="strict",
@@ -71,31 +98,24 @@ def form_token(session: Session, container: Container) -> str:
 def check_form(session: Session, token: str, container: Container) -> None:
     """Raises NotAllowed for a form that this session was not given."""
     try:
-        word = _signer(container, "form").loads(token, max_age=HOURS_SIGNED_IN * 3600)
+        word = _signer(container, "form").loads(token, max_age=HOURS_OF_A_FORM * 3600)
     except BadSignature:
         word = ""
-    if not secrets.compare_digest(str(word), session.word):
+    if not secrets.compare_digest(str(word).encode(), session.word.encode()):
         raise NotAllowed(
             "This form is too old, or was not ours.", field="form", remedy="Load the page again and send it once more."
         )
 
 
-async def signed_in(session: Session, key: str, container: Container) -> Session | None:
-    """A fresh session for a key; None for one that is not known."""
-    if await container.access.caller_of(key) is None:
-        return None
-    return Session(secrets.token_urlsafe(16), hash_of(key))
-
-
 async def console_caller(request: Request, container: ContainerDep) -> Caller:
     """Who looks. Raises NotSignedIn, which the console answers with its sign-in page."""
-    session = session_of(request, container)
-    caller = await container.access.caller_of_hash(session.key_hash) if session.key_hash else None
-    if caller is not None:
-        return caller
-    if container.demo_mode and _from_this_machine(request):
+    session = await session_of(request, container)
+    if session.signed_in is not None and session.signed_in.is_open:
+        return session.signed_in.caller
+    if session.signed_in is None and container.demo_mode and _from_this_machine(request):
+        request.state.caller = DEMO_CALLER
         return DEMO_CALLER
-    raise NotSignedIn("Nobody is signed in.", field="session", remedy="Sign in with an API key.")
+    raise NotSignedIn("Nobody is signed in.", field="session", remedy="Sign in.")
 
 
 ConsoleCaller = Annotated[Caller, Depends(console_caller)]

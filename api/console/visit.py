@@ -7,44 +7,34 @@ answers with ``visit.page(...)`` or ``visit.to(path, "what was done")``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Annotated, Any
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.responses import RedirectResponse
-from starlette.responses import Response
 
-from api.console.flash import Flash, keep_flash, take_flash
-from api.console.forms import Form
+from api.console.doorway import Doorway
 from api.console.navigation import Entry, entries_for
-from api.console.pages import page
-from api.console.session import Session, console_caller, form_token, session_of
-from api.container import Container
+from api.console.session import console_caller, session_of
 from api.dependencies import ContainerDep, has_role
 from api.errors import NotAllowed
 from billing.services.access import Caller
+from billing.services.console_sessions import SignedIn
+
+OWN_PAGE = "/console/me"
 
 
 @dataclass(frozen=True)
-class Visit:
-    """Who looks at which page. ``command_id`` is new for every page shown, so that a form sent twice counts once."""
+class Visit(Doorway):
+    """A doorway that somebody came through: signed in, or the guest of a demo."""
 
-    request: Request
-    container: Container
     caller: Caller
-    session: Session
-    command_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
-    def path(self) -> str:
-        return self.request.url.path
-
-    @property
-    def form_token(self) -> str:
-        """What proves that a form is ours; empty where nobody can sign in."""
-        return form_token(self.session, self.container) if self.container.session_key else ""
+    def signed_in(self) -> SignedIn:
+        """The session and its person. Raises NotAllowed for the guest of a demo."""
+        if self.session.signed_in is None:
+            raise NotAllowed("A guest has nothing of its own.", field="session", remedy="Sign in first.")
+        return self.session.signed_in
 
     @property
     def navigation(self) -> Sequence[Entry]:
@@ -53,12 +43,12 @@ class Visit:
     @property
     def can_sign_out(self) -> bool:
         """False for the guest of a demo, who never signed in."""
-        return self.session.is_signed_in
+        return self.session.signed_in is not None
 
     @property
     def account_path(self) -> str:
         """Where the caller changes what is its own; empty where it has nothing of its own."""
-        return ""
+        return OWN_PAGE if self.can_sign_out else ""
 
     def may(self, role: str) -> bool:
         """Whether the caller may do what at least this role may; templates leave out what it may not."""
@@ -74,24 +64,6 @@ class Visit:
                 remedy=f"Ask somebody with the role {role}; {self.caller.name!r} has {self.caller.role}.",
             )
 
-    def page(self, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
-        """One page; a form that was refused (``form=``) gives it the status of the refusal."""
-        form = values.get("form")
-        if isinstance(form, Form) and form.status and status == HTTPStatus.OK:
-            status = form.status
-        flash = take_flash(self.request, self.container, self.session)
-        shown = page(template, status, visit=self, flash=flash, **values)
-        if flash is not None:
-            keep_flash(shown, None, self.container, self.session)
-        return shown
-
-    def to(self, path: str, said: str = "", tone: str = "done") -> Response:
-        """Go on to another page, which says what was done; ``tone`` is done, warn or bad."""
-        answer = RedirectResponse(path, HTTPStatus.SEE_OTHER)
-        if said:
-            keep_flash(answer, Flash(said, tone), self.container, self.session)
-        return answer
-
 
 def visiting(role: str) -> Callable[..., Awaitable[Visit]]:
     """A dependency: a visit by a caller of at least this role."""
@@ -99,7 +71,7 @@ def visiting(role: str) -> Callable[..., Awaitable[Visit]]:
     async def visit(
         request: Request, container: ContainerDep, caller: Annotated[Caller, Depends(console_caller)]
     ) -> Visit:
-        made = Visit(request, container, caller, session_of(request, container))
+        made = Visit(request, container, await session_of(request, container), caller)
         request.state.visit = made
         made.need(role)
         return made

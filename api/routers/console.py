@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlencode
 
 import structlog
-from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.console.distribution import distributions
 from api.console.listing import Flag, Listing, Text, Whole
-from api.console.pages import SIGN_IN, page
-from api.console.session import COOKIE, check_form, form_token, keep, session_of, signed_in
 from api.console.visit import ViewerVisit
 from api.container import Container
 from api.dependencies import ContainerDep
@@ -119,60 +115,6 @@ async def invoice_pdf(account_id: str, invoice_id: str, container: ContainerDep,
     name, content = await container.invoicing.pdf(account_id, invoice_id)
     headers = {"Content-Disposition": f'inline; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)
-
-
-@router.get("/sign-in")
-async def sign_in_page(
-    request: Request, container: ContainerDep, following: Annotated[str, Query(alias="next")] = ""
-) -> Response:
-    """Where a key is given for a session."""
-    return _sign_in(request, container, following)
-
-
-def _sign_in(request: Request, container: Container, following: str, refused: str = "") -> Response:
-    session = session_of(request, container)
-    shown = page(
-        "sign_in.html",
-        401 if refused else 200,
-        title="Sign in",
-        following=following,
-        refused=refused,
-        form_token=form_token(session, container),
-    )
-    keep(shown, session, container)
-    return shown
-
-
-@router.post("/sign-in")
-async def sign_in(
-    request: Request,
-    container: ContainerDep,
-    form: Annotated[str, Form(max_length=400)],
-    key: Annotated[str, Form(max_length=200)],
-    following: Annotated[str, Form(alias="next", max_length=200)] = "",
-) -> Response:
-    """A fresh session for a known key."""
-    session = session_of(request, container)
-    check_form(session, form, container)
-    fresh = await signed_in(session, key.strip(), container)
-    if fresh is None:
-        return _sign_in(request, container, following, "This key is not known or was revoked.")
-    answer = RedirectResponse(_within_console(following), 303)
-    keep(answer, fresh, container)
-    return answer
-
-
-@router.post("/sign-out")
-async def sign_out() -> Response:
-    """Forget the session; harmless to anybody, so it needs no token."""
-    answer = RedirectResponse(SIGN_IN, 303)
-    answer.delete_cookie(COOKIE, path="/console")
-    return answer
-
-
-def _within_console(path: str) -> str:
-    """Where to go after signing in; never away from the console."""
-    return path if path == "/console" or path.startswith("/console/") else "/console"
 
 
 @router.get("/{rest:path}")

@@ -16,6 +16,7 @@ class KeyRecord:
     name: str
     role: str
     revoked_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 class KeyStore(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +20,15 @@ _PREFIX = "evk_"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, and what it may do; the name is the author of what it changes."""
+    """Who calls, and what it may do; the name is the author of what it changes.
+
+    ``signed_in_by`` is key, password, openid or demo; ``user_id`` is empty for a machine.
+    """
 
     name: str
     role: str
+    signed_in_by: str = "key"
+    user_id: str = ""
 
 
 class Access:
@@ -47,17 +53,25 @@ class Access:
 
     async def create(self, name: str, role: str) -> str:
         """Make a key and answer it; it cannot be shown again. Raises InvalidValue for a role there is not."""
-        if role not in ROLES:
-            raise InvalidValue(
-                "There is no such role.", field="role", value=role, remedy=f"Use one of {', '.join(ROLES)}."
-            )
+        checked_role(role)
         key = _PREFIX + secrets.token_urlsafe(32)
         await self._keys.add(KeyRecord(hash_of(key), name, role))
         return key
 
+    async def all(self) -> Sequence[KeyRecord]:
+        """Every key there was, by name; the installation's own is not among them."""
+        return await self._keys.all()
+
     async def revoke(self, name: str, now: datetime) -> int:
         """Revoke every key of this name; answers how many there were."""
         return await self._keys.revoke(name, now)
+
+
+def checked_role(role: str) -> str:
+    """Raises InvalidValue for a role there is not."""
+    if role not in ROLES:
+        raise InvalidValue("There is no such role.", field="role", value=role, remedy=f"Use one of {', '.join(ROLES)}.")
+    return role
 
 
 def hash_of(key: str) -> str:

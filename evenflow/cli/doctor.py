@@ -94,7 +94,8 @@ def examined(part: Part) -> Finding:
 
 def parts(settings: Settings) -> list[Part]:
     """Every part of the application that depends on settings."""
-    return [*_servers(settings), *_vendors(settings), *_own(settings), *_banks(settings), *_sources(settings)]
+    found = [*_servers(settings), *_vendors(settings), *_own(settings), *_signing_in(settings)]
+    return [*found, *_banks(settings), *_sources(settings)]
 
 
 def _servers(settings: Settings) -> list[Part]:
@@ -163,6 +164,32 @@ def _own(settings: Settings) -> list[Part]:
             "paylinks, sessions, the first API key",
         ),
     ]
+
+
+def _signing_in(settings: Settings) -> list[Part]:
+    """People at the console: the key of second factors, and the identity provider where something of it is set."""
+    secrets, oidc = settings.secrets, settings.oidc
+    needs = {"SECRETS_IBAN_KEYS": secrets.iban_keys.get_secret_value(), "PUBLIC_API_BASE": settings.public.api_base}
+    found = [Part("console users", needs, "second factors, and with them the roles that need one")]
+    if oidc.issuer or oidc.client_id or oidc.role_map or oidc.default_role:
+        needs = {
+            "OIDC_ISSUER": oidc.issuer,
+            "OIDC_CLIENT_ID": oidc.client_id,
+            "OIDC_CLIENT_SECRET": oidc.client_secret.get_secret_value(),
+            "OIDC_ROLE_MAP": oidc.role_map or oidc.default_role,
+            "PUBLIC_API_BASE": settings.public.api_base,
+        }
+        found.append(Part("identity provider", needs, "sign-in by OpenID Connect", lambda: _try_issuer(oidc.issuer)))
+    return found
+
+
+def _try_issuer(issuer: str) -> str:
+    """That it describes itself under the name that is set."""
+    described = httpx.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TRY_SECONDS)
+    named = described.raise_for_status().json().get("issuer")
+    if named != issuer:
+        raise OSError(f"it calls itself {named!r}: write EVENFLOW_OIDC_ISSUER exactly so")
+    return f"{urlsplit(issuer).netloc} describes itself"
 
 
 def _sources(settings: Settings) -> list[Part]:

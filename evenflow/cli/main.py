@@ -29,6 +29,7 @@ from evenflow.cli import (
     usage,
     usage_door,
     usage_kept,
+    users,
 )
 from evenflow.settings import SettingsError, read_settings
 from evenflow.stack.assembly import ENVIRONMENT_FILE, StackOptions, run_stack, settings_beside
@@ -46,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys.app, name="key")
+app.add_typer(users.app, name="user")
 usage_kept.add_to(usage.app)
 app.add_typer(usage.app, name="usage")
 bank_statements.add_to(bank.app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.container import Container
@@ -43,10 +45,13 @@ from billing.services.service_restrictions import RestrictionDesk
 from billing.services.staff_cases import StaffCases
 from billing.services.usage import UsageService
 from billing.services.whatsapp import WhatsAppDesk
+from evenflow.access import build_access
+from evenflow.settings import SecretsSettings, Settings
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)
 ADMIN_KEY = "evk_the-installation's-own"
 DOOR = "http://door.test"
+SETTINGS = Settings(secrets=SecretsSettings(iban_keys=SecretStr(f"test:{urlsafe_b64encode(bytes(32)).decode()}")))
 
 
 class StandingClock:
@@ -149,6 +154,7 @@ async def a_doors_world(database_url: str, **changes: Any) -> AsyncIterator[Door
             "catalogue": CatalogueService(make_work, clock),
             "catalogue_files": CatalogueFiles(make_work, clock),
             "access": access,
+            **vars(build_access(SETTINGS, engine, access)),
             "queries": SqlQueries(engine),
             "usage": UsageService(make_work, clock, process, {}, Path("unused")),
             "whatsapp": WhatsAppDesk(make_work, clock, TwilioWhatsApp("AC1", "token", {}, f"{DOOR}/webhooks/twilio")),

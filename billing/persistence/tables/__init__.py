@@ -2,6 +2,7 @@
 
 from billing.persistence.columns import metadata
 from billing.persistence.tables import (
+    access,
     accounts,
     arrangements,
     bank_files,
@@ -25,6 +26,7 @@ from billing.persistence.tables import (
 )
 
 __all__ = [
+    "access",
     "accounts",
     "arrangements",
     "bank_files",

@@ -1,0 +1,42 @@
+"""The audit trail on PostgreSQL; a trigger refuses every change of what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from billing.persistence.statements import fetch_all
+from billing.persistence.tables.access import audit_events
+from billing.ports.audit import AuditEvent, AuditFilter, NewEvent
+
+
+class SqlAuditStore:
+    """Each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, event: NewEvent) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(audit_events).values(**vars(event)))
+
+    async def find(self, wanted: AuditFilter) -> Sequence[AuditEvent]:
+        events = audit_events.c
+        narrowed = [
+            (wanted.actor, events.actor == wanted.actor),
+            (wanted.subject, events.subject == wanted.subject),
+            (wanted.action, events.action == wanted.action),
+            (wanted.refused, events.outcome != "done"),
+            (wanted.since, events.at >= wanted.since),
+            (wanted.until, events.at < wanted.until),
+        ]
+        statement = select(audit_events).order_by(events.event_id.desc()).limit(wanted.limit)
+        for given, condition in narrowed:
+            if given:
+                statement = statement.where(condition)
+        if wanted.before:
+            statement = statement.where(events.event_id < wanted.before)
+        async with self._engine.connect() as connection:
+            return await fetch_all(connection, AuditEvent, statement)
