@@ -66,7 +66,7 @@ def _filter(asked: Mapping[str, str], after: str = "") -> IssueFilter:
 def _selection(values: Mapping[str, str]) -> IssueSelection:
     """The open records that agree with what a form carries from its list."""
     chosen = {name: values.get(name, "").strip() for name in ("kind", "file_id", "identifier", "source", "field")}
-    return IssueSelection(**chosen)
+    return IssueSelection(chosen["kind"], chosen["file_id"], chosen["identifier"], chosen["source"], chosen["field"])
 
 
 @router.get("/records")
@@ -86,6 +86,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         asked = replace(asked, path=f"{ROOT}/records", filters=filters)
     found = await visit.container.usage.issues(_filter(filters, asked.after))
     selectable = any(filters.get(name) for name in ("kind", "file_id", "identifier", "source", "field"))
+    values: dict[str, Any] = {"resubmitted": None, "dismissed": None, **more}
     return visit.page(
         "usage_records.html",
         title="Kept records",
@@ -97,7 +98,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         selectable=selectable,
         editable=[(name, name) for name in ("", *EDITABLE)],
         form=form,
-        **{"resubmitted": None, "dismissed": None, **more},
+        **values,
     )
 
 

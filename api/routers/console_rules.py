@@ -39,11 +39,11 @@ async def retries(visit: ViewerVisit) -> Response:
     kept = await visit.container.retry_policies.all()
     if asked.as_csv:
         columns = ("brand", "version", "published at", "author", "reason", "policy")
-        rows = [
+        written = [
             (one.brand or "every brand", one.policy_version, one.published_at, one.author, one.reason, one.definition)
             for one in kept
         ]
-        return csv_answer("retry-policies", columns, rows)
+        return csv_answer("retry-policies", columns, written)
     newest = {one.brand: one for one in kept}
     brands = [("", "every brand without its own"), *((one.brand, one.name) for one in await _brands(visit))]
     rows = [(brand or EVERY_BRAND, name, newest.get(brand)) for brand, name in brands]
