@@ -60,6 +60,7 @@ class Desk:
 async def sign_in(world: DoorsWorld, key: str = ADMIN_KEY) -> Desk:
     """An operator with this key."""
     world.client.headers.pop("X-API-Key", None)
+    world.client.cookies.clear()
     shown = await world.client.get("/console/sign-in")
     found = TOKEN.search(shown.text)
     assert found is not None

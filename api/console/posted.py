@@ -16,7 +16,8 @@ reload does nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from uuid import uuid4
@@ -144,27 +145,33 @@ class Posted(Sent):
         self.needed("reason", WHY, REASON_CHARACTERS)
 
 
-async def _taken(request: Request, door: Doorway) -> FormData:
-    """The form, when it is ours. Raises NotAllowed."""
+@asynccontextmanager
+async def _taken(request: Request, door: Doorway) -> AsyncIterator[FormData]:
+    """The form, when it is ours; its files are closed at the end. Raises NotAllowed."""
     data = await request.form(max_files=20, max_fields=5000)
-    token, reason = data.get(TOKEN), data.get("reason")
-    request.state.reason = reason[:REASON_CHARACTERS] if isinstance(reason, str) else ""
-    check_form(door.session, token if isinstance(token, str) else "", door.container)
-    return data
+    try:
+        token, reason = data.get(TOKEN), data.get("reason")
+        request.state.reason = reason[:REASON_CHARACTERS] if isinstance(reason, str) else ""
+        check_form(door.session, token if isinstance(token, str) else "", door.container)
+        yield data
+    finally:
+        await data.close()
 
 
-async def sent(request: Request, door: AnyDoorway) -> Sent:
+async def sent(request: Request, door: AnyDoorway) -> AsyncIterator[Sent]:
     """A dependency: a form of ours from anybody."""
-    return Sent(door, await _taken(request, door))
+    async with _taken(request, door) as data:
+        yield Sent(door, data)
 
 
-def posted(role: str) -> Callable[..., Awaitable[Posted]]:
+def posted(role: str) -> Callable[..., AsyncIterator[Posted]]:
     """A dependency: a form of ours, sent by a caller of at least this role."""
 
     admitted = Depends(visiting(role))
 
-    async def taken(request: Request, visit: Visit = admitted) -> Posted:
-        return Posted(visit, await _taken(request, visit), visit)
+    async def taken(request: Request, visit: Visit = admitted) -> AsyncIterator[Posted]:
+        async with _taken(request, visit) as data:
+            yield Posted(visit, data, visit)
 
     return taken
 

@@ -46,7 +46,11 @@ async def _show(visit: Visit, brand: str, form: Form, version: int | None = None
         raise NotFound("There is no such version.", field="version", value=version, remedy="Choose one of the table.")
     rows = [
         VersionRow(
-            *(one.version, one.published_at, one.author, one.reason, "in force" if not place else ""),
+            one.version,
+            one.published_at,
+            one.author,
+            one.reason,
+            "in force" if not place else "",
             [("Look", f"{ROOT}/{brand}?version={one.version}"), ("PDF", f"{ROOT}/{brand}/{one.version}.pdf")],
         )
         for place, one in enumerate(versions)

@@ -149,6 +149,7 @@ async def show_policy(visit: Visit, code: str, version: int | None, form: Form, 
     kept = _chosen(versions, version)
     cases = await container.dunning_policies.cases_by_version(code)
     shown = in_version(kept)
+    values: dict[str, Any] = {"outlook": None, "move": None, **await debt_choices(container), **more}
     return visit.page(
         "policy.html",
         title=f"Policy {code}",
@@ -162,7 +163,7 @@ async def show_policy(visit: Visit, code: str, version: int | None, form: Form, 
         text=text_of(kept.definition),
         form=form,
         **_options(versions, cases),
-        **{"outlook": None, "move": None, **await debt_choices(container), **more},
+        **values,
     )
 
 
@@ -270,10 +271,9 @@ async def edit(
 
 
 async def _show_edit(visit: Visit, form: Form, text: str, refusal: Refusal | None = None, **more: Any) -> Response:
-    found = mistakes_of(refusal, text)
-    values = {"mistakes": found, "outlook": None, "words": None, "lines": (), "picture": None, "newest": None}
-    choices = await debt_choices(visit.container)
-    return visit.page("policy_edit.html", title="Edit a policy", form=form, text=text, **{**values, **choices, **more})
+    values: dict[str, Any] = {"outlook": None, "words": None, "lines": (), "picture": None, "newest": None}
+    values |= {"mistakes": mistakes_of(refusal, text), **await debt_choices(visit.container), **more}
+    return visit.page("policy_edit.html", title="Edit a policy", form=form, text=text, **values)
 
 
 @router.post("/edit")

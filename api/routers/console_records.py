@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.console.exports import csv_answer
 from api.console.forms import Form
 from api.console.listing import Choice, Listing, Text
-from api.console.posted import AgentForm, Posted, ViewerForm
+from api.console.posted import AgentForm, Posted
 from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from api.routers.console_usage import ROOT, TABS
@@ -66,7 +66,7 @@ def _filter(asked: Mapping[str, str], after: str = "") -> IssueFilter:
 def _selection(values: Mapping[str, str]) -> IssueSelection:
     """The open records that agree with what a form carries from its list."""
     chosen = {name: values.get(name, "").strip() for name in ("kind", "file_id", "identifier", "source", "field")}
-    return IssueSelection(**chosen)
+    return IssueSelection(chosen["kind"], chosen["file_id"], chosen["identifier"], chosen["source"], chosen["field"])
 
 
 @router.get("/records")
@@ -86,6 +86,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         asked = replace(asked, path=f"{ROOT}/records", filters=filters)
     found = await visit.container.usage.issues(_filter(filters, asked.after))
     selectable = any(filters.get(name) for name in ("kind", "file_id", "identifier", "source", "field"))
+    values: dict[str, Any] = {"resubmitted": None, "dismissed": None, **more}
     return visit.page(
         "usage_records.html",
         title="Kept records",
@@ -97,7 +98,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         selectable=selectable,
         editable=[(name, name) for name in ("", *EDITABLE)],
         form=form,
-        **{"resubmitted": None, "dismissed": None, **more},
+        **values,
     )
 
 
@@ -267,12 +268,6 @@ async def waiting(visit: ViewerVisit) -> Response:
 async def _show_waiting(visit: Visit, form: Form) -> Response:
     found = await visit.container.usage.outlook.waiting()
     return visit.page("usage_waiting.html", title="Unknown numbers", tabs=TABS, found=found, form=form)
-
-
-@router.post("/waiting/look")
-async def look_again(posted: ViewerForm) -> Response:
-    """The same page, looked at anew."""
-    return posted.visit.to(f"{ROOT}/waiting")
 
 
 @router.post("/waiting/reguide")

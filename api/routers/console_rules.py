@@ -39,11 +39,11 @@ async def retries(visit: ViewerVisit) -> Response:
     kept = await visit.container.retry_policies.all()
     if asked.as_csv:
         columns = ("brand", "version", "published at", "author", "reason", "policy")
-        rows = [
+        written = [
             (one.brand or "every brand", one.policy_version, one.published_at, one.author, one.reason, one.definition)
             for one in kept
         ]
-        return csv_answer("retry-policies", columns, rows)
+        return csv_answer("retry-policies", columns, written)
     newest = {one.brand: one for one in kept}
     brands = [("", "every brand without its own"), *((one.brand, one.name) for one in await _brands(visit))]
     rows = [(brand or EVERY_BRAND, name, newest.get(brand)) for brand, name in brands]
@@ -176,7 +176,9 @@ async def _show_part(
     if version is not None and chosen is None:
         raise NotFound("There is no such version.", field="version", value=version, remedy="Choose one of the table.")
     definition = chosen.definition if chosen else found.definition
-    values: dict[str, Any] = {"mistakes": (), "lines": None, "text": as_text(definition)}
+    values: dict[str, Any] = {"mistakes": (), "lines": None, "text": as_text(definition), "cycles": ()}
+    if part == "cycle_policy" and "cycles" not in more:
+        values["cycles"] = await _cycles(visit, found, definition, 15, "sepa_debit")
     return visit.page(
         "brand_part.html",
         title=f"{PARTS[part]} of {found.brand.name}",
@@ -186,7 +188,6 @@ async def _show_part(
         part=part,
         rows=_part_rows(path, found),
         compared=compare(as_text(found.definition), as_text(chosen.definition)) if chosen else None,
-        cycles=await _cycles(visit, found, definition, 15, "sepa_debit") if part == "cycle_policy" else (),
         method_options=[(kind.value, kind.value.replace("_", " ")) for kind in MethodKind],
         form=form,
         **{**values, **more},

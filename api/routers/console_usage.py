@@ -50,7 +50,7 @@ async def files(visit: ViewerVisit) -> Response:
 
 async def _show_files(visit: Visit, form: Form) -> Response:
     # After a refused upload the whole list is shown beside it.
-    asked = FILES.read(visit.request)
+    asked = replace(FILES.read(visit.request), path=ROOT)
     usage = visit.container.usage
     wanted = FileFilter(asked.text("status"), asked.text("profile"), asked.after, PAGE_SIZE + 1)
     found = await usage.files.list(wanted)

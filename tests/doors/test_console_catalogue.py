@@ -85,7 +85,7 @@ async def test_a_new_version_is_previewed_published_with_its_start_and_compared(
 
 async def test_a_wrong_version_is_corrected_after_seeing_who_is_affected(desk: Desk) -> None:
     await publish(desk)
-    wanted = {"version": "1", "corrected_version": "2", "since": "2027-01-20"}
+    wanted = {"version": "1", "corrected_version": "2", "since": "2027-01-15"}
     seen = await desk.send(PAGE, f"{PAGE}/correct/preview", wanted)
     assert "1 accounts were tried" in text_of(seen.text)
     assert "€12.00" in text_of(seen.text)

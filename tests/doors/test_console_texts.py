@@ -58,7 +58,7 @@ async def test_a_text_is_previewed_as_typed_with_its_segments(desk: Desk) -> Non
     assert "We collect 42.10 Euro on the 6th of June." in text_of(preview.text)
     assert "1 segment" in text_of(preview.text)
     long = await desk.send(SMS, f"{SMS}/preview", {"text": WORDS + " 🙂" * 60})
-    assert "3 segments" in text_of(long.text)
+    assert "4 segments" in text_of(long.text)
     assert preview.headers["x-frame-options"] == "SAMEORIGIN"
 
 
