@@ -1,9 +1,11 @@
 """Single records share transactions: whoever waits while one group commits is in the next one.
 
-A record that comes alone is taken alone at once. Under load two groups take turns, each of half of all who are here:
-while the database has the one, the other's requests are read, guided and answered. A group waits up to a millisecond
-for as many as the last one had, for callers answered together come again together. Every caller gets its own answer,
-and only after the commit.
+A record that comes alone is taken alone at once. Under load a group is what arrived while the one before it was
+committing, and within a millisecond more until it is as large as that one, for callers answered together come again
+together. Every caller gets its own answer, and only after the commit.
+
+Smaller groups would keep server and database busy at the same time; they were measured, and lose whenever the disk is
+slow, for each of them waits for a flush of its own (docs/decisions/0026).
 """
 
 from __future__ import annotations
@@ -23,8 +25,6 @@ Told = TypeVar("Told", contravariant=True)
 MOST_WAITING = 4000
 MOST_TOGETHER = 256
 GROUPS_AT_ONCE = 2
-# A smaller group costs the database more for each record than it gains by being early.
-WORTH_A_GROUP = 8
 GATHERING_SECONDS = 0.001
 SPLITTING_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 1
@@ -87,7 +87,6 @@ class Grouping(Generic[Item, Answer]):
         self._most_together = most_together
         self._groups_at_once = groups_at_once
         self._company = 1
-        self._taken = 0
         self._waiting: deque[Waiting[Item, Answer]] = deque()
         self._gathering: deque[asyncio.Future[None]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -115,20 +114,15 @@ class Grouping(Generic[Item, Answer]):
             while self._waiting:
                 if len(self._waiting) < self._company:
                     await self._gather()
-                size = min(len(self._waiting), self._share(), self._most_together)
+                size = min(len(self._waiting), self._most_together)
                 if size:  # another group may have taken all of them meanwhile
                     self._company = size
                     await self._settle([self._waiting.popleft() for _ in range(size)])
         finally:
             self._workers.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
-    def _share(self) -> int:
-        """How many of all that are here a group takes, so that the others keep the server busy meanwhile."""
-        here = len(self._waiting) + self._taken
-        return max(WORTH_A_GROUP, -(-here // self._groups_at_once))
-
     async def _gather(self) -> None:
-        """Wait for company, a millisecond at most."""
+        """Wait until there are as many as in the group before, a millisecond at most."""
         loop = asyncio.get_running_loop()
         gathered: asyncio.Future[None] = loop.create_future()
         self._gathering.append(gathered)
@@ -141,13 +135,6 @@ class Grouping(Generic[Item, Answer]):
                 self._gathering.remove(gathered)
 
     async def _settle(self, group: list[Waiting[Item, Answer]]) -> None:
-        self._taken += len(group)
-        try:
-            await self._answer(group)
-        finally:
-            self._taken -= len(group)
-
-    async def _answer(self, group: list[Waiting[Item, Answer]]) -> None:
         """Answer everybody in the group, in halves where the whole of it fails."""
         give_up_at = monotonic() + SPLITTING_SECONDS
         parts = [group]
