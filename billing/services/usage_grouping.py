@@ -1,11 +1,8 @@
 """Single records share transactions: whoever waits while one group commits is in the next one.
 
 A record that comes alone is taken alone at once. Under load a group is what arrived while the one before it was
-committing, and within a millisecond more until it is as large as that one, for callers answered together come again
-together. Every caller gets its own answer, and only after the commit.
-
-Smaller groups would keep server and database busy at the same time; they were measured, and lose whenever the disk is
-slow, for each of them waits for a flush of its own (docs/decisions/0026).
+committing, and within a millisecond more, for callers answered together come again together. Every caller gets
+its own answer, and only after the commit.
 """
 
 from __future__ import annotations
@@ -88,7 +85,6 @@ class Grouping(Generic[Item, Answer]):
         self._groups_at_once = groups_at_once
         self._company = 1
         self._waiting: deque[Waiting[Item, Answer]] = deque()
-        self._gathering: deque[asyncio.Future[None]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
 
     async def take(self, item: Item) -> Answer:
@@ -105,34 +101,19 @@ class Grouping(Generic[Item, Answer]):
         if len(self._workers) < self._groups_at_once:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-        elif self._gathering and len(self._waiting) >= self._company:
-            _end(self._gathering.popleft())
 
     async def _work(self) -> None:
         """Until nobody waits; whoever comes in the very next moment finds one worker less, and makes another."""
         try:
             while self._waiting:
                 if len(self._waiting) < self._company:
-                    await self._gather()
+                    await asyncio.sleep(GATHERING_SECONDS)
                 size = min(len(self._waiting), self._most_together)
                 if size:  # another group may have taken all of them meanwhile
                     self._company = size
                     await self._settle([self._waiting.popleft() for _ in range(size)])
         finally:
             self._workers.discard(cast(asyncio.Task[None], asyncio.current_task()))
-
-    async def _gather(self) -> None:
-        """Wait until there are as many as in the group before, a millisecond at most."""
-        loop = asyncio.get_running_loop()
-        gathered: asyncio.Future[None] = loop.create_future()
-        self._gathering.append(gathered)
-        late = loop.call_later(GATHERING_SECONDS, _end, gathered)
-        try:
-            await gathered
-        finally:
-            late.cancel()
-            if gathered in self._gathering:
-                self._gathering.remove(gathered)
 
     async def _settle(self, group: list[Waiting[Item, Answer]]) -> None:
         """Answer everybody in the group, in halves where the whole of it fails."""
@@ -152,11 +133,6 @@ class Grouping(Generic[Item, Answer]):
             else:
                 for waiting, answer in zip(part, answers, strict=True):
                     waiting.answer(answer)
-
-
-def _end(gathering: asyncio.Future[None]) -> None:
-    if not gathering.done():
-        gathering.set_result(None)
 
 
 class Turnstile:

@@ -153,18 +153,3 @@ async def test_a_turnstile_lets_some_in_holds_some_and_refuses_the_rest() -> Non
     assert await asyncio.gather(*visitors[:2]) == ["was in", "was in"]
     async with turnstile:
         pass
-
-
-async def test_a_group_goes_as_soon_as_it_is_as_large_as_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_grouping, "GATHERING_SECONDS", 3600.0)
-    bank = Bank()
-    grouping: Grouping[int, str] = Grouping(bank.take)
-    first = [asyncio.create_task(grouping.take(item)) for item in range(3)]
-    bank.gate.set()
-    await asyncio.gather(*first)
-    assert bank.groups == [[0, 1, 2]]
-    others = [asyncio.create_task(grouping.take(item)) for item in range(3, 5)]
-    await asyncio.sleep(0.01)
-    assert bank.groups == [[0, 1, 2]], "it waits for a third"
-    await asyncio.wait_for(asyncio.gather(*others, grouping.take(5)), 10)
-    assert bank.groups == [[0, 1, 2], [3, 4, 5]]
