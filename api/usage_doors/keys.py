@@ -28,10 +28,10 @@ class KeyMemory:
         """The caller, when it has at least this role. Raises NotSignedIn and NotAllowed."""
         return admit(await self._caller_of(key) if key else None, key, role)
 
-    def remembered_until(self, key: str, role: str) -> float:
-        """Until when (``monotonic``) ``admit`` lets this key in at once, without asking; 0.0 when it does not."""
+    def remembers(self, key: str, role: str) -> bool:
+        """Whether ``admit`` would let this key in at once, without asking."""
         remembered = self._known.get(hash_of(key))
-        return remembered[1] if remembered is not None and has_role(remembered[0], role) else 0.0
+        return remembered is not None and monotonic() < remembered[1] and has_role(remembered[0], role)
 
     async def _caller_of(self, key: str) -> Caller | None:
         key_hash = hash_of(key)

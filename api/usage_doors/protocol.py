@@ -10,7 +10,6 @@ application's, which takes records in the same groups and words every refusal. S
 from __future__ import annotations
 
 import logging
-from time import monotonic
 from typing import Any, cast
 
 import msgspec
@@ -45,11 +44,9 @@ class ShortCut:
     def __init__(self, usage: UsageService, keys: KeyMemory) -> None:
         self.usage = usage
         self._keys = keys
-        self._default_headers: list[tuple[bytes, bytes]] = []
-        self._said_by_default = b""
 
-    def takes(self, headers: list[tuple[bytes, bytes]], admitted: Admitted) -> bool:
-        """Whether a request with these headers is a usual one; ``admitted`` is what its connection knows of its key."""
+    def takes(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        """Whether a request with these headers is a usual one."""
         said = dict(headers)
         length = said.get(b"content-length", b"")
         return (
@@ -59,36 +56,12 @@ class ShortCut:
             and said.get(b"connection", _STAYS).lower() == _STAYS
             and b"expect" not in said
             and b"transfer-encoding" not in said
-            and admitted.lets_in(said.get(b"x-api-key", b""), self._keys)
+            and self._keys.remembers(said.get(b"x-api-key", b"").decode("latin-1"), ROLE)
         )
-
-    def said_by_default(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The headers of every answer as one text; the server makes a new list of them once a second."""
-        if headers is not self._default_headers:
-            self._default_headers = headers
-            self._said_by_default = b"".join(b"%s: %s\r\n" % header for header in headers)
-        return self._said_by_default
-
-
-class Admitted:
-    """The last key that was let in on a connection, and until when; it need not be hashed again for every record."""
-
-    __slots__ = ("_key", "_until")
-
-    def __init__(self) -> None:
-        self._key, self._until = b"", 0.0
-
-    def lets_in(self, key: bytes, keys: KeyMemory) -> bool:
-        """Whether the key may send, without asking anybody."""
-        if key != self._key or monotonic() >= self._until:
-            self._key, self._until = key, keys.remembered_until(key.decode("latin-1"), ROLE)
-        return monotonic() < self._until
 
 
 class UsageProtocol(HttpToolsProtocol):
     """uvicorn's own protocol for everything but usual records."""
-
-    _admitted: Admitted | None = None
 
     def on_headers_complete(self) -> None:
         """Another request on this connection waits, as it does for the application."""
@@ -102,16 +75,11 @@ class UsageProtocol(HttpToolsProtocol):
             and self.limit_concurrency is None
             and self.parser.get_method() == _POST
             and self.parser.get_http_version() == "1.1"
-            and short_cut.takes(self.headers, self._known())
+            and short_cut.takes(self.headers)
         ):
             self.cycle = cast(RequestResponseCycle, _Record(self, short_cut))
         else:
             super().on_headers_complete()
-
-    def _known(self) -> Admitted:
-        if self._admitted is None:
-            self._admitted = Admitted()
-        return self._admitted
 
     def on_message_complete(self) -> None:
         """The body is here: it joins the others that wait."""
@@ -191,10 +159,10 @@ class _Record:
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return
-        said = self._short_cut.said_by_default(protocol.server_state.default_headers)
+        said = [b"%s: %s\r\n" % header for header in protocol.server_state.default_headers]
         if not self.keep_alive:
-            said += b"connection: close\r\n"
-        protocol.transport.write(b"%s%scontent-length: %d\r\n\r\n%s" % (head, said, len(body), body))
+            said.append(b"connection: close\r\n")
+        protocol.transport.write(b"%s%scontent-length: %d\r\n\r\n%s" % (head, b"".join(said), len(body), body))
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()

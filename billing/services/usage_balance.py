@@ -182,7 +182,8 @@ def _line(line: LineName, rated: RatedService, projected: RatedService, seen: _S
     states = (replace(each, expires_at=each.expires_at or seen.cycle.closes_at) for each in balance.allowances)
     balance = replace(balance, allowances=tuple(states))
     stopped = stopped_parts(line.usage_stop)
-    displays = {each.meter: rated.plan.display(each.meter) for each in (*balance.meters, *balance.allowances)}
+    meters = {*(each.meter for each in balance.meters), *(each.meter for each in balance.allowances)}
+    displays = {meter: rated.plan.display(meter) for meter in meters}
     return LineBalance(
         rated.service_id, line.identifier, stopped, rated.plan_code, rated.plan_version, balance, displays
     )

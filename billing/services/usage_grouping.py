@@ -1,9 +1,8 @@
 """Single records share transactions: whoever waits while one group commits is in the next one.
 
-A record that comes alone is taken alone at once. Under load two groups take turns, each of half of all who are here:
-while the database has the one, the other's requests are read, guided and answered. A group waits up to a millisecond
-for as many as the last one had, for callers answered together come again together. Every caller gets its own answer,
-and only after the commit.
+A record that comes alone is taken alone at once. Under load a group is what arrived while the one before it was
+committing, and within a millisecond more, for callers answered together come again together. Every caller gets
+its own answer, and only after the commit.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ Told = TypeVar("Told", contravariant=True)
 MOST_WAITING = 4000
 MOST_TOGETHER = 256
 GROUPS_AT_ONCE = 2
-# A smaller group costs the database more for each record than it gains by being early.
-WORTH_A_GROUP = 8
 GATHERING_SECONDS = 0.001
 SPLITTING_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 1
@@ -87,9 +84,7 @@ class Grouping(Generic[Item, Answer]):
         self._most_together = most_together
         self._groups_at_once = groups_at_once
         self._company = 1
-        self._taken = 0
         self._waiting: deque[Waiting[Item, Answer]] = deque()
-        self._gathering: deque[asyncio.Future[None]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
 
     async def take(self, item: Item) -> Answer:
@@ -106,48 +101,21 @@ class Grouping(Generic[Item, Answer]):
         if len(self._workers) < self._groups_at_once:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-        elif self._gathering and len(self._waiting) >= self._company:
-            _end(self._gathering.popleft())
 
     async def _work(self) -> None:
         """Until nobody waits; whoever comes in the very next moment finds one worker less, and makes another."""
         try:
             while self._waiting:
                 if len(self._waiting) < self._company:
-                    await self._gather()
-                size = min(len(self._waiting), self._share(), self._most_together)
+                    await asyncio.sleep(GATHERING_SECONDS)
+                size = min(len(self._waiting), self._most_together)
                 if size:  # another group may have taken all of them meanwhile
                     self._company = size
                     await self._settle([self._waiting.popleft() for _ in range(size)])
         finally:
             self._workers.discard(cast(asyncio.Task[None], asyncio.current_task()))
 
-    def _share(self) -> int:
-        """How many of all that are here a group takes, so that the others keep the server busy meanwhile."""
-        here = len(self._waiting) + self._taken
-        return max(WORTH_A_GROUP, -(-here // self._groups_at_once))
-
-    async def _gather(self) -> None:
-        """Wait for company, a millisecond at most."""
-        loop = asyncio.get_running_loop()
-        gathered: asyncio.Future[None] = loop.create_future()
-        self._gathering.append(gathered)
-        late = loop.call_later(GATHERING_SECONDS, _end, gathered)
-        try:
-            await gathered
-        finally:
-            late.cancel()
-            if gathered in self._gathering:
-                self._gathering.remove(gathered)
-
     async def _settle(self, group: list[Waiting[Item, Answer]]) -> None:
-        self._taken += len(group)
-        try:
-            await self._answer(group)
-        finally:
-            self._taken -= len(group)
-
-    async def _answer(self, group: list[Waiting[Item, Answer]]) -> None:
         """Answer everybody in the group, in halves where the whole of it fails."""
         give_up_at = monotonic() + SPLITTING_SECONDS
         parts = [group]
@@ -165,11 +133,6 @@ class Grouping(Generic[Item, Answer]):
             else:
                 for waiting, answer in zip(part, answers, strict=True):
                     waiting.answer(answer)
-
-
-def _end(gathering: asyncio.Future[None]) -> None:
-    if not gathering.done():
-        gathering.set_result(None)
 
 
 class Turnstile:
