@@ -26,6 +26,7 @@ from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.arrangements import ArrangementService
+from billing.services.bad_debt_vat import BadDebtVat
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.catalogue import CatalogueService
@@ -161,6 +162,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         end_promises=promises.end_over,
         confirm_promises=PromiseNotices(make_work, clock, notices).send_due,
         forget_old_tries=OldTries(make_work, clock).forget,
+        look_after_vat=BadDebtVat(make_work, clock).look_after,
         end_old_mandates=OldMandates(make_work, clock, process).end,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
