@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields
 
 
 @dataclass(frozen=True)
 class ReliefRule:
-    """A country's rule as of a date; ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date."""
+    """A country's rule as we knew it on a day; ``counsel`` says what to do before relying on it.
+
+    ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date.
+    """
 
     code: str
     country: str
@@ -26,6 +28,7 @@ class ReliefRule:
     says: str
     source: str
     as_of: date
+    counsel: str
 
     def why_not(self, net_minor: int, due_on: date, today: date) -> str:
         """Why the VAT of an invoice may not be taken back yet; empty when it may."""
@@ -47,7 +50,8 @@ class ReliefRule:
             least_net_minor=fields.whole("least_net_minor", default=0, least=0, most=10**9),
             says=fields.text("says", longest=400),
             source=fields.text("source", longest=400),
-            as_of=_day(fields.text("as_of")),
+            as_of=day_of(fields),
+            counsel=fields.text("counsel"),
         )
         fields.finish()
         return rule
@@ -61,8 +65,10 @@ def vat_of_part(given_up_minor: int, vat_minor: int, gross_minor: int) -> int:
     return (2 * part * vat_minor + gross_minor) // (2 * gross_minor)
 
 
-def _day(text: str) -> date:
+def day_of(fields: Fields) -> date:
+    """The day of ``as_of``: what was known then. Raises InvalidValue."""
+    text = fields.text("as_of")
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidValue("This is no day.", field="as_of", value=text, remedy="Write it as 2025-06-30.") from None
+        raise fields.refusal("as_of", f"{text!r} is no day.", "Write it as 2025-01-01.") from None

@@ -167,8 +167,8 @@ WITH moved AS (
     WHERE e.kind IN ('written_off', 'write_off_reversed', 'vat_of_bad_debt') AND p.invoice_id IS NOT NULL
     GROUP BY e.account_id, p.invoice_id
 )
-SELECT m.account_id, format('of inv_%s %s VAT is taken back, and %s of %s are given up', m.invoice_id, m.vat, m.given_up,
-    i.total_minor) AS what
+SELECT m.account_id, format('of inv_%s %s VAT is taken back, and %s of %s are given up', m.invoice_id, m.vat,
+    m.given_up, i.total_minor) AS what
 FROM moved m JOIN invoices i USING (account_id, invoice_id)
 WHERE m.vat < 0 OR m.vat > i.vat_minor OR m.vat > m.given_up OR (m.given_up = 0 AND m.vat <> 0)
 """

@@ -23,8 +23,8 @@ from billing.services.bad_debt_rules import relief_of
 async def settle_vat_of_bad_debts(work: UnitOfWork, account_id: str, cause: str, now: datetime) -> int:
     """Bring the VAT taken back to what the brand's rule says; how many minor units it changed.
 
-    ``cause`` names the entry. The account must be locked. A brand without a rule takes nothing more back, and what comes
-    in is owed again all the same.
+    ``cause`` names the entry. The account must be locked. A brand without a rule takes nothing more back, and what
+    comes in is owed again all the same.
     """
     account = await work.accounts.get(account_id)
     brand = await work.accounts.brand(account.brand)

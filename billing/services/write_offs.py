@@ -40,8 +40,8 @@ class WriteOff:
 async def write_off_debt(work: UnitOfWork, account: Account, command: WriteOffDebt, now: datetime) -> Arranged:
     """Give up what is open of the invoices: receivable against write-off, gross.
 
-    Their VAT is taken back where the brand's rule says so (``bad_debt_vat``). The account is locked. Raises NotFound for
-    an invoice that is not the account's, UnableToWriteOffDebt.
+    Their VAT is taken back where the brand's rule says so (``bad_debt_vat``). The account is locked. Raises NotFound
+    for an invoice that is not the account's, UnableToWriteOffDebt.
     """
     invoice_ids = list(dict.fromkeys(command.invoice_ids)) or await _of_newest_case(work, account.account_id)
     for invoice_id in invoice_ids:

@@ -71,5 +71,7 @@ def test_no_rule_is_no_relief() -> None:
 
 def test_a_rule_without_a_day_is_refused() -> None:
     with pytest.raises(InvalidValue) as refusal:
-        ReliefRule.from_dict({"code": "x", "country": "NL", "says": "a", "source": "b", "as_of": "lately"})
+        ReliefRule.from_dict(
+            {"code": "x", "country": "NL", "says": "a", "source": "b", "as_of": "lately", "counsel": "c"}
+        )
     assert refusal.value.field == "as_of"
