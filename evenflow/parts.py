@@ -26,7 +26,6 @@ from billing.services.access import Access
 from billing.services.accounts import AccountService
 from billing.services.announcing import AnnouncingService
 from billing.services.arrangements import ArrangementService
-from billing.services.bad_debt_vat import BadDebtVat
 from billing.services.balance_watch import BalanceWatch
 from billing.services.barring import BarringService
 from billing.services.catalogue import CatalogueService
@@ -40,13 +39,10 @@ from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
-from billing.services.old_mandates import OldMandates
-from billing.services.old_tries import OldTries
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
-from billing.services.promise_notices import PromiseNotices
 from billing.services.reconcile import Reconciler
 from billing.services.upkeep import Repairs, UpkeepService
 from billing.services.usage import UsageService
@@ -55,6 +51,7 @@ from billing.services.webhook_inbox import WebhookInbox
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.boundaries import watched
+from evenflow.collection_repairs import with_collection
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
 from evenflow.paying import Paying, build_paying
@@ -156,14 +153,11 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
     repairs = _repairs(settings, paying.webhook_inbox, usage, notices, sources, reconciler, bank, bank_in)
     promises = PromiseService(make_work, clock)
+    repairs = with_collection(repairs, make_work, clock, process, notices)
     repairs = replace(
         people.joining(repairs, barring, reconciler),
         tell_of_methods=method_notices.send_due,
         end_promises=promises.end_over,
-        confirm_promises=PromiseNotices(make_work, clock, notices).send_due,
-        forget_old_tries=OldTries(make_work, clock).forget,
-        look_after_vat=BadDebtVat(make_work, clock).look_after,
-        end_old_mandates=OldMandates(make_work, clock, process).end,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

@@ -16,8 +16,8 @@ _HEAD = """# The countries' rules, value by value
 
 Written from the files in `billing/law_packs` and `billing/bad_debt_rules` by `python -m tests.rules.test_law_docs`;
 a test holds that page and files agree. What a pack is for is in [dunning policies](dunning_policies.md#law-packs).
-Each states the law as we knew it on the day named, and each is to be **checked with counsel** before you rely on it: laws
-change, and values that a law leaves open are our reading.
+Each states the law as we knew it on the day named, and each is to be **checked with counsel** before you rely on it:
+laws change, and values that a law leaves open are our reading.
 """
 
 
