@@ -80,10 +80,13 @@ class Life:
 
     async def _take_usage(self, usage: UsageFolder) -> None:
         day: date = CLOCK_STARTS
+        begun: dict[date, frozenset[str]] = {}
         while not self._is_over:
             due = datetime.combine(day + timedelta(days=1), time(), UTC) + FILES_ARRIVE
             await asyncio.sleep(max(0.0, (self._segment.real(due) - datetime.now(UTC)).total_seconds()))
-            if await _unless_down(partial(usage.take_day, self._doors, day)):
+            # The same lines as in the first try: what was delivered already must come again as it was.
+            gone = begun.setdefault(day, frozenset(self._staff.gone))
+            if await _unless_down(partial(usage.take_day, self._doors, day, gone)):
                 # Whoever delivers usage falls behind while much is down, and then begins again with yesterday.
                 day = max(day + timedelta(days=USAGE_EVERY_DAYS), self.now().date() - timedelta(days=1))
 
@@ -120,6 +123,8 @@ class Staff:
         self._numbers = [one.number for one in quiet]
         self._may_close = {one.number for one in quiet[-max(1, len(quiet) // 8) :]}
         self._given = 0
+        self.gone: set[str] = set()
+        """Accounts that were told to close: nobody uses their lines from then on."""
         self.answers: Counter[str] = Counter()
 
     async def give_a_command(self, facts: dict[str, Facts], now: datetime) -> None:
@@ -151,8 +156,11 @@ class Staff:
                 return [(kind, {"pay_by": (now + timedelta(days=5)).date().isoformat()})]
             case "hold-until":
                 return [(kind, {"until": (now + timedelta(days=3)).isoformat()})]
+            case "close-account" if account.number in self._may_close:
+                self.gone.add(account.number)
+                return [(kind, {})]
             case "close-account":
-                return [(kind, {})] if account.number in self._may_close else None
+                return None
         return [("pause-collection", {}), ("resume-collection", {})] if kind == "pause" else _BARS
 
     async def _carry_out(self, account: Facts, name: str, body: dict[str, Any]) -> None:

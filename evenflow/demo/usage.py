@@ -84,26 +84,31 @@ class UsageFolder:
                 await self._upload(doors, file)
         return records
 
-    async def take_day(self, doors: Doors, day: date) -> None:
-        """The files of one local day of every brand. Taking a day again has no effect."""
+    async def take_day(self, doors: Doors, day: date, gone: frozenset[str] = frozenset()) -> None:
+        """The files of one local day of every brand. Taking a day again, with the same customers gone, has no effect.
+
+        ``gone``: numbers of accounts that were closed, whose lines are not used any more.
+        """
         for brand in ZONES:
-            for file in await asyncio.to_thread(self._day, brand, day):
+            for file in await asyncio.to_thread(self._day, brand, day, gone):
                 await self._upload(doors, file)
 
-    def _day(self, brand: str, day: date) -> list[TrafficFile]:
-        if not self._lines(brand):
+    def _day(self, brand: str, day: date, gone: frozenset[str]) -> list[TrafficFile]:
+        lines = self._lines(brand, gone)
+        if not lines:
             return []
-        files = write_day(self.folder / brand, self._request(brand, Flaws()), day)
+        files = write_day(self.folder / brand, self._request(brand, lines, Flaws()), day)
         return [self._named(brand, file) for file in files]
 
     def _december(self, brand: str) -> list[TrafficFile]:
         """Days without flaws, joined into one file per kind of use."""
-        if not self._lines(brand):
+        lines = self._lines(brand)
+        if not lines:
             return []
         days = [BEFORE_THE_CLOCK + timedelta(days=number) for number in range((CLOCK_STARTS - BEFORE_THE_CLOCK).days)]
         written: dict[str, list[TrafficFile]] = {}
         for day in days:
-            for file in write_day(self.folder / brand, self._request(brand, NO_FLAWS), day):
+            for file in write_day(self.folder / brand, self._request(brand, lines, NO_FLAWS), day):
                 written.setdefault(file.profile, []).append(file)
         return [self._named(brand, _joined(files)) for files in written.values()]
 
@@ -113,14 +118,14 @@ class UsageFolder:
         file.path.replace(path)
         return replace(file, path=path, profile=profile_of(brand, file.profile))
 
-    def _request(self, brand: str, flaws: Flaws) -> TrafficRequest:
-        return TrafficRequest(self._lines(brand), SEED, ZONES[brand], COUNTRIES[brand], INTENSITY, flaws)
+    def _request(self, brand: str, lines: Sequence[Line], flaws: Flaws) -> TrafficRequest:
+        return TrafficRequest(lines, SEED, ZONES[brand], COUNTRIES[brand], INTENSITY, flaws)
 
-    def _lines(self, brand: str) -> list[Line]:
+    def _lines(self, brand: str, gone: frozenset[str] = frozenset()) -> list[Line]:
         return [
             Line(line["identifier"], line["kind"], customer.activated_at)
             for customer in self._customers
-            if customer.brand == brand
+            if customer.brand == brand and customer.number not in gone
             for line in customer.lines()
         ]
 
