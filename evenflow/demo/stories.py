@@ -32,7 +32,7 @@ class Story(StrEnum):
 class Setting:
     """How the account of a story is set up.
 
-    ``method`` is one of the provider's documented test methods or ``bank_file``, ``script`` what becomes of its coming attempts.
+    ``method`` is one of the provider's documented test methods or ``bank_file``, ``script`` its outcomes.
     ``days`` are how many business days after the cycle closed the story needs to be over.
     """
 
