@@ -37,8 +37,8 @@ BRANDS: tuple[dict[str, Any], ...] = (
     },
 )
 
-# Whose bank account the first brand's own debits are credited to. Files are made long before the cut-off, so that one is
-# made on every day of a demonstration whose days last seconds.
+# Whose bank account the first brand's own debits are credited to. Files are made long before the cut-off, so that one
+# is made on every day of a demonstration whose days last seconds.
 CREDITORS: dict[str, dict[str, Any]] = {
     "vonk": {
         "name": "Vonk Mobiel",
