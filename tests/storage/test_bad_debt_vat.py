@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from billing.domain.ledger import LedgerAccount, payment_received
 from billing.messages.arrangements import RestoreDebt, WriteOffDebt
+from billing.persistence.invariant_queries import VAT_OF_BAD_DEBTS_TOO_HIGH
 from billing.persistence.invariants import broken_rules
 from billing.services.bad_debt_vat import BadDebtVat
 from billing.services.write_offs import recover_written_off, restore_debt, write_off_debt
@@ -121,3 +123,15 @@ async def test_a_claim_that_is_too_young_waits_and_upkeep_takes_its_vat_back_onc
     assert [await upkeep.look_after(), await upkeep.look_after()] == [1, 0]
     assert await BadDebtVat(dutch.work, dutch.clock).look_after() == 0
     assert await balances(dutch, account_id) == (0, 2000)
+
+
+async def test_vat_taken_back_for_money_that_came_is_found(belgian: Office) -> None:
+    account_id, invoice_id = await a_debt(belgian)
+    await give_up(belgian, account_id, invoice_id)
+    async with belgian.engine.connect() as connection:
+        await connection.execute(
+            text("DELETE FROM ledger_postings WHERE ledger_account = 'receivable' AND amount_minor < 0")
+        )
+        rows = (await connection.execute(text(VAT_OF_BAD_DEBTS_TOO_HIGH))).all()
+        await connection.rollback()
+    assert ["420 VAT is taken back, and 0" in row.what for row in rows] == [True]
