@@ -41,13 +41,10 @@ from billing.services.method_notices import MethodNotices, MethodWords
 from billing.services.notice_composing import Composer
 from billing.services.notice_delivery import NoticeDelivery
 from billing.services.notices import NoticeService
-from billing.services.old_mandates import OldMandates
-from billing.services.old_tries import OldTries
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
 from billing.services.payments import PaymentService
-from billing.services.promise_notices import PromiseNotices
 from billing.services.reconcile import Reconciler
 from billing.services.self_service_links import SelfServiceLinks
 from billing.services.upkeep import Repairs, UpkeepService
@@ -57,6 +54,7 @@ from billing.services.webhook_inbox import WebhookInbox
 from evenflow.bank_files import BankFiles, bank_files
 from evenflow.bank_statements import BankStatementParts, bank_statements
 from evenflow.boundaries import watched
+from evenflow.collection_repairs import with_collection
 from evenflow.collections_desk import CollectionsDesk, collections_desk
 from evenflow.intake import UsageSources
 from evenflow.live_accounts import LiveAccounts
@@ -161,14 +159,12 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     repairs = _repairs(settings, paying.webhook_inbox, usage, notices, sources, reconciler, bank, bank_in)
     promises = PromiseService(make_work, clock)
     collections = collections_desk(settings, engine, make_work, clock, process, notices)
+    repairs = with_collection(repairs, make_work, clock, process, notices)
     repairs = replace(
         people.joining(repairs, barring, reconciler),
         tell_of_methods=method_notices.send_due,
         end_promises=promises.end_over,
         look_after_bulk_actions=collections.actions.look_after,
-        confirm_promises=PromiseNotices(make_work, clock, notices).send_due,
-        forget_old_tries=OldTries(make_work, clock).forget,
-        end_old_mandates=OldMandates(make_work, clock, process).end,
     )
     upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
     return Parts(

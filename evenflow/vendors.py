@@ -57,13 +57,13 @@ def whatsapp_of(settings: Settings) -> TwilioWhatsApp:
     return TwilioWhatsApp(
         twilio.account_sid,
         twilio.auth_token.get_secret_value(),
-        _senders(twilio.whatsapp_from),
+        senders_of(twilio.whatsapp_from),
         f"{settings.public.api_base.rstrip('/')}/webhooks/twilio",
         api_base=twilio.api_base,
     )
 
 
-def _senders(text: str) -> dict[str, str]:
+def senders_of(text: str) -> dict[str, str]:
     """Numbers by brand; one without a brand is everybody's."""
     pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
     return {brand.strip(): number.strip() for brand, _, number in pairs}

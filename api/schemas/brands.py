@@ -116,6 +116,11 @@ class BrandIn(Request):
         description="Quiet hours for restricting because of a debt, and the reconnection fee; empty: neither.",
     )
 
+    bad_debt_relief: dict[str, Any] = Field(
+        default_factory=dict,
+        description='The rule by which VAT of what is given up is taken back, as {"rule": "nl"}; empty: not at all.',
+    )
+
     def as_brand(self) -> Brand:
         """The record to keep."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
@@ -143,3 +148,4 @@ class BrandOut(Response):
     dunning_policy_code: str
     limit_policy: dict[str, Any]
     barring_policy: dict[str, Any]
+    bad_debt_relief: dict[str, Any]

@@ -108,6 +108,9 @@ class LawPackOut(Response):
     currency: str
     rules: Sequence[LawRuleOut]
     policy: Mapping[str, Any]
+    as_of: date = Field(description="The day on which we knew the law like this.")
+    counsel: str = Field(description="What to do before relying on it.")
+    readings: Mapping[str, str] = Field(description="Where each value of the policy comes from.")
 
 
 class AssignPolicyIn(ActionIn):

@@ -1,8 +1,8 @@
 """Which entries of a file are known already, so that each is booked once whatever files bring it.
 
-The same booking comes in a report of the day (camt.052), in a notification (camt.054), again in the statement (camt.053), again in a statement that is
-sent twice; the files' bytes differ, and the bank's references may stand in one and not in the other. Two bookings may
-also be equal in everything: two customers who pay 10.00 on one day. The rule:
+The same booking comes in a report of the day (camt.052), in a notification (camt.054), again in the statement
+(camt.053), again in a statement that is sent twice; the files' bytes differ, and the bank's references may stand in one
+and not in the other. Two bookings may also be equal in everything: two customers who pay 10.00 on one day. The rule:
 
 1. Entries can only be the same when account, amount, sign, currency, booking date and the mark of a reversal are.
 2. Where both carry the bank's reference (AcctSvcrRef), it alone decides; of several with it, equal payments come first.

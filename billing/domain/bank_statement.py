@@ -1,9 +1,10 @@
 """What a bank tells about our account, independent of the file it wrote it in.
 
 A *statement* (camt.053) has balances and follows the one before; a *notification* (camt.054) only tells of entries,
-early or with more detail; a *report* (camt.052) tells of the running day, whose balances are not final. An *entry* is one booking on the account; its *details* are the single payments that it sums
-up. A *status* (pain.002) says what became of debits we handed in, and moves no money. Amounts are minor units: of an
-entry and a balance signed, positive when the account has more.
+early or with more detail; a *report* (camt.052) tells of the running day, whose balances are not final. An *entry* is
+one booking on the account; its *details* are the single payments that it sums up. A *status* (pain.002) says what
+became of what we handed in, and moves no money. Amounts are minor units: of an entry and a balance signed, positive
+when the account has more.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from billing.domain.bad_debt_relief import day_of
 from billing.domain.dunning_ladder import DunningPolicy
 from billing.domain.errors import InvalidValue
 from billing.domain.fields import Fields
@@ -32,7 +34,10 @@ class LawRule:
 
 @dataclass(frozen=True)
 class LawPack:
-    """The rules of one country; ``policy`` is a definition that keeps them, to begin with."""
+    """The rules of one country as we knew them on the day ``as_of``; ``counsel`` says what to do before relying on it.
+
+    ``policy`` is a definition that keeps them, to begin with; ``readings`` says of each of its values where it is from.
+    """
 
     code: str
     name: str
@@ -40,6 +45,9 @@ class LawPack:
     currency: str
     rules: tuple[LawRule, ...]
     policy: Mapping[str, Any]
+    as_of: date
+    counsel: str
+    readings: Mapping[str, str]
 
     def validate(self, policy: DunningPolicy) -> None:
         """Refuse a policy that breaks a rule. Raises InvalidValue naming field, value, rule and the way out."""
@@ -61,7 +69,7 @@ class LawPack:
     @classmethod
     def from_dict(cls, data: Any) -> LawPack:
         """Read a pack's file. Raises InvalidValue naming the field, also for a default policy that breaks a rule."""
-        fields = Fields(data)
+        fields = Fields({**data, "as_of": str(data.get("as_of", ""))} if isinstance(data, dict) else data)
         pack = cls(
             code=fields.code("code"),
             name=fields.text("name"),
@@ -69,8 +77,15 @@ class LawPack:
             currency=fields.currency("currency"),
             rules=tuple([_rule(one) for one in fields.objects("rules", _MOST_RULES)]),
             policy=fields.nested("policy").rest(),
+            as_of=day_of(fields),
+            counsel=fields.text("counsel"),
+            readings={name: str(said) for name, said in fields.nested("readings").rest().items()},
         )
         fields.finish()
+        for name in sorted({*pack.policy} ^ {*pack.readings}):
+            raise fields.refusal(
+                "readings", f"{name} is a value without its source, or a source without value.", "Add it."
+            )
         pack.validate(pack.default_policy())
         return pack
 

@@ -45,6 +45,7 @@ class EntryKind(StrEnum):
     MONEY_SENT_BACK = "money_sent_back"
     BANK_FEE = "bank_fee"
     WRITE_OFF_REVERSED = "write_off_reversed"
+    VAT_OF_BAD_DEBT = "vat_of_bad_debt"
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,28 @@ def still_written_off(entries: Iterable[Entry]) -> dict[str, int]:
             if posting.ledger_account is LedgerAccount.RECEIVABLE and posting.invoice_id is not None:
                 left[posting.invoice_id] = left.get(posting.invoice_id, 0) - posting.amount_minor
     return {invoice_id: minor for invoice_id, minor in left.items() if minor > 0}
+
+
+def vat_of_bad_debt(
+    account_id: str, reference: str, at: datetime, changes: Mapping[str, int], currency: str, reason: str
+) -> Entry:
+    """VAT of invoices that were given up: taken back from the state (positive), so that the loss is net; or owed again.
+
+    The other side is the write-off, which a recovery has made smaller by the same VAT.
+    """
+    postings = [Posting(LedgerAccount.VAT, minor, currency, invoice_id) for invoice_id, minor in changes.items()]
+    postings.append(Posting(LedgerAccount.WRITE_OFF, -sum(changes.values()), currency))
+    return Entry(account_id, EntryKind.VAT_OF_BAD_DEBT, at, "evenflow", reference, tuple(postings), reason)
+
+
+def vat_taken_back(entries: Iterable[Entry]) -> dict[str, int]:
+    """The VAT that is taken back of each invoice at the moment; invoices with none are left out."""
+    found: dict[str, int] = {}
+    for entry in entries:
+        for posting in entry.postings if entry.kind is EntryKind.VAT_OF_BAD_DEBT else ():
+            if posting.ledger_account is LedgerAccount.VAT and posting.invoice_id is not None:
+                found[posting.invoice_id] = found.get(posting.invoice_id, 0) + posting.amount_minor
+    return {invoice_id: minor for invoice_id, minor in found.items() if minor}
 
 
 def spread(amount_minor: int, open_minor: Sequence[tuple[str, int]]) -> dict[str, int]:

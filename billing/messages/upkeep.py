@@ -49,5 +49,6 @@ class UpkeepReport:
     promises_confirmed: int = 0
     tries_forgotten: int = 0
     mandates_ended: int = 0
+    vat_settled: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

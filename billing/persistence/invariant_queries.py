@@ -161,3 +161,20 @@ FROM notice_evidence e JOIN notices n USING (account_id, notice_id)
 WHERE e.event = 'accepted' AND NOT n.possible_duplicate
 GROUP BY e.account_id, e.notice_id, e.vendor HAVING count(DISTINCT e.reference) > 1
 """
+
+# What is taken back of an invoice is the VAT within what of it is given up, and nothing where nothing is.
+VAT_OF_BAD_DEBTS_TOO_HIGH = """
+WITH moved AS (
+    SELECT e.account_id, p.invoice_id,
+        sum(CASE WHEN e.kind = 'vat_of_bad_debt' AND p.ledger_account = 'vat' THEN p.amount_minor ELSE 0 END) AS vat,
+        sum(CASE WHEN e.kind <> 'vat_of_bad_debt' AND p.ledger_account = 'receivable' THEN -p.amount_minor ELSE 0 END)
+            AS given_up
+    FROM ledger_entries e JOIN ledger_postings p USING (account_id, entry_id)
+    WHERE e.kind IN ('written_off', 'write_off_reversed', 'vat_of_bad_debt') AND p.invoice_id IS NOT NULL
+    GROUP BY e.account_id, p.invoice_id
+)
+SELECT m.account_id, format('of inv_%s %s VAT is taken back, and %s of %s are given up', m.invoice_id, m.vat,
+    m.given_up, i.total_minor) AS what
+FROM moved m JOIN invoices i USING (account_id, invoice_id)
+WHERE m.vat < 0 OR m.vat > i.vat_minor OR m.vat > m.given_up OR (m.given_up = 0 AND m.vat <> 0)
+"""

@@ -177,6 +177,13 @@ INVARIANTS: tuple[Invariant, ...] = (
         _as_a_whole(SUSPENSE_WITHOUT_ITEMS),
     ),
     Invariant(
+        "VAT of bad debts is given up",
+        "VAT is taken back only of what is given up, and never more than the invoice's own.",
+        "VAT was claimed from the state for money that came, or that is still owed.",
+        "See the account's write-offs; give up or restore what is wrong, or correct the return of that period.",
+        _as_a_whole(queries.VAT_OF_BAD_DEBTS_TOO_HIGH),
+    ),
+    Invariant(
         "entries are their payments",
         "The payments of every entry on a bank account of ours add up to it, or say that it waits as a whole.",
         "Something that the bank booked was left out, or counted twice.",

@@ -105,6 +105,18 @@ class SqlLedger:
         """Minor units open on one invoice."""
         return await self._sum(account_id, LedgerAccount.RECEIVABLE, _postings.invoice_id == invoice_id)
 
+    async def accounts_with_write_offs(self, brands: Sequence[str]) -> Sequence[str]:
+        """Accounts of these brands that something was given up on."""
+        owners = accounts.accounts.c
+        query = (
+            select(_entries.account_id)
+            .join(accounts.accounts, owners.account_id == _entries.account_id)
+            .where(_entries.kind == EntryKind.WRITTEN_OFF.value, owners.brand.in_(brands))
+            .distinct()
+            .order_by(_entries.account_id)
+        )
+        return list((await self._connection.execute(query)).scalars())
+
     async def credit_minor(self, account_id: str, currency: str) -> int:
         """Credit of one currency held for the customer, minor units, positive when the customer has money with us."""
         return -await self._sum(account_id, LedgerAccount.CUSTOMER_CREDIT, _postings.currency == currency)

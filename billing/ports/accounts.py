@@ -14,7 +14,8 @@ from billing.ports.numbers import NumberDirectory
 class Brand:
     """A commercial name of the operator.
 
-    ``cycle_policy``, ``tax_table``, ``notice_channels``, ``limit_policy`` and ``barring_policy`` are plain data.
+    ``cycle_policy``, ``tax_table``, ``notice_channels``, ``limit_policy``, ``barring_policy`` and ``bad_debt_relief``
+    are plain data.
     """
 
     brand: str
@@ -33,6 +34,7 @@ class Brand:
     dunning_policy_code: str
     limit_policy: Mapping[str, Any] = field(default_factory=dict)
     barring_policy: Mapping[str, Any] = field(default_factory=dict)
+    bad_debt_relief: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

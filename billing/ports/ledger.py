@@ -55,6 +55,10 @@ class Ledger(Protocol):
         """Minor units open on one invoice."""
         ...
 
+    async def accounts_with_write_offs(self, brands: Sequence[str]) -> Sequence[str]:
+        """Accounts of these brands that something was given up on, in their order."""
+        ...
+
     async def credit_minor(self, account_id: str, currency: str) -> int:
         """Credit of one currency held for the customer, minor units, positive when the customer has money with us."""
         ...

@@ -137,8 +137,7 @@ class BankAmendments:
     ) -> StoredMandate:
         now, account_id = self._clock.now(), before.account_id
         await self._claim(work, before, after.mandate_reference)
-        count = len(await work.payments.methods(account_id)) + 1
-        name = f"{after.mandate_reference}/{count}"
+        name = f"{after.mandate_reference}/{before.method_id}"  # a method is amended once
         added = await work.payments.add_method(
             {
                 "account_id": account_id,

@@ -23,6 +23,7 @@ from billing.domain.tax import TaxTable
 from billing.ports.accounts import Brand, Plan
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.bad_debt_rules import check_relief
 from billing.services.brand_policies import BrandPolicies
 from billing.services.dunning_policies import DEFAULT_POLICY
 from billing.services.reach_checks import refuse_unusable_channels, usable_locale
@@ -148,6 +149,7 @@ def check_brand(brand: Brand) -> None:
     TaxTable.from_dict(dict(brand.tax_table), "tax_table")
     LimitPolicy.from_dict(brand.limit_policy, "limit_policy")
     _check_barring_policy(brand)
+    check_relief(brand.bad_debt_relief, str(brand.tax_table.get("country", brand.country)))
     policy = CyclePolicy.from_dict(dict(brand.cycle_policy), "cycle_policy")
     validate_policy(policy, brand.zone, _planned_kinds(brand.currency))
 

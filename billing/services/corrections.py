@@ -13,6 +13,7 @@ from billing.messages.invoicing import AdjustBalanceRequest, CorrectionResult, W
 from billing.ports.accounts import Brand
 from billing.ports.invoicing import Invoice
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.bad_debt_vat import settle_vat_of_bad_debts
 from billing.services.credit_notes import credit_note
 from billing.services.invoicing_commands import (
     CommandContext,
@@ -104,6 +105,7 @@ class Corrections(InvoicingUseCases):
             shares = await _to_write_off(work, context, invoice_ids)
             currency = (await work.accounts.brand(account.brand)).currency
             await work.ledger.post(books.written_off(account_id, command_id, context.now, shares, currency, reason))
+            await settle_vat_of_bad_debts(work, account_id, f"vat-{command_id}", context.now)
             summary = f"Written off {Money(sum(shares.values()), currency)} of {len(shares)} invoices"
             await tell(work, context, summary, {"shares_minor": shares})
             open_minor = await _open_minor(work, account_id)

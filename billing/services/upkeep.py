@@ -107,6 +107,7 @@ class Repairs:
     end_promises: Callable[[], Awaitable[int]] = nothing_to_mend
     look_after_bulk_actions: Callable[[], Awaitable[int]] = nothing_to_mend
     confirm_promises: Callable[[], Awaitable[int]] = nothing_to_mend
+    look_after_vat: Callable[[], Awaitable[int]] = nothing_to_mend
     end_old_mandates: Callable[[], Awaitable[int]] = nothing_to_mend
     forget_old_tries: Callable[[], Awaitable[int]] = nothing_to_mend
 
@@ -152,6 +153,7 @@ class UpkeepService:
             "usage_resent": tried.attempt(SENT_AGAIN, repairs.take_back_resent),
             "promises_confirmed": tried.attempt("confirmations of promises", repairs.confirm_promises),
             "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
+            "vat_settled": tried.attempt("VAT of bad debts", repairs.look_after_vat),
             "mandates_ended": tried.attempt("mandates not used for long", repairs.end_old_mandates),
             "tries_forgotten": tried.attempt("old tries of cards", repairs.forget_old_tries),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),

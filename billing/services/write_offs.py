@@ -13,6 +13,7 @@ from billing.domain.money import Money
 from billing.messages.arrangements import Arranged, RestoreDebt, WriteOffDebt
 from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.bad_debt_vat import settle_vat_of_bad_debts
 
 
 class UnableToWriteOffDebt(UnableTo):
@@ -37,9 +38,10 @@ class WriteOff:
 
 
 async def write_off_debt(work: UnitOfWork, account: Account, command: WriteOffDebt, now: datetime) -> Arranged:
-    """Give up what is open of the invoices: receivable against write-off, gross; VAT is not corrected by it.
+    """Give up what is open of the invoices: receivable against write-off, gross.
 
-    The account is locked. Raises NotFound for an invoice that is not the account's, UnableToWriteOffDebt.
+    Their VAT is taken back where the brand's rule says so (``bad_debt_vat``). The account is locked. Raises NotFound
+    for an invoice that is not the account's, UnableToWriteOffDebt.
     """
     invoice_ids = list(dict.fromkeys(command.invoice_ids)) or await _of_newest_case(work, account.account_id)
     for invoice_id in invoice_ids:
@@ -50,6 +52,7 @@ async def write_off_debt(work: UnitOfWork, account: Account, command: WriteOffDe
     currency = (await work.accounts.brand(account.brand)).currency
     entry = books.written_off(account.account_id, command.command_id, now, shares, currency, command.reason)
     await work.ledger.post(entry)
+    await settle_vat_of_bad_debts(work, account.account_id, f"vat-{command.command_id}", now)
     total = Money(sum(shares.values()), currency)
     summary = f"Written off {total} of {len(shares)} invoice(s): {command.reason}"
     told = {"rule": "a person's decision", "reason": command.reason, "write_off_id": command.command_id}
@@ -107,6 +110,7 @@ async def restore_debt(work: UnitOfWork, account: Account, command: RestoreDebt,
     reference = f"restore-{command.command_id}"
     entry = books.write_off_reversed(account.account_id, reference, now, shares, currency, command.reason)
     await work.ledger.post(entry)
+    await settle_vat_of_bad_debts(work, account.account_id, f"vat-{reference}", now)
     total = Money(sum(shares.values()), currency)
     summary = f"Write-off taken back: {total} of {len(shares)} invoice(s) is owed again"
     told = {"rule": "a person's decision", "reason": command.reason, "write_off_id": command.write_off_id}
@@ -140,6 +144,7 @@ async def recover_written_off(
     why = "Money came in for what had been given up."
     entry = books.write_off_reversed(account_id, f"recovered-{reference}", now, shares, currency, why)
     if await work.ledger.post(entry):
+        await settle_vat_of_bad_debts(work, account_id, f"vat-recovered-{reference}", now)
         summary = f"Write-off reversed: {Money(sum(shares.values()), currency)} came in after all"
         told = {"rule": "money counts, whenever it comes", "payment": reference, "shares_minor": shares}
         await work.timeline.add(TimelineEntry(account_id, now, "write_off_reversed", summary, told))

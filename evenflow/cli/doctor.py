@@ -74,10 +74,25 @@ def examine(settings: Settings, console: Console) -> int:
     console.print(f"The business clock runs at {pace}. Real vendors: {', '.join(settings.live_vendors) or 'none'}.")
     told = [*settings.alerts.mailboxes, *(["a web address"] if settings.alerts.webhook else [])]
     console.print(f"Staff are told of cases at: {', '.join(told) or 'the console only (EVENFLOW_ALERTS_EMAIL)'}.")
+    if unused := _not_used(settings):
+        console.print(unused)
     if all(finding.state == "ok" for finding in findings):
         return 0
     console.print("`evenflow up` sets all of this by itself on one machine; otherwise set the variables above.")
     return 1
+
+
+def _not_used(settings: Settings) -> str:
+    """Parts that nobody has to set, and by what."""
+    unused = []
+    if not settings.twilio.whatsapp_from:
+        unused.append("WhatsApp (EVENFLOW_TWILIO_WHATSAPP_FROM)")
+    if not settings.secrets.iban_keys.get_secret_value() and settings.bank.folder is None:
+        unused.append("bank files (EVENFLOW_SECRETS_IBAN_KEYS, EVENFLOW_BANK_FOLDER)")
+    elif settings.bank.folder is None:
+        unused.append("the bank's folder (EVENFLOW_BANK_FOLDER): files are handed over by a person")
+    simulated = " The bank behind the folder is the simulated one." if settings.bank.simulated else ""
+    return ((f"Not used: {', '.join(unused)}." if unused else "") + simulated).strip()
 
 
 def examined(part: Part) -> Finding:
@@ -94,8 +109,8 @@ def examined(part: Part) -> Finding:
 
 def parts(settings: Settings) -> list[Part]:
     """Every part of the application that depends on settings."""
-    found = [*_servers(settings), *_vendors(settings), *_own(settings), *_signing_in(settings)]
-    return [*found, *_banks(settings), *_sources(settings)]
+    own = [*_own(settings), *_signing_in(settings), *_whatsapp(settings), *_banks(settings)]
+    return [*_servers(settings), *_vendors(settings), *own, *_sources(settings)]
 
 
 def _servers(settings: Settings) -> list[Part]:
@@ -203,13 +218,35 @@ def _sources(settings: Settings) -> list[Part]:
     return found
 
 
+def _whatsapp(settings: Settings) -> list[Part]:
+    """A channel of Twilio's with numbers of its own, where one is set."""
+    if not settings.twilio.whatsapp_from:
+        return []
+    return [Part("WhatsApp", {}, "notices by WhatsApp", lambda: _whatsapp_senders(settings))]
+
+
+def _whatsapp_senders(settings: Settings) -> str:
+    """By which number each brand writes; approved templates are the operator's own, one per notice."""
+    from evenflow.vendors import senders_of  # brings every vendor's package, which no other command needs
+
+    told = [
+        f"{brand or 'every brand'}: {number}" for brand, number in senders_of(settings.twilio.whatsapp_from).items()
+    ]
+    unusable = [one for one in told if not one.partition(": ")[2].startswith("+")]
+    if unusable:
+        raise OSError(f"{', '.join(unusable)}: write a number with +, or brand=+number, divided by commas")
+    if not (settings.twilio.account_sid and settings.twilio.auth_token.get_secret_value()):
+        raise OSError("numbers are set, but EVENFLOW_TWILIO_ACCOUNT_SID or _AUTH_TOKEN is not")
+    return "; ".join(told)
+
+
 def _banks(settings: Settings) -> list[Part]:
-    """Debits by bank file, where something of them is set."""
+    """Debits and payouts by bank file, where something of them is set."""
     keys, folder = settings.secrets.iban_keys.get_secret_value(), settings.bank.folder
     if not keys and folder is None:
         return []
     needs = {"SECRETS_IBAN_KEYS": keys, "DATABASE_URL": settings.database.url.get_secret_value()}
-    return [Part("bank files", needs, "direct debits by bank file", lambda: _try_bank(settings))]
+    return [Part("bank files", needs, "direct debits and payouts by bank file", lambda: _try_bank(settings))]
 
 
 def _try_bank(settings: Settings) -> str:

@@ -35,6 +35,20 @@ BRANDS: tuple[dict[str, Any], ...] = (
     },
 )
 
+# Whose bank account the first brand's own debits are credited to. Files are made long before the cut-off, so that one
+# is made on every day of a demonstration whose days last seconds.
+CREDITORS: dict[str, dict[str, Any]] = {
+    "vonk": {
+        "name": "Vonk Mobiel",
+        "iban": "NL39RABO0300065264",
+        "creditor_id": "NL69ZZZ123456780000",
+        "lead_banking_days": 2,
+        "cut_off_hour_local": 22,
+        "make_hours_before": 12,
+        "reason": "The demonstration begins",
+    }
+}
+
 # The usual ladder, under the code that both brands name.
 DUNNING_POLICY: dict[str, Any] = {
     "code": "default",

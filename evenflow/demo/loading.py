@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from evenflow.demo.catalogue import BRANDS, DUNNING_POLICY, PLANS
+from evenflow.demo.catalogue import BRANDS, CREDITORS, DUNNING_POLICY, PLANS
 from evenflow.demo.doors import Doors, Refused
 from evenflow.demo.letterheads import LETTERHEADS
 from evenflow.demo.roster import Customer
+from evenflow.demo.stories import BANK_FILE
 
 AT_ONCE = 4
 CONFLICT = 409
@@ -18,7 +19,7 @@ Say = Callable[[str], None]
 
 
 async def load_catalogue(doors: Doors) -> None:
-    """The dunning policy and both brands with their letterheads and plans; what is there already stays."""
+    """The dunning policy and both brands with letterheads, bank and plans; what is there already stays."""
     await doors.api.post("/v1/dunning-policies", {"definition": DUNNING_POLICY})
     for brand in BRANDS:
         try:
@@ -29,6 +30,8 @@ async def load_catalogue(doors: Doors) -> None:
     for code, letterhead in LETTERHEADS.items():
         wanted = {"letterhead": letterhead, "reason": "The demonstration begins"}
         await doors.api.post(f"/v1/brands/{code}/letterheads", wanted)
+    for code, creditor in CREDITORS.items():
+        await doors.api.put(f"/v1/brands/{code}/bank-creditor", creditor)
     for code, plans in PLANS.items():
         for plan in plans:
             await doors.api.post("/v1/plans", {"brand": code, "definition": plan})
@@ -83,7 +86,11 @@ async def _script(doors: Doors, account_id: str, customer: Customer) -> None:
 
 async def _leave_method(doors: Doors, account_id: str, customer: Customer) -> None:
     known: dict[str, Any] = await doors.api.get(f"/v1/accounts/{account_id}/payment-methods")
-    if not known["methods"]:
+    if known["methods"]:
+        return
+    if customer.setting.method == BANK_FILE:
+        await doors.api.post(f"/v1/accounts/{account_id}/bank-mandates", customer.as_mandate())
+    else:
         wanted = {"provider_method": customer.setting.method, "accepted_from": "192.0.2.10"}
         await doors.api.post(f"/v1/accounts/{account_id}/payment-methods", wanted)
 

@@ -79,3 +79,9 @@ def mobile(brand: str, number: int) -> str:
     if brand == "vonk":
         return f"+316001{number:05d}"
     return f"+447700900{number:03d}" if number < 1000 else f"+4470099{number:05d}"
+
+
+def iban(number: int) -> str:
+    """A bank account with right check digits at a German bank of the simulated world, which settles every debit."""
+    bban = f"3704004407{number:08d}"
+    return f"DE{98 - int(f'{bban}131400') % 97:02d}{bban}"

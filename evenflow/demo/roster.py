@@ -64,6 +64,17 @@ class Customer:
         """The local day on which the first cycle closes."""
         return date(2027, 1, self.setting.cycle_day)
 
+    def as_mandate(self) -> dict[str, Any]:
+        """The bank account of one who is debited by file, with the mandate signed on activation."""
+        return {
+            "holder_name": self.person.name,
+            "iban": people.iban(self.position),
+            "reference": f"VONK-{self.number}",
+            "signed_on": self.activated_at.date().isoformat(),
+            "medium": "web",
+            "accepted_from": "192.0.2.10",
+        }
+
     def lines(self) -> list[dict[str, str]]:
         """The services to subscribe: mobile numbers, and a home line where the plan is one."""
         found = []

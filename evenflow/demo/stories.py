@@ -32,7 +32,7 @@ class Story(StrEnum):
 class Setting:
     """How the account of a story is set up.
 
-    ``method`` is one of the provider's documented test methods, ``script`` what becomes of its coming attempts.
+    ``method`` is one of the provider's documented test methods or ``bank_file``, ``script`` its outcomes.
     ``days`` are how many business days after the cycle closed the story needs to be over.
     """
 
@@ -81,9 +81,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(Story.CREDIT_INVOICE, "brio", 14, ("brio-light",), "pm_card_visa", 6, credit_minor=-20_000),
     Setting(Story.BUSINESS, "vonk", 15, ("vonk-zakelijk", "vonk-zakelijk"), "pm_sepaDebit_success_be", 24),
 )
+# A mandate that the operator holds itself: debited by a file to its own bank.
+BANK_FILE = "bank_file"
 # How everybody else pays, in turn.
 QUIET_METHODS = {
-    "vonk": ("pm_sepaDebit_success_de", "pm_card_visa", "pm_sepaDebit_success_nl", "pm_card_mastercard"),
+    "vonk": ("pm_sepaDebit_success_de", "pm_card_visa", BANK_FILE, "pm_card_mastercard"),
     "brio": ("pm_card_visa", "pm_card_visa_debit", "pm_card_amex"),
 }
 QUIET_PLANS = {

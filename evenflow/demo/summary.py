@@ -85,17 +85,20 @@ async def _until_settled(
 
 
 async def _check_money(engine: AsyncEngine, doors: Doors) -> Check:
-    """What the provider holds for us is what the ledger calls cash, to the cent."""
+    """What the provider and the bank hold for us is what the ledger calls cash, to the cent."""
     cash = await read_cash(engine)
     held = (await doors.world.get("/_control/totals"))["currencies"]
     provider = {currency.upper(): int(sums["net"]) for currency, sums in held.items()}
+    at_the_bank = sum((await doors.world.get("/bank/balances"))["accounts"].values())
+    if at_the_bank:
+        provider["EUR"] = provider.get("EUR", 0) + at_the_bank
     troubles = [
-        f"the provider holds {Money(provider.get(currency, 0), currency)}, "
+        f"provider and bank hold {Money(provider.get(currency, 0), currency)}, "
         f"the ledger says {Money(cash.get(currency, 0), currency)}"
         for currency in sorted({*cash, *provider})
         if provider.get(currency, 0) != cash.get(currency, 0)
     ]
-    return Check(f"the provider holds what the ledger calls cash: {money_of(cash)}", troubles)
+    return Check(f"provider and bank hold what the ledger calls cash: {money_of(cash)}", troubles)
 
 
 async def _check_usage(doors: Doors, usage: UsageFolder) -> Check:

@@ -1,8 +1,8 @@
 """The bank's doors: files over HTTP, and a folder for whoever speaks to banks by files.
 
 ``POST /bank/files`` takes a file; ``GET /bank/messages`` lists what the bank wrote, ``GET /bank/messages/{name}`` gives
-it. With a folder, complete files are taken from ``outgoing``, put aside in ``taken``, and everything the bank writes
-appears in ``incoming``, complete at once.
+it; ``GET /bank/balances`` says what each account of ours holds. With a folder, complete files are taken from
+``outgoing``, put aside in ``taken``, and everything the bank writes appears in ``incoming``, complete at once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,15 @@ def routes(world: World) -> list[BaseRoute]:
     async def received(request: Request) -> Response:
         return answer_json(200, {"files": await world.store.run(lambda tx: tx.find("bank_file"))})
 
+    async def balances(request: Request) -> Response:
+        entries = await world.store.run(lambda tx: tx.find("bank_entry", limit=1_000_000))
+        held: dict[str, int] = {}
+        for entry in entries:
+            held[entry["account"]] = held.get(entry["account"], 0) + int(entry["amount_minor"])
+        return answer_json(200, {"accounts": held})
+
     return [
+        Route("/balances", balances),
         Route("/files", serve(world, upload, FAILURE, BUSY), methods=["POST"]),
         Route("/files", received),
         Route("/messages", messages),

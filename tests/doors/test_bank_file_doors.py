@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from api.schemas.accounts import AN_ACCOUNT
 from api.schemas.bank_files import A_CREDITOR, A_MANDATE, BankMandateIn
+from billing.adapters.bank_files.pain001 import PayoutWriter
 from billing.adapters.bank_files.pain008 import VERSIONS, PainWriter
 from billing.adapters.bank_files.provider import BankFilePayments
 from billing.adapters.bank_files.sealing import KeyRing
@@ -25,10 +26,13 @@ from billing.domain.errors import UnableTo
 from billing.messages.payments import MethodKind
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.payment_provider import CollectCommand
+from billing.services.bank_amendments import BankAmendments
 from billing.services.bank_batches import BankBatches
 from billing.services.bank_creditors import BankCreditors
 from billing.services.bank_debits import BankDebits
 from billing.services.bank_mandates import BankMandates
+from billing.services.bank_payout_files import PayoutFiles
+from billing.services.bank_payouts import BankPayouts
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from evenflow.cli.main import app
@@ -54,6 +58,9 @@ async def a_bank_world(database_url: str, keys: dict[str, bytes]) -> AsyncIterat
         "bank_mandates": BankMandates(work, clock, seal, process),
         "bank_batches": BankBatches(work, clock, PainWriter(), seal),
         "bank_debits": BankDebits(work, clock, process),
+        "bank_amendments": BankAmendments(work, clock, seal, process),
+        "bank_payouts": BankPayouts(work, clock, seal),
+        "bank_payout_files": PayoutFiles(work, clock, PayoutWriter(), seal),
         "payment_methods": MethodService(work, clock, PaymentProviders(BankFilePayments(work, clock, seal))),
     }
     async with a_doors_world(database_url, **services) as world:

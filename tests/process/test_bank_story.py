@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from billing.messages.account import RefundPayment
 from billing.persistence.invariants import broken_rules
 from evenflow.intake import running
 from tests.builders_bank_files import GOOD_IBAN, an_iban
@@ -66,6 +67,23 @@ async def test_a_customer_with_a_mandate_is_billed_debited_by_file_and_thanked(
     debit, (attempt, *_) = await first_debit(bank, customer), await customer.attempts()
     assert (debit["status"], debit["sequence"], debit["amount_minor"]) == ("settled", "FRST", FEE_MINOR)
     assert (attempt.provider, attempt.status) == ("bank_files", "succeeded")
+
+
+async def test_a_refund_goes_back_by_file_and_the_banks_statement_confirms_it(
+    bank: World, customers: dict[str, Customer]
+) -> None:
+    customer = customers["pays"]
+    await customer.told("thank_you")
+    paid = next(one for one in await customer.attempts() if one.status == "succeeded")
+    command = RefundPayment("refund-1", "Kim", "goodwill", attempt_id=paid.attempt_id, amount_minor=500)
+    assert (await customer.command("refund_payment", command)).accepted
+    payout: Any = {}
+    async with asyncio.timeout(240):
+        while payout.get("status") != "paid":
+            await asyncio.sleep(0.5)
+            (payout,) = await bank.get("/v1/bank-payouts", params={"account_id": customer.account_id})
+    assert (payout["attempt_id"], payout["amount_minor"]) == (paid.attempt_id, 500)
+    assert await customer.cash_minor() == FEE_MINOR - 500
 
 
 async def test_a_debit_the_bank_refuses_becomes_a_paylink(bank: World, customers: dict[str, Customer]) -> None:

@@ -120,6 +120,9 @@ def test_a_pack_whose_own_policy_breaks_it_is_refused_when_it_is_read() -> None:
         "currency": "EUR",
         "rules": [{"code": "r", "check": "least_warning_days", "value": 30, "says": "Thirty days.", "source": "none"}],
         "policy": {"steps": STANDARD.to_dict()["steps"]},
+        "as_of": "2025-01-01",
+        "counsel": "check with counsel",
+        "readings": {"steps": "None."},
     }
     with pytest.raises(InvalidValue) as refusal:
         LawPack.from_dict(data)

@@ -54,6 +54,10 @@ PAYMENT = books.payment_received("acc_1", "stripe", "pi_1", AT, 3000, "EUR", {"i
             books.written_off("acc_1", "case_1", AT, {"inv_1": 100, "inv_2": 20}, "EUR", "gone"),
             {"write_off": 120, "receivable": -120},
         ),
+        (
+            books.vat_of_bad_debt("acc_1", "vat-1", AT, {"inv_1": 17, "inv_2": 3}, "EUR", "be"),
+            {"vat": 20, "write_off": -20},
+        ),
     ],
 )
 def test_each_recipe_debits_and_credits_the_accounts_it_should(entry: Entry, expected: dict[str, int]) -> None:

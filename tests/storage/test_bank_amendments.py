@@ -109,7 +109,7 @@ async def test_a_debit_that_waits_goes_with_the_amended_mandate(bank: BankTill) 
     (batch,) = (await bank.batches.make_due(at_once=True)).batches
     file = etree.fromstring((await bank.batches.content(batch.batch_id))[1])
     assert ANOTHER_IBAN in said(file, "IBAN")
-    (method,) = [one for one in await bank.till.methods.all(bank.till.account_id) if one.status == "usable"]
+    (method,) = [one for one in await bank.till.methods.methods(bank.till.account_id) if one.status == "usable"]
     assert (method.method_id, method.is_default) == (amended.method.method_id, True)
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from sqlalchemy import text
 
 from billing.adapters.bank_files.pain001 import VERSIONS, PayoutWriter
 from billing.domain.errors import InvalidValue
 from billing.domain.ledger import payment_received
 from billing.messages.payments import RefundRequest
+from billing.persistence.bank_file_invariants import BANK_PAYOUTS_THAT_ARE_NOT_BOOKED
 from billing.persistence.invariants import broken_rules
 from billing.ports.bank_file_writing import PayoutFile, PayoutLine
 from billing.ports.bank_files import BatchKind
@@ -162,9 +164,27 @@ async def test_a_transfer_is_given_back_only_where_an_account_is_on_file(bank: B
         await bank.till.service.refund(request)
     assert "bank-payouts" in refusal.value.remedy
     await bank.store()
-    assert "pending" in await bank.till.service.refund(request)
-    assert "pending" in await bank.till.service.refund(request)
+    assert "pending" in (await bank.till.service.refund(request)).explanation
+    assert "pending" in (await bank.till.service.refund(request)).explanation
     assert await credit(bank) == 5000
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE bank_payouts SET status = 'paid', batch_id = 1",
+        "UPDATE bank_payouts SET status = 'cancelled'",
+        "UPDATE bank_payouts SET amount_minor = amount_minor + 1",
+    ],
+)
+async def test_a_payout_that_the_books_do_not_know_is_found(bank: BankTill, damage: str) -> None:
+    await order(bank)
+    async with bank.till.engine.connect() as connection:
+        await connection.execute(text(damage))
+        rows = (await connection.execute(text(BANK_PAYOUTS_THAT_ARE_NOT_BOOKED))).all()
+        await connection.rollback()
+    assert rows
+    assert all("the payout pyo_" in row.what for row in rows)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
