@@ -154,8 +154,6 @@ class Container:
     operators: Operators = field(default_factory=_not_built)
     openid: OpenIdSignIn | None = None
     audit: AuditStore | None = None
-    work_list: WorkList = field(default_factory=_not_built)
-    bulk_actions: BulkActions = field(default_factory=_not_built)
     queries: Queries = field(default_factory=_not_built)
     money_lists: MoneyLists = field(default_factory=_not_built)
     figures: ConsoleFigures = field(default_factory=_not_built)
