@@ -73,14 +73,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
         notice_templates=NoticeTemplates(make_work, clock),
         whatsapp=WhatsAppDesk(make_work, clock, whatsapp_of(settings)),
-        dunning=parts.dunning,
-        arrangements=parts.arrangements,
-        promises=parts.promises,
-        payment_plans=PaymentPlans(make_work, clock),
-        policy_assignments=PolicyAssignments(make_work, clock),
-        case_moves=CaseMoves(make_work, clock, process),
-        fees=FeeService(make_work, clock),
-        hand_overs=HandOvers(make_work),
+        **_of_dunning(parts),
         barring=parts.barring,
         staff_cases=parts.people.cases,
         invariants=parts.people.invariants,
@@ -89,15 +82,11 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         credit_refunds=CreditRefunds(make_work),
         restrictions=RestrictionDesk(make_work, clock),
         network_confirmations=ConfirmationDesk(make_work, confirmations_of(settings), parts.barring, process),
-        dunning_policies=DunningPolicyService(make_work, clock),
         **_of_the_bank(parts),
         **self_service_of(parts, settings),
-        disputes=DisputeService(make_work, clock, process),
         paylinks=parts.paylinks,
         access=parts.access,
         **vars(build_access(settings, parts.engine, parts.access)),
-        work_list=parts.collections.work_list,
-        bulk_actions=parts.collections.actions,
         queries=SqlQueries(parts.engine),
         **_of_the_console(parts),
         webhook_inbox=parts.webhook_inbox,
@@ -116,6 +105,25 @@ def _of_the_bank(parts: Parts) -> dict[str, Any]:
         "bank_payout_files": parts.bank.payout_files,
         "bank_statements": parts.bank_in.statements,
         "suspense": parts.bank_in.suspense,
+    }
+
+
+def _of_dunning(parts: Parts) -> dict[str, Any]:
+    """Overdue money, and what is agreed about it."""
+    make_work, clock, process = parts.make_work, parts.clock, parts.process
+    return {
+        "dunning": parts.dunning,
+        "dunning_policies": DunningPolicyService(make_work, clock),
+        "arrangements": parts.arrangements,
+        "promises": parts.promises,
+        "payment_plans": PaymentPlans(make_work, clock),
+        "policy_assignments": PolicyAssignments(make_work, clock),
+        "case_moves": CaseMoves(make_work, clock, process),
+        "fees": FeeService(make_work, clock),
+        "hand_overs": HandOvers(make_work),
+        "disputes": DisputeService(make_work, clock, process),
+        "work_list": parts.collections.work_list,
+        "bulk_actions": parts.collections.actions,
     }
 
 
