@@ -18,7 +18,6 @@ def upgrade() -> None:
     quiet = sa.Column("quiet_notices", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False)
     op.add_column("accounts", quiet)
     op.create_index("ix_accounts_lower_email", "accounts", [EMAIL])
-    op.create_index("ix_accounts_mobile", "accounts", ["mobile"])
     _create_sign_ins()
     _create_sessions()
     _create_contact_changes()
@@ -77,6 +76,5 @@ def _create_contact_changes() -> None:
 def downgrade() -> None:
     for table in ("customer_tries", "contact_changes", "customer_sessions", "customer_sign_ins"):
         op.drop_table(table)
-    op.drop_index("ix_accounts_mobile", "accounts")
     op.drop_index("ix_accounts_lower_email", "accounts")
     op.drop_column("accounts", "quiet_notices")
