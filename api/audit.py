@@ -80,6 +80,8 @@ class _Record:
             _log.exception("the audit trail could not be written", actor=event.actor, place=event.place, status=status)
 
     def _is_worth_it(self, status: int) -> bool:
+        if "route" not in self._scope:
+            return False
         is_command = self._scope["method"] not in READING or bool(self._scope["state"].get("is_command"))
         return is_command or status == HTTPStatus.FORBIDDEN
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
@@ -61,7 +62,9 @@ class OidcSettings(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _is_an_address(cls, issuer: str) -> str:
-        if issuer and not issuer.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        address = urlsplit(issuer)
+        is_here = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost")
+        if issuer and not (is_here or (address.scheme == "https" and address.hostname)):
             raise ValueError("write it like https://login.example.com, exactly as the provider does")
         return issuer
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from billing.domain.errors import InvalidValue
 
 LEAST_CHARACTERS = 12
 MOST_CHARACTERS = 200
+LEAST_OWN = 8
 
 
 def checked_length(password: str, field: str = "password") -> str:
@@ -19,3 +22,20 @@ def checked_length(password: str, field: str = "password") -> str:
             f"This has {len(password)} characters.", field=field, remedy=f"Use at most {MOST_CHARACTERS} characters."
         )
     return password
+
+
+def refuse_known_words(password: str, known: Iterable[str], field: str = "password") -> None:
+    """Raises InvalidValue for a password that is little more than words everybody knows about its owner."""
+    left = _letters(password)
+    for word in sorted({_letters(word) for word in known if len(_letters(word)) > 2}, key=len, reverse=True):
+        left = left.replace(word, "")
+    if len(left) < LEAST_OWN:
+        raise InvalidValue(
+            "This is mostly your name or address, which are easily guessed.",
+            field=field,
+            remedy="Use a few words that do not belong together.",
+        )
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())

@@ -49,7 +49,10 @@ class SqlCounters(Storage):
             },
         )
         async with self._engine.begin() as connection:
-            return int((await connection.execute(counted.returning(table.hits))).scalar_one())
+            hits = int((await connection.execute(counted.returning(table.hits))).scalar_one())
+        if hits == amount:
+            await self.reset()  # a window begins: a moment to forget those that are over
+        return hits
 
     async def get(self, key: str) -> int:
         live = select(rate_counters.c.hits).where(
@@ -95,10 +98,6 @@ class SqlTries:
 
     async def forget(self, limit: str, *who: str) -> None:
         await self._limiter.clear(_rule(limit), _named(who))
-
-    async def sweep(self) -> int:
-        """Forget counters whose window is over."""
-        return await self._counters.reset() or 0
 
 
 @cache

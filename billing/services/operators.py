@@ -150,7 +150,9 @@ def checked_email(email: str) -> str:
     """In lower case. Raises InvalidValue for what is no address."""
     cleaned = email.strip().lower()
     if not EMAIL.fullmatch(cleaned) or ".." in cleaned:
-        raise InvalidValue("This is no email address.", field="email", value=email[:100], remedy="Like sanne@vonk.nl.")
+        raise InvalidValue(
+            "This is no email address.", field="email", value=email[:100], remedy="Write it like sanne@vonk.nl."
+        )
     return cleaned
 
 

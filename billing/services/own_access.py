@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
-from billing.domain.passwords import checked_length
+from billing.domain.passwords import checked_length, refuse_known_words
+from billing.ports.bank_file_writing import SealBroken
 from billing.ports.users import (
     ACTIVE,
     DISABLED,
@@ -71,7 +73,7 @@ class OwnAccess:
     async def set_password_by_link(self, word: str, password: str, whence: Whence) -> str:
         """Set it, end every session there was, and answer a fresh one. Raises NotFound and InvalidValue."""
         user, _ = await self.user_of_link(word)
-        values = self._checked(user, password) | {"status": ACTIVE}
+        values = await asyncio.to_thread(self._checked, user, password) | {"status": ACTIVE}
         if await self._users.use_link(hash_of(word), self._now(), values) is None:
             raise _no_link()
         await self._sessions.end_all(user.user_id)
@@ -82,10 +84,10 @@ class OwnAccess:
         """Set a new one, and end the other sessions. Raises InvalidValue, NotRecognised and TooManyTries."""
         user = _person(signed_in)
         await self._signing_in.count_try(user.email, signed_in.session.address)
-        if not self._passwords.matches(user.password_hash, old):
+        if not await asyncio.to_thread(self._passwords.matches, user.password_hash, old):
             raise NotRecognised("This is not your password.", field="old", remedy="Write the one you signed in with.")
         await self._signing_in.forget_tries(user.email)
-        await self._users.change(user.user_id, self._checked(user, new))
+        await self._users.change(user.user_id, await asyncio.to_thread(self._checked, user, new))
         await self._sessions.end_all(user.user_id, but=signed_in.session)
 
     async def begin_enrolment(self, signed_in: SignedIn) -> Enrolment:
@@ -97,9 +99,19 @@ class OwnAccess:
             secret = self._sealing.open(user.factor_sealed, factor_context(user.user_id)).decode()
         else:
             secret = self._factor.new_secret()
-            sealed = self._sealing.seal(secret.encode(), factor_context(user.user_id))
+            sealed = self._sealed(secret, user)
             await self._users.change(user.user_id, {"factor_sealed": sealed})
         return Enrolment(secret, self._factor.picture(self._factor.address(secret, user.email)))
+
+    def _sealed(self, secret: str, user: User) -> bytes:
+        try:
+            return self._sealing.seal(secret.encode(), factor_context(user.user_id))
+        except SealBroken:
+            raise UnableTo(
+                "This installation has no key to keep second factors with.",
+                field="EVENFLOW_SECRETS_IBAN_KEYS",
+                remedy="Set it, as docs/access.md says, and start again.",
+            ) from None
 
     async def confirm_enrolment(self, signed_in: SignedIn, code: str) -> tuple[str, Sequence[str]]:
         """The second factor is in use from now on: the word of an open session, and the recovery codes."""
@@ -154,8 +166,9 @@ class OwnAccess:
         return user
 
     def _checked(self, user: User, password: str) -> dict[str, object]:
-        checked_length(password)
+        """What to keep of a good password. It takes its time, so it is called in a thread. Raises InvalidValue."""
         about = [user.email, *user.email.replace("@", ".").split("."), *user.name.split(), "evenflow"]
+        refuse_known_words(checked_length(password), about)
         weakness = self._passwords.weakness(password, about)
         if weakness:
             raise InvalidValue(weakness, field="password", remedy="")

@@ -6,6 +6,7 @@ for its address and for the person it names, before it is looked at, so that tri
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -64,7 +65,8 @@ class SigningIn:
         email = email.strip().lower()
         await self.count_try(email, whence.address)
         user = await self._users.by_email(email)
-        is_right = self._passwords.matches(user.password_hash if user else "", password)
+        # A hash takes its time, on purpose: other pages are answered meanwhile.
+        is_right = await asyncio.to_thread(self._passwords.matches, user.password_hash if user else "", password)
         if user is None or not is_right or user.status != ACTIVE:
             raise NotRecognised(
                 "This address and this password do not belong together.",
@@ -72,7 +74,8 @@ class SigningIn:
                 remedy="Try again, or ask an administrator for a link to set a new password.",
             )
         if self._passwords.is_outdated(user.password_hash):
-            await self._users.change(user.user_id, {"password_hash": self._passwords.hash(password)})
+            renewed = await asyncio.to_thread(self._passwords.hash, password)
+            await self._users.change(user.user_id, {"password_hash": renewed})
         if not user.has_factor:
             await self.forget_tries(email)
         return await self._open(user, BY_PASSWORD, self.stage_of(user), whence)
