@@ -25,6 +25,7 @@ from api.schemas.work_list import (
     WorkTotalOut,
 )
 from billing.domain.work_list import WorkFilter
+from billing.services.paylink_sending import PaylinkRequest
 
 router = APIRouter(prefix="/v1", tags=["collections"])
 COLUMNS = tuple(WorkItemOut.model_fields)
@@ -88,5 +89,6 @@ async def today(container: ContainerDep, _: Viewer) -> DayNumbersOut:
 )
 async def send_paylink(desk: AgentDesk, said: ActionIn) -> ActionOut:
     """A message with what is open and where to pay it; it leaves once, and at once: the customer waits for it."""
-    summary = await desk.container.paylink_sending.send(desk.account_id, desk.command_id, desk.caller.name, said.reason)
+    asked = PaylinkRequest(desk.account_id, desk.command_id, desk.caller.name, said.reason)
+    summary = await desk.container.paylink_sender.send(asked)
     return ActionOut(command_id=desk.command_id, summary=summary)
