@@ -151,13 +151,12 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     barring = BarringService(make_work, clock, watched(settings, network_of(settings)))
     people = build_people(settings, engine, make_work, clock, process, messengers, sources, stripe)
     reconciler = Reconciler(make_work, paying.webhook_inbox, {stripe.name: stripe}, clock=clock)
-    method_notices = MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days)
     repairs = _repairs(settings, paying.webhook_inbox, usage, notices, sources, reconciler, bank, bank_in)
     promises = PromiseService(make_work, clock)
     collections = collections_desk(settings, engine, make_work, clock, process, notices)
     repairs = replace(
         people.joining(repairs, barring, reconciler),
-        tell_of_methods=method_notices.send_due,
+        tell_of_methods=MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days).send_due,
         end_promises=promises.end_over,
         look_after_bulk_actions=collections.actions.look_after,
     )
