@@ -10,8 +10,9 @@ from billing.persistence.work_list import SqlWorkList
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
-from billing.services.bulk_actions import BulkActions, BulkLimits
+from billing.services.bulk_actions import BulkActions
 from billing.services.bulk_commands import BulkCommands
+from billing.services.bulk_previews import BulkLimits
 from billing.services.bulk_running import BulkRunning
 from billing.services.dunning_assignments import PolicyAssignments
 from billing.services.dunning_fees import FeeService

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from api.console.listing import Asked, Choice, Day, Listing, Text, Whole
+from api.console.listing import Asked, Choice, Day, Filter, Listing, Text, Whole
 from api.console.pages import words
 from billing.domain.bulk_actions import KINDS, BulkKind
 from billing.domain.failure_words import CATEGORIES
@@ -43,7 +43,7 @@ _SAME = (
 )
 _WHOLES = ("least_days", "most_days", "least_invoices", "policy_version", "cycle_day")
 _DAYS = ("next_from", "next_to")
-FILTERS = (
+FILTERS: tuple[Filter, ...] = (
     *(
         Text(name, 100)
         for name in ("brand", "segment", "text", "currency", "stage", "next_step", "policy_code", "code")

@@ -109,6 +109,9 @@ class WorkFilter:
                 raise InvalidValue("This is out of range.", field=name, value=value, remedy=f"Use 0 to {most}.")
         for first, last in _RANGES:
             self._refuse_backwards(first, last)
+        for one in fields(self):
+            if "\0" in str(getattr(self, one.name)):
+                raise InvalidValue("This cannot be looked for.", field=one.name, value="", remedy="Write plain text.")
 
     def _refuse_backwards(self, first: str, last: str) -> None:
         least, most = getattr(self, first), getattr(self, last)

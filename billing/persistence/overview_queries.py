@@ -56,7 +56,7 @@ class SqlOverviews:
         """How long customers waited who paid while they were barred."""
         (row,) = await self._rows(statements.RESTORATIONS, since=since)
         times = (float(each or 0) for each in (row.median_seconds, row.p95_seconds, row.longest_seconds))
-        return Restorations(since, row.count, *times)
+        return Restorations(since, row._mapping["count"], *times)
 
     async def open_cases(self) -> Sequence[CasesOfKind]:
         """What needs a person, the most urgent first."""
@@ -72,4 +72,6 @@ class SqlOverviews:
 
 def _expected(row: Row[Any]) -> ExpectedDebit:
     fees = Money.from_decimal(Decimal(row.fees), row.currency).amount_minor
-    return ExpectedDebit(row.debit_on, row.currency, row.method_kind, row.source, row.count, row.amount_minor + fees)
+    return ExpectedDebit(
+        row.debit_on, row.currency, row.method_kind, row.source, row._mapping["count"], row.amount_minor + fees
+    )

@@ -26,7 +26,7 @@ _FORMS = {
     "bigint": re.compile(r"-?\d{1,18}"),
     "integer": re.compile(r"\d{1,9}"),
     "timestamptz": re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d+)?\+00"),
-    "text": re.compile(r".{0,400}", re.DOTALL),
+    "text": re.compile(r"[^\x00\ud800-\udfff]{0,400}"),
 }
 _PREFIXES = {"account_id": identity.ACCOUNT, "case_id": identity.CASE, "plan_id": identity.PAYMENT_PLAN}
 
@@ -164,6 +164,8 @@ def _read_token(token: str, sort: str, kind: str) -> tuple[str, int]:
     try:
         of_sort, key, number = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         if of_sort == sort and _FORMS[kind].fullmatch(key) and 0 < number < 10**18:
+            if kind == "timestamptz":
+                datetime.fromisoformat(key)
             return key, int(number)
     except (ValueError, TypeError, binascii.Error):
         pass

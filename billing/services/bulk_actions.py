@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from billing.domain.bulk_actions import KINDS, BulkKind, BulkOrder, BulkOutcome, BulkState, foresee
+from billing.domain.bulk_actions import KINDS, BulkKind, BulkOrder, BulkOutcome, BulkState
+from billing.domain.bulk_standing import foresee
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.domain.work_list import WorkFilter
 from billing.messages.account import CommandResult
@@ -25,9 +23,17 @@ from billing.ports.bulk_actions import BulkAccount, BulkAction, BulkChoice
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.ports.work_list import WorkItem, WorkList
+from billing.ports.work_list import WorkList
 from billing.services.access import Caller
 from billing.services.bulk_commands import weighed
+from billing.services.bulk_previews import (
+    BulkLimits,
+    Totals,
+    choice_again,
+    choice_of,
+    keep_totals,
+    preview_values,
+)
 from billing.services.bulk_running import BulkRunning
 
 _log = logging.getLogger(__name__)
@@ -43,31 +49,6 @@ class UnableToChangeBulkAction(UnableTo):
 
 class UnableToUndo(UnableTo):
     """There is no way back."""
-
-
-class NotForThisRole(UnableTo):
-    """More accounts than the caller's role may change at once."""
-
-
-@dataclass(frozen=True)
-class BulkLimits:
-    """How many accounts a role may change at once; an administrator may change any number."""
-
-    agent_accounts: int = 200
-    finance_accounts: int = 5000
-
-    def refuse(self, accounts: int, role: str) -> None:
-        """Raises NotForThisRole."""
-        allowed = {"agent": self.agent_accounts, "finance": self.finance_accounts}.get(role)
-        if allowed is None or accounts <= allowed:
-            return
-        needed = "finance" if role == "agent" and accounts <= self.finance_accounts else "admin"
-        raise NotForThisRole(
-            f"{accounts} accounts are more than the role {role} may change at once, which is {allowed}.",
-            field="count",
-            value=accounts,
-            remedy=f"Narrow the filter, or ask somebody of the role {needed}.",
-        )
 
 
 class BulkActions:
@@ -101,19 +82,19 @@ class BulkActions:
         async with self._make_work() as work:
             if order.policy_code:
                 await work.dunning.policy(order.policy_code, order.policy_version)
-            action = await work.bulk_actions.add(_values(order, wanted, author, now))
-            totals = _Totals()
+            action = await work.bulk_actions.add(preview_values(order, wanted, author, now))
+            totals = Totals()
             piece: list[BulkChoice] = []
             async for item in self._work_list.everything(wanted, now):
                 seen = foresee(order, weighed(item.account), now)
                 why = seen.why if seen.outcome is not BulkOutcome.DONE else ""
                 totals.add(item.currency, item.overdue_minor, why)
-                piece.append(_choice(item, why))
+                piece.append(choice_of(item, why))
                 if len(piece) == _AT_ONCE:
                     await work.bulk_actions.choose(action.bulk_id, piece)
                     piece = []
             await work.bulk_actions.choose(action.bulk_id, piece)
-            await _count(work, action, totals)
+            await keep_totals(work, action, totals)
             previewed = await work.bulk_actions.get(action.bulk_id)
             await work.commit()
         return previewed
@@ -125,14 +106,14 @@ class BulkActions:
             first = await work.bulk_actions.lock(bulk_id)
             await _refuse_to_undo(work, first)
             order = BulkOrder(BulkKind.UNDO)
-            action = await work.bulk_actions.add(_values(order, WorkFilter(), author, now, undoes=bulk_id))
-            totals, after = _Totals(), ""
+            action = await work.bulk_actions.add(preview_values(order, WorkFilter(), author, now, undoes=bulk_id))
+            totals, after = Totals(), ""
             while changed := await work.bulk_actions.accounts(bulk_id, BulkOutcome.DONE, after, _AT_ONCE):
                 for one in changed:
                     totals.add(one.currency, one.overdue_minor, "")
-                await work.bulk_actions.choose(action.bulk_id, [_again(one) for one in changed])
+                await work.bulk_actions.choose(action.bulk_id, [choice_again(one) for one in changed])
                 after = changed[-1].account_id
-            await _count(work, action, totals)
+            await keep_totals(work, action, totals)
             previewed = await work.bulk_actions.get(action.bulk_id)
             await work.commit()
         return previewed
@@ -235,51 +216,6 @@ class BulkActions:
         for action in unfinished:
             await self._start(action)
         return len(unfinished)
-
-
-class _Totals:
-    """What a preview counts."""
-
-    def __init__(self) -> None:
-        self.accounts = 0
-        self._amounts: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
-
-    def add(self, currency: str, overdue_minor: int, why: str) -> None:
-        self.accounts += 1
-        self._amounts[currency] += overdue_minor
-        if why:
-            self._reasons[why] += 1
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"amounts": dict(self._amounts), "reasons": dict(self._reasons.most_common())}
-
-
-def _values(order: BulkOrder, wanted: WorkFilter, author: str, now: Any, undoes: str | None = None) -> dict[str, Any]:
-    return {
-        "kind": order.kind.value,
-        "state": BulkState.PREVIEWED.value,
-        "definition": order.to_dict(),
-        "chosen_by": wanted.to_dict(),
-        "totals": {},
-        "accounts": 0,
-        "author": author,
-        "previewed_at": now,
-        "undoes": undoes,
-    }
-
-
-def _choice(item: WorkItem, why: str) -> BulkChoice:
-    account = item.account
-    return BulkChoice(account.account_id, account.brand, account.number, item.currency, item.overdue_minor, why)
-
-
-def _again(one: BulkAccount) -> BulkChoice:
-    return BulkChoice(one.account_id, one.brand, one.number, one.currency, one.overdue_minor)
-
-
-async def _count(work: UnitOfWork, action: BulkAction, totals: _Totals) -> None:
-    await work.bulk_actions.change(action.bulk_id, {"accounts": totals.accounts, "totals": totals.to_dict()})
 
 
 async def _refuse_to_undo(work: UnitOfWork, first: BulkAction) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from billing.domain.bulk_actions import BulkKind, BulkOrder, Standing, Weighed
+from billing.domain.bulk_actions import BulkKind, BulkOrder
+from billing.domain.bulk_standing import Standing, Weighed
 from billing.domain.errors import InvalidValue, Refusal, UnableTo
 from billing.messages import account as commands
 from billing.messages.account import Command

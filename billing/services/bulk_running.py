@@ -13,17 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from billing.domain.bulk_actions import (
-    WAITING,
-    BulkKind,
-    BulkOrder,
-    BulkOutcome,
-    BulkState,
-    Standing,
-    changed_since,
-    foresee,
-    way_back,
-)
+from billing.domain.bulk_actions import WAITING, BulkKind, BulkOrder, BulkOutcome, BulkState
+from billing.domain.bulk_standing import Standing, changed_since, foresee, way_back
 from billing.domain.errors import Refusal
 from billing.domain.work_list import WorkFilter
 from billing.messages.bulk_actions import BulkBatch, BulkBatchRequest, BulkNote, BulkReport

@@ -72,16 +72,10 @@ class ConsoleFigures:
 
     async def first_page(self) -> FirstPage:
         """All of it, counted at the same time."""
-        numbers, today, loads, ahead, funnel, aging, restorations, cases = await asyncio.gather(
-            self._numbers.read(),
-            self._today.read(),
-            self._loads.read(),
-            self._forecasts.read(),
-            self._funnel.read(),
-            self._aging.read(),
-            self._restorations.read(),
-            self._cases.read(),
-        )
+        of_now = asyncio.gather(self._numbers.read(), self._today.read(), self._loads.read(), self._forecasts.read())
+        of_debt = asyncio.gather(self._funnel.read(), self._aging.read(), self._restorations.read(), self._cases.read())
+        numbers, today, loads, ahead = await of_now
+        funnel, aging, restorations, cases = await of_debt
         return FirstPage(numbers, today, loads, ahead, funnel, aging, restorations, cases)
 
     async def _count_numbers(self) -> Overview:

@@ -15,8 +15,9 @@ from billing.messages.bulk_actions import BulkBatch, BulkBatchRequest
 from billing.messages.identities import account_workflow_id
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.persistence.work_list import SqlWorkList
-from billing.services.bulk_actions import BulkActions, BulkLimits
+from billing.services.bulk_actions import BulkActions
 from billing.services.bulk_commands import BulkCommands
+from billing.services.bulk_previews import BulkLimits
 from billing.services.bulk_running import BulkRunning
 from billing.services.dunning_assignments import PolicyAssignments
 from billing.services.dunning_fees import FeeService

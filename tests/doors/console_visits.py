@@ -14,10 +14,12 @@ _FIELD = re.compile(r'name="(form|command_id|confirmed)" value="([^"]*)"')
 async def sign_in(world: DoorsWorld, key: str = ADMIN_KEY) -> None:
     """From now on the client is signed in with this key."""
     world.client.headers.pop("X-API-Key", None)
+    world.client.cookies.clear()
     shown = await world.client.get("/console/sign-in")
     token = re.search(r'name="form" value="([^"]+)"', shown.text)
     assert token is not None
-    await world.client.post("/console/sign-in", data={"form": token[1], "key": key})
+    answer = await world.client.post("/console/sign-in", data={"form": token[1], "key": key})
+    assert answer.status_code == 303, answer.text[-1500:]
 
 
 def hidden(page: httpx.Response) -> dict[str, str]:

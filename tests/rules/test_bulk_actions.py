@@ -10,17 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.domain.bulk_actions import (
-    KINDS,
-    BulkKind,
-    BulkOrder,
-    BulkOutcome,
-    Standing,
-    Weighed,
-    changed_since,
-    foresee,
-    way_back,
-)
+from billing.domain.bulk_actions import KINDS, BulkKind, BulkOrder, BulkOutcome
+from billing.domain.bulk_standing import Standing, Weighed, changed_since, foresee, way_back
 from billing.services.bulk_commands import standing_after
 
 NOW = datetime(2027, 2, 1, 12, 0, tzinfo=UTC)

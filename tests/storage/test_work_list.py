@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -195,10 +197,27 @@ async def test_today_counts_instalments_due_on_each_accounts_own_date(
     assert sum(one.accounts for one in in_five_days.holds) == sum(one.held_days == 5 for one in debtors)
 
 
-@pytest.mark.parametrize("token", ["nonsense", "WyJhZ2UiLCIyMDI3LTAxLTAxIiwxXQ", "W10", "%00"])
-async def test_a_page_that_never_ended_there_is_refused(crowd: tuple[SqlWorkList, list[Debtor]], token: str) -> None:
-    with pytest.raises(InvalidValue, match="No page ended there"):
-        await crowd[0].page(WorkFilter(), NOW, Sort.AMOUNT, token, 10)
+FORGED = (
+    ["age", "2027-01-01", 1],  # of another order
+    ["amount", "ten", 1],
+    ["amount", "10", "acc_1001"],
+    ["amount", "10", -1],
+    ["next", "2027-99-99 12:00:00+00", 1],
+    ["number", "\0", 1],
+    ["number", "\ud800", 1],
+    ["number", 5, 1],
+    [],
+    {},
+)
+
+
+@pytest.mark.parametrize("place", FORGED, ids=json.dumps)
+async def test_a_page_that_never_ended_there_is_refused(crowd: tuple[SqlWorkList, list[Debtor]], place: Any) -> None:
+    token = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    for forged in (token, "nonsense", "%00", "é"):
+        for sort in (Sort.AMOUNT, Sort.NEXT, Sort.NUMBER):
+            with pytest.raises(InvalidValue, match="No page ended there"):
+                await crowd[0].page(WorkFilter(), NOW, sort, forged, 10)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +228,7 @@ async def test_a_page_that_never_ended_there_is_refused(crowd: tuple[SqlWorkList
         ({"next_from": "tomorrow"}, "next_from"),
         ({"colour": "red"}, "colour"),
         ({"least_days": -1}, "least_days"),
+        ({"text": "a\0b"}, "text"),
     ],
 )
 def test_a_filter_that_says_nothing_useful_names_its_field(said: dict[str, Any], field: str) -> None:
