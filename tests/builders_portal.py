@@ -76,7 +76,7 @@ class Browser:
         found = _FORM.search(self.page)
         sent = {"form": found.group(1) if found else "", **fields}
         answer = await self.client.post(path, data=sent)
-        self.page = answer.text if answer.text else self.page
+        self.page = answer.text if "html" in answer.headers.get("content-type", "") else self.page
         return answer
 
     async def follow(self, answer: httpx.Response) -> httpx.Response:

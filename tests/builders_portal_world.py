@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.console_server import browser_path, pictures_directory
@@ -87,7 +88,23 @@ class PersonOnline:
         await self.go("/my")
         await self.page.get_by_label("Email address or mobile number").fill(to)
         await self.page.get_by_role("button", name="Send me a code").click()
+        await self.enter_code(to)
+
+    async def sign_in_from_message(self) -> None:
+        """By the address in the newest message, with a code by email."""
+        await self.page.goto(f"{self.simulator}/inbox")
+        address = await self.page.locator('a[href*="/my/h/"]').first.get_attribute("href")
+        assert address
+        await self.page.goto(address)
+        await expect(self.page.get_by_role("heading", name="Hello!")).to_be_visible()
+        await self.picture("hello")
+        await self.page.get_by_role("button", name="Send me a code by email").click()
+        await self.enter_code(self.customer.email)
+
+    async def enter_code(self, to: str) -> None:
+        """The code that came, and in."""
         await expect(self.page.get_by_role("heading", name="Enter your code")).to_be_visible()
+        await self.picture("code")
         await self.page.get_by_label("Six digits").fill(await self.newest_code(to))
         await self.page.get_by_role("button", name="Go on").click()
         await expect(self.page.get_by_role("heading", name="Your account now")).to_be_visible()
@@ -105,6 +122,11 @@ class PersonOnline:
                 await self.page.screenshot(path=path, full_page=True)
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(PHONE)
+
+    async def barriers(self) -> list[str]:
+        """What keeps somebody from using the page, as axe finds it: serious or critical."""
+        found: Any = (await Axe().run(self.page)).response
+        return [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")]
 
     async def overflow(self) -> int:
         """How many pixels the page is wider than its window."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -49,11 +50,13 @@ class PortalLooks:
             head = await letterhead_at(work, brand, self._clock.now())
         return brand, _look(brand, head, account.locale, account.zone)
 
-    async def of_brand(self, code: str, language: str) -> Look:
-        """Before anybody is signed in; without a brand where there are several, or this one is not known."""
+    async def of_brand(self, code: str, language: str, host: str = "") -> Look:
+        """Before anybody is signed in: the brand of this code, else of this host, else the only one there is."""
         async with self._make_work() as work:
             brands = await work.accounts.brands()
-            known = next((one for one in brands if one.brand == code or len(brands) == 1), None)
+            at_host = [one for one in brands if host and urlsplit(one.account_url).hostname == host]
+            named = [one for one in brands if one.brand == code]
+            known = next((found[0] for found in (named, at_host, brands) if len(found) == 1), None)
             if known is None:
                 return Look(language=language or DEFAULT_LANGUAGE, locale=language or DEFAULT_LANGUAGE)
             head = await letterhead_at(work, known, self._clock.now())

@@ -41,7 +41,8 @@ def _address(request: Request) -> str:
 async def _look(request: Request, container: Container, before: Before) -> Look:
     if not container.session_key:
         raise NotSignedIn("This installation has no session key.", field="session_key", remedy="Set one.")
-    look = await container.portal_looks.of_brand(before.brand, before.language or accepted_language(request))
+    language = before.language or accepted_language(request)
+    look = await container.portal_looks.of_brand(before.brand, language, request.url.hostname or "")
     request.state.look = look
     return look
 
@@ -97,12 +98,12 @@ async def ask(
 ) -> Response:
     """The same page for everybody; the code goes out afterwards."""
     before = before_of(request, container)
-    await _look(request, container, before)
+    look = await _look(request, container, before)
     command_of(container, before.word, form)
     written = contact or await _known_contact(container, before, channel)
-    country = await container.portal_looks.country_of(before.brand)
+    country = await container.portal_looks.country_of(look.brand)
     asked = await container.customer_access.ask(written, _address(request), country)
-    container.customer_access.deliver_later(asked, before.brand)
+    container.customer_access.deliver_later(asked, look.brand)
     answer = back_to("/my/sign-in/code")
     keep_before(answer, replace(before, request_id=asked.request_id), container)
     return answer

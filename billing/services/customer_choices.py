@@ -85,12 +85,13 @@ class CustomerChoices:
         _refuse_unusable(wanted)
         async with self._make_work() as work:
             account = await work.accounts.lock(account_id)
-            values = {
+            channels = _channels(account, wanted.channels)
+            refuse_unusable_channels(channels, of_brand=False)
+            values: dict[str, Any] = {
                 "locale": _locale(account, wanted.language),
-                "notice_channels": _channels(account, wanted.channels),
+                "notice_channels": channels,
                 "quiet_notices": sorted(set(wanted.quiet)),
             }
-            refuse_unusable_channels(values["notice_channels"], of_brand=False)
             before = {name: getattr(account, name) for name in values}
             if {**before, "quiet_notices": sorted(before["quiet_notices"])} == values:
                 return False

@@ -43,7 +43,7 @@ async def test_a_customer_signs_in_reads_the_bill_and_pays_without_javascript(wo
         page = person.page
         await person.go("/my")
         await person.picture("sign-in")
-        await person.sign_in()
+        await person.sign_in_from_message()
         await expect(page.get_by_text("€12.10").first).to_be_visible()
         await person.picture("now")
         await page.get_by_role("link", name="Bills").click()
@@ -71,9 +71,9 @@ async def test_the_balance_moves_while_usage_arrives(world: World) -> None:
         await person.sign_in()
         await expect(page.get_by_text("Used: 0 min")).to_be_visible()
         await person.calls(150)
-        await expect(page.get_by_text("Used: 3 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 2.5 min")).to_be_visible()
         await person.calls(60)
-        await expect(page.get_by_text("Used: 4 min")).to_be_visible()
+        await expect(page.get_by_text("Used: 3.5 min")).to_be_visible()
         await expect(page.get_by_text("Last usage counted")).to_be_visible()
         await person.picture("now-live")
 
@@ -159,3 +159,20 @@ async def _sets_a_limit(person: PersonOnline) -> None:
     await page.get_by_role("button", name="Set limit").click()
     await expect(page.get_by_text("The limit is set")).to_be_visible()
     await expect(page.get_by_text("€20.00").first).to_be_visible()
+
+
+async def test_every_page_fits_a_phone_and_can_be_used_by_everybody(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("ready")
+    async with a_browser() as browser, online(world, browser, customer) as person:
+        await person.go("/my/sign-in")
+        assert await person.barriers() == []
+        await person.sign_in()
+        (invoice, _, _), *_ = await world.parts.invoicing.documents(customer.account_id)
+        settings = ("limits", "messages", "contact", "day", "data", "sessions")
+        paths = ["/my", "/my/bills", f"/my/bills/{invoice.invoice_id}", "/my/pay", "/my/settings", "/my/nowhere"]
+        for path in [*paths, *(f"/my/settings/{name}" for name in settings)]:
+            for scheme in ("light", "dark"):
+                await person.page.emulate_media(color_scheme=scheme)
+                await person.go(path)
+                assert (path, scheme, await person.barriers(), await person.overflow()) == (path, scheme, [], 0)

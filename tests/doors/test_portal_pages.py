@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 from api.app import STATIC
 from billing.services.notice_words import LANGUAGES
 from tests.builders_portal import Browser, PortalWorld, a_portal
+from tests.builders_usage import a_cycle
 from tests.doors.console_data import FULL_ACCOUNT
 
 PAGES = (
@@ -106,7 +108,16 @@ async def test_every_page_is_small_private_and_without_inline_script_or_style(br
         assert len(answer.content) + sum(len(one.content) for one in loaded) < FIRST_PAGE_BYTES
 
 
-async def test_the_overview_says_what_is_owed_since_when_and_what_is_left(browser: Browser) -> None:
+async def test_the_overview_says_what_is_owed_since_when_and_what_is_left(
+    portal: PortalWorld, browser: Browser
+) -> None:
+    async with portal.doors.work() as work:
+        billed = a_cycle(
+            FULL_ACCOUNT, cycle_number=0, status="issued", debit_on=date(2027, 1, 10), invoice_id="inv_1001"
+        )
+        await work.accounts.add_cycle(billed)
+        await work.invoices.collect_with(FULL_ACCOUNT, ["inv_1001"], "inv_1001")
+        await work.commit()
     page = (await browser.get("/my")).text
     for said in (
         "€42.10",

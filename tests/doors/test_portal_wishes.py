@@ -95,6 +95,7 @@ async def test_limits_are_set_and_removed_by_the_accounts_process(portal: Portal
     assert (workflow_id, update) == ("account/vonk/A100001", "set_usage_limit")
     assert (command.value, command.kind, command.asked_by, command.author) == (2500, "hard", "customer", "customer")
     assert (await browser.post("/my/settings/limits", amount="25", service_id="svc_1002")).status_code == 404
+    await browser.get("/my/settings/limits")
     assert (await browser.post("/my/settings/limits/abroad", service_id="svc_1002")).status_code == 404
     await browser.get("/my/settings/limits")
     await browser.post("/my/settings/limits/remove", limit="hard:amount:svc_9999:data")
