@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.console_server import browser_path, pictures_directory
@@ -121,6 +122,11 @@ class PersonOnline:
                 await self.page.screenshot(path=path, full_page=True)
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(PHONE)
+
+    async def barriers(self) -> list[str]:
+        """What keeps somebody from using the page, as axe finds it: serious or critical."""
+        found: Any = (await Axe().run(self.page)).response
+        return [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")]
 
     async def overflow(self) -> int:
         """How many pixels the page is wider than its window."""

@@ -24,6 +24,8 @@ from billing.ports.self_service import CustomerSession
 
 COOKIE, BEFORE = "evenflow_my", "evenflow_my_before"
 PATH = "/my"
+# What the page asks for without anybody pressing anything.
+BY_ITSELF = ("/my/balance",)
 FORM_SECONDS = 12 * 3600
 BEFORE_SECONDS = 3600
 SignedForm = Annotated[str, Form(max_length=500)]
@@ -120,7 +122,10 @@ def _signer(container: Container, purpose: str) -> URLSafeTimedSerializer:
 async def visitor(request: Request, container: ContainerDep) -> Visitor:
     """The customer who looks. Raises NotSignedIn, which is answered with the page to sign in."""
     cookie = request.cookies.get(COOKIE, "")
-    session = await container.customer_sessions.of(cookie) if cookie and container.session_key else None
+    is_used = request.url.path not in BY_ITSELF
+    session = (
+        await container.customer_sessions.of(cookie, is_used=is_used) if cookie and container.session_key else None
+    )
     if session is None:
         raise NotSignedIn("Nobody is signed in.", field="session", remedy="Sign in.")
     account = await container.accounts.get(session.account_id)

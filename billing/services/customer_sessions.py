@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from billing.domain import identity
 from billing.domain.errors import InvalidValue, NotFound
@@ -60,8 +60,11 @@ class CustomerSessions:
         await work.self_service.forget_before(now - KEPT)
         return f"{identity.parse(identity.ACCOUNT, account_id)}.{secret}"
 
-    async def of(self, cookie: str) -> CustomerSession | None:
-        """The session behind a cookie; None when there is none, or it is over."""
+    async def of(self, cookie: str, *, is_used: bool = True) -> CustomerSession | None:
+        """The session behind a cookie; None when there is none, or it is over.
+
+        What a page does by itself is no use of it (``is_used`` False): a page left open keeps nobody signed in.
+        """
         number, _, secret = cookie.partition(".")
         try:
             account_id = identity.show(identity.ACCOUNT, int(number))
@@ -72,9 +75,9 @@ class CustomerSessions:
         session_hash = self._secrets.hash_of("session", secret)
         async with self._make_work() as work:
             session = await work.self_service.session(account_id, session_hash)
-            if session is None or session.ended_at is not None or now >= min(session.ends_at, session.seen_at + IDLE):
+            if session is None or not _runs(session, now):
                 return None
-            if now - session.seen_at >= SEEN_AGAIN:
+            if is_used and now - session.seen_at >= SEEN_AGAIN:
                 await work.self_service.see_session(account_id, session_hash, now)
                 await work.commit()
         return session
@@ -82,8 +85,8 @@ class CustomerSessions:
     async def is_running(self, session: CustomerSession) -> bool:
         """Whether it is still signed in: a page that goes on by itself ends with it."""
         async with self._make_work() as work:
-            now_kept = await work.self_service.session(session.account_id, session.session_hash)
-        return now_kept is not None and now_kept.ended_at is None and self._real_now() < now_kept.ends_at
+            kept = await work.self_service.session(session.account_id, session.session_hash)
+        return kept is not None and _runs(kept, self._real_now())
 
     async def switch(self, session: CustomerSession, account_id: str) -> str:
         """A session of another account of the same contact, in the place of this one. Raises NotFound."""
@@ -119,3 +122,7 @@ class CustomerSessions:
     async def _tell(self, work: UnitOfWork, account_id: str, summary: str, **inputs: object) -> None:
         entry = TimelineEntry(account_id, self._clock.now(), "self_service", summary, dict(inputs), BY_CUSTOMER)
         await work.timeline.add(entry)
+
+
+def _runs(session: CustomerSession, now: datetime) -> bool:
+    return session.ended_at is None and now < min(session.ends_at, session.seen_at + IDLE)

@@ -177,7 +177,8 @@ class PaySessionService:
             provider_customer=attempt.provider_customer,
             purpose=f"{brand.name} {', '.join(numbers)}"[:200],
             return_url=request.return_url or f"{paylink}/done",
-            cancel_url=request.return_url or paylink,
+            # Whoever turns back has not paid: not where a payment is waited for.
+            cancel_url=request.return_url.removesuffix("/done") or paylink,
             locale=account.locale.split("_")[0],
             invoice_numbers=numbers,
         )

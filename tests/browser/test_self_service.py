@@ -159,3 +159,20 @@ async def _sets_a_limit(person: PersonOnline) -> None:
     await page.get_by_role("button", name="Set limit").click()
     await expect(page.get_by_text("The limit is set")).to_be_visible()
     await expect(page.get_by_text("€20.00").first).to_be_visible()
+
+
+async def test_every_page_fits_a_phone_and_can_be_used_by_everybody(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("ready")
+    async with a_browser() as browser, online(world, browser, customer) as person:
+        await person.go("/my/sign-in")
+        assert await person.barriers() == []
+        await person.sign_in()
+        (invoice, _, _), *_ = await world.parts.invoicing.documents(customer.account_id)
+        settings = ("limits", "messages", "contact", "day", "data", "sessions")
+        paths = ["/my", "/my/bills", f"/my/bills/{invoice.invoice_id}", "/my/pay", "/my/settings", "/my/nowhere"]
+        for path in [*paths, *(f"/my/settings/{name}" for name in settings)]:
+            for scheme in ("light", "dark"):
+                await person.page.emulate_media(color_scheme=scheme)
+                await person.go(path)
+                assert (path, scheme, await person.barriers(), await person.overflow()) == (path, scheme, [], 0)

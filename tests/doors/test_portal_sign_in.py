@@ -191,6 +191,17 @@ async def test_a_session_ends_when_idle_and_at_the_latest_after_half_a_day(porta
     assert (await other.get("/my/settings")).status_code == 303
 
 
+async def test_a_page_that_is_left_open_keeps_nobody_signed_in(portal: PortalWorld) -> None:
+    sessions = portal.doors.container.customer_sessions
+    cookie = await sessions.begin([FULL_ACCOUNT], "code")
+    begun = await sessions.of(cookie)
+    assert begun is not None
+    portal.time.at += IDLE - timedelta(minutes=1)
+    assert await sessions.of(cookie, is_used=False)
+    portal.time.at += timedelta(minutes=1)
+    assert (await sessions.of(cookie, is_used=False), await sessions.is_running(begun)) == (None, False)
+
+
 async def test_signing_out_ends_this_browser_or_all_of_them(portal: PortalWorld) -> None:
     first, second, third = [await portal.signed_in() for _ in range(3)]
     assert "zijn ingelogd: 3" in (await first.get("/my/settings/sessions")).text
