@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from api.dependencies import Admin, ContainerDep
 from api.errors import NotAllowed
-from api.schemas.base import identity_pattern
+from api.schemas.base import Instant, identity_pattern
 from api.schemas.users import AuditEventOut, AuditOut
 from billing.ports.audit import AuditFilter
 
 router = APIRouter(prefix="/v1/audit", tags=["users"])
 Before = Annotated[
     str,
-    Query(pattern=rf"^$|{identity_pattern('aud')}", description="Go on before this event.", examples=["aud_1001"]),
+    Query(
+        pattern=identity_pattern("aud", optional=True), description="Go on before this event.", examples=["aud_1001"]
+    ),
 ]
 
 
@@ -31,10 +32,10 @@ async def audit(
     action: Annotated[str, Query(max_length=100, description="Only this action.", examples=["invite"])] = "",
     refused: Annotated[bool, Query(description="Only what was refused.", examples=[True])] = False,
     since: Annotated[
-        datetime | None, Query(description="From this instant of real time on.", examples=["2027-02-01T00:00:00Z"])
+        Instant | None, Query(description="From this instant of real time on.", examples=["2027-02-01T00:00:00Z"])
     ] = None,
     until: Annotated[
-        datetime | None, Query(description="Before this instant of real time.", examples=["2027-03-01T00:00:00Z"])
+        Instant | None, Query(description="Before this instant of real time.", examples=["2027-03-01T00:00:00Z"])
     ] = None,
     before: Before = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="At most so many.", examples=[100])] = 100,

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from billing.domain.errors import Refusal
+from billing.ports.audit import NewEvent
 from billing.ports.users import UserFilter
 from billing.services.access import ROLES
 from billing.services.operators import Operators
@@ -21,7 +22,7 @@ from evenflow.stack.assembly import settings_beside
 from evenflow.stack.errors import StackError
 
 app = typer.Typer(help="People who sign in to the console.")
-Result = TypeVar("Result")
+Work = Callable[[Operators, Settings], Awaitable[str]]
 Email = Annotated[str, typer.Argument(help="Their email address.")]
 
 
@@ -38,7 +39,7 @@ def add(
         _, word = await operators.invite(email, name or email.partition("@")[0], role, _author())
         return _link(settings, word)
 
-    print(_carry_out(data_dir, invite))
+    print(_carry_out(data_dir, invite, "add", email))
 
 
 @app.command()
@@ -54,7 +55,7 @@ def link(email: Email, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         _, word = await operators.new_link(found[0].user_id, _author())
         return _link(settings, word)
 
-    print(_carry_out(data_dir, renew))
+    print(_carry_out(data_dir, renew, "link", email))
 
 
 def _link(settings: Settings, word: str) -> str:
@@ -66,17 +67,17 @@ def _author() -> str:
     return f"{getuser()} on the command line"
 
 
-def _carry_out(data_dir: Path, work: Callable[[Operators, Settings], Awaitable[Result]]) -> Result:
+def _carry_out(data_dir: Path, work: Work, command: str, email: str) -> str:
     """Do one thing with the users of the installation; what is foreseen ends in one sentence."""
     try:
-        settings = settings_beside(data_dir)
-        return asyncio.run(_with_operators(settings, work))
+        return asyncio.run(_recorded(settings_beside(data_dir), work, command, email))
     except (StackError, SettingsError, Refusal) as error:
         sys.stderr.write(f"evenflow: {error}\n")
         raise typer.Exit(1) from None
 
 
-async def _with_operators(settings: Settings, work: Callable[[Operators, Settings], Awaitable[Result]]) -> Result:
+async def _recorded(settings: Settings, work: Work, command: str, email: str) -> str:
+    """Carried out, and written to the audit trail."""
     # Loaded here, so that other commands start without them.
     from billing.persistence.key_store import SqlKeyStore
     from billing.services.access import Access
@@ -87,4 +88,8 @@ async def _with_operators(settings: Settings, work: Callable[[Operators, Setting
     if not url:
         raise StackError("EVENFLOW_DATABASE_URL is not set: start `evenflow up` first, or name a database.")
     async with one_connection(url) as engine:
-        return await work(build_access(settings, engine, Access(SqlKeyStore(engine))).operators, settings)
+        access = build_access(settings, engine, Access(SqlKeyStore(engine)))
+        done = await work(access.operators, settings)
+        place = f"evenflow user {command}"
+        await access.audit.add(NewEvent(_author(), "", "", "", command, place, email.strip().lower(), "", "done", 0))
+        return done
