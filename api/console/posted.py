@@ -146,7 +146,7 @@ class Posted(Sent):
 
 
 @asynccontextmanager
-async def _taken(request: Request, door: Doorway) -> AsyncIterator[FormData]:
+async def form_of(request: Request, door: Doorway) -> AsyncIterator[FormData]:
     """The form, when it is ours; its files are closed at the end. Raises NotAllowed."""
     data = await request.form(max_files=20, max_fields=5000)
     try:
@@ -160,7 +160,7 @@ async def _taken(request: Request, door: Doorway) -> AsyncIterator[FormData]:
 
 async def sent(request: Request, door: AnyDoorway) -> AsyncIterator[Sent]:
     """A dependency: a form of ours from anybody."""
-    async with _taken(request, door) as data:
+    async with form_of(request, door) as data:
         yield Sent(door, data)
 
 
@@ -170,7 +170,7 @@ def posted(role: str) -> Callable[..., AsyncIterator[Posted]]:
     admitted = Depends(visiting(role))
 
     async def taken(request: Request, visit: Visit = admitted) -> AsyncIterator[Posted]:
-        async with _taken(request, visit) as data:
+        async with form_of(request, visit) as data:
             yield Posted(visit, data, visit)
 
     return taken

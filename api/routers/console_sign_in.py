@@ -13,7 +13,7 @@ from api.console.doorway import AnyDoorway, Doorway
 from api.console.forms import Form
 from api.console.openid import forget_attempt, keep_attempt, kept_attempt
 from api.console.pages import SIGN_IN
-from api.console.posted import Sent, VisitorForm, sent
+from api.console.posted import Sent, VisitorForm, form_of
 from api.console.session import forget, keep
 from api.errors import NotSignedIn
 from billing.domain.errors import InvalidValue, NotFound
@@ -196,8 +196,8 @@ async def openid_back(
 async def sign_out(door: AnyDoorway, request: Request) -> Response:
     """End the session, here and on the server."""
     if door.session.signed_in is not None:
-        await sent(request, door)
-        await door.container.sessions.end(door.session.signed_in.session)
+        async with form_of(request, door):
+            await door.container.sessions.end(door.session.signed_in.session)
     answer = door.to(SIGN_IN)
     forget(answer)
     return answer
