@@ -12,10 +12,10 @@ from billing.domain.dunning_words import step_in_words, step_name
 WIDTH = 640
 LEFT = 16
 RIGHT = 24
-LINE = 150
 ROW = 17
-# Names above the line, so that neighbours do not touch.
-LEVELS = 7
+FOOT = 24
+# Names stand above the line, each on the lowest row on which it touches no other.
+LEVELS = 12
 NARROWEST = 96
 _TONES = {
     DunningAction.FAILED_NOTICE: 1,
@@ -46,41 +46,46 @@ class LadderPicture:
     rungs: Sequence[Rung]
     days: Sequence[tuple[float, int]]
     description: str
+    line: int
     width: int = WIDTH
-    line: int = LINE
-    height: int = LINE + 24
+
+    @property
+    def height(self) -> int:
+        return self.line + FOOT
 
 
 def ladder_picture(policy: DunningPolicy) -> LadderPicture:
     """The steps of a policy along its days."""
     last = max((step.day for step in policy.steps), default=0) or 1
-    rungs: list[Rung] = []
+    levels: list[tuple[float, int]] = []
     for step in policy.steps:
         left = _left(step.day, last)
-        rungs.append(_rung(step, left, _free_level(rungs, left)))
+        levels.append((left, _free_level(levels, left)))
+    line = ROW * (max((level for _, level in levels), default=0) + 2)
+    placed = zip(policy.steps, levels, strict=True)
+    rungs = [_rung(step, left, line - ROW * (level + 1)) for step, (left, level) in placed]
     days = sorted({step.day for step in policy.steps})
     shown = [(_left(day, last), day) for day in days]
     spoken = ", ".join(f"{step_name(step.action).lower()} on day {step.day}" for step in policy.steps)
-    return LadderPicture(rungs, _apart(shown), f"From day 0 to day {last}: {spoken}.")
+    return LadderPicture(rungs, _apart(shown), f"From day 0 to day {last}: {spoken}.", line)
 
 
 def _left(day: int, last: int) -> float:
     return round(LEFT + (WIDTH - LEFT - RIGHT) * day / last, 1)
 
 
-def _rung(step: DunningStep, left: float, level: int) -> Rung:
+def _rung(step: DunningStep, left: float, top: float) -> Rung:
     tone = _TONES.get(step.action, 5)
     ends = left > WIDTH - NARROWEST
-    return Rung(left, ROW * (level + 1), step_name(step.action), step.day, tone, step_in_words(step), ends)
+    return Rung(left, top, step_name(step.action), step.day, tone, step_in_words(step), ends)
 
 
-def _free_level(rungs: Sequence[Rung], left: float) -> int:
+def _free_level(taken: Sequence[tuple[float, int]], left: float) -> int:
     """The lowest row above the line on which the name touches no other."""
-    for level in range(LEVELS - 1, -1, -1):
-        near = [one for one in rungs if one.top == ROW * (level + 1)]
-        if all(abs(one.left - left) >= NARROWEST for one in near):
+    for level in range(LEVELS):
+        if all(level != other or abs(place - left) >= NARROWEST for place, other in taken):
             return level
-    return 0
+    return LEVELS
 
 
 def _apart(days: Sequence[tuple[float, int]]) -> Sequence[tuple[float, int]]:

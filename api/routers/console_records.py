@@ -96,7 +96,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         next_after=found[PAGE_SIZE - 1].issue_id if len(found) > PAGE_SIZE else "",
         is_open=(filters.get("status") or "open") == "open",
         selectable=selectable,
-        editable=[(name, name) for name in ("", *EDITABLE)],
+        editable=[("", "none, as it is"), *((name, name) for name in EDITABLE)],
         form=form,
         **values,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -149,7 +148,7 @@ def test_an_operator_edits_a_policy_first_refused_then_previewed_published_and_a
         page.get_by_role("link", name="Edit as a new version").click()
         words = page.get_by_label("The policy as YAML")
         typed = words.input_value()
-        hasty = re.sub(r"day: 17\n(\s+)action: bar_outgoing", r"day: 12\n\1action: bar_outgoing", typed)
+        hasty = typed.replace("day: 17, action: bar_outgoing", "day: 12, action: bar_outgoing")
         assert hasty != typed
         words.fill(hasty)
         page.get_by_label("Reason for publishing").fill("quicker")

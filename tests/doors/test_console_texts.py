@@ -113,7 +113,7 @@ async def test_a_letterhead_that_cannot_be_is_refused_at_its_field(desk: Desk) -
 
 
 async def test_a_retry_policy_is_tried_refused_at_its_line_and_published(desk: Desk) -> None:
-    assert "rules" in await desk.get("/console/policies/retries")
+    assert "every brand without its own" in await desk.get("/console/policies/retries")
     rule = "rules:\n- instruments: [sepa_debit]\n  categories: [funds]\n  most_retries: 2\n  days_between: 5\n"
     trial = {"brand": "vonk", "scheme": "sepa", "category": "funds"}
     seen = await desk.send(RETRY, RETRY, {"text": rule, "do": "preview", **trial})
