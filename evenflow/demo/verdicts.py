@@ -127,7 +127,7 @@ STEPS: dict[Story, tuple[Step, ...]] = {
     Story.QUIET: _PAYS,
     Story.CARD: _PAYS,
     Story.DEBIT: _PAYS,
-    # Days of seconds may pass a bank's cut-off by, and then a person decides: what is sure is that nobody is asked twice.
+    # Days of seconds may pass a bank's cut-off by, and then a person decides: nobody is asked twice in any case.
     Story.BANK_FILE: (
         READY,
         Step("debit handed in", lambda facts: bool(facts.tries("debit"))),
