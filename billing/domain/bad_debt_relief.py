@@ -18,7 +18,7 @@ from billing.domain.fields import Fields
 class ReliefRule:
     """A country's rule as we knew it on a day; ``counsel`` says what to do before relying on it.
 
-    ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date; 0: from when it is given up, due or not.
+    ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date; 0: once it is given up, due or not.
     """
 
     code: str
