@@ -18,7 +18,7 @@ from billing.domain.fields import Fields
 class ReliefRule:
     """A country's rule as we knew it on a day; ``counsel`` says what to do before relying on it.
 
-    ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date.
+    ``least_net_minor`` is per invoice, ``least_days_overdue`` from its due date; 0: once it is given up, due or not.
     """
 
     code: str
@@ -35,7 +35,7 @@ class ReliefRule:
         days = (today - due_on).days
         if net_minor < self.least_net_minor:
             return f"it is of less than {self.least_net_minor} minor units net"
-        if days < self.least_days_overdue:
+        if self.least_days_overdue and days < self.least_days_overdue:
             return f"it is {max(0, days)} of {self.least_days_overdue} days overdue"
         return ""
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from evenflow.demo import people
 from evenflow.demo.catalogue import BRANDS
 from evenflow.demo.stories import (
+    BANK_FILE,
     QUIET_DAYS,
     QUIET_DISCOUNTS,
     QUIET_METHODS,
@@ -142,11 +143,11 @@ def _quiet(brand: str, place: int, day: int) -> Setting:
     turn = place // 2
     methods, plans = QUIET_METHODS[brand], QUIET_PLANS[brand]
     return Setting(
-        Story.QUIET,
+        Story.BANK_FILE if (method := methods[turn % len(methods)]) == BANK_FILE else Story.QUIET,
         brand,
         day,
         plans[turn % len(plans)],
-        methods[turn % len(methods)],
+        method,
         QUIET_DAYS,
         discounts=QUIET_DISCOUNTS[turn % len(QUIET_DISCOUNTS)],
     )

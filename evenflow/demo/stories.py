@@ -26,6 +26,7 @@ class Story(StrEnum):
     CREDIT_INVOICE = "credit invoice"
     BUSINESS = "business customer abroad"
     QUIET = "pays, month after month"
+    BANK_FILE = "is debited by a file to the bank"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,14 @@ STEPS: dict[Story, tuple[Step, ...]] = {
     Story.QUIET: _PAYS,
     Story.CARD: _PAYS,
     Story.DEBIT: _PAYS,
+    # Days of seconds may pass a bank's cut-off by, and then a person decides: nobody is asked twice in any case.
+    Story.BANK_FILE: (
+        READY,
+        Step("debit handed in", lambda facts: bool(facts.tries("debit"))),
+        NOT_TWICE,
+        NO_FAILURE,
+        NO_BAR,
+    ),
     Story.BUSINESS: (
         *_PAYS,
         Step("no VAT: reverse charge", lambda facts: facts.first is not None and facts.first.vat_minor == 0),

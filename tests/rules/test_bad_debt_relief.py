@@ -35,6 +35,7 @@ def test_it_is_never_more_than_the_vat_and_grows_with_the_part(net: int, vat: in
 def test_a_claim_must_be_old_enough(code: str, days: int) -> None:
     rule = relief_rules()[code]
     assert rule.why_not(100_000, DUE, DUE + timedelta(days=days)) == ""
+    assert (rule.why_not(100_000, DUE, DUE - timedelta(days=1)) == "") == (days == 0)
     if days:
         assert f"of {days} days" in rule.why_not(100_000, DUE, DUE + timedelta(days=days - 1))
 
