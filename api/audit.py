@@ -91,14 +91,14 @@ class _Record:
         route = self._scope.get("route")
         client = self._scope.get("client")
         return NewEvent(
-            actor=(caller.name if caller else str(state.get("actor", "")))[:200],
+            actor=_keepable(caller.name if caller else str(state.get("actor", "")))[:200],
             role=caller.role if caller else "",
             signed_in_by=caller.signed_in_by if caller else "",
             address=client[0] if client else "",
             action=str(getattr(route, "name", "")),
             place=f"{self._scope['method']} {getattr(route, 'path', self._scope['path'])}"[:300],
-            subject=(state.get("subject") or _subject(self._scope))[:200],
-            reason=self._reason(state)[:500],
+            subject=_keepable(state.get("subject") or _subject(self._scope))[:200],
+            reason=_keepable(self._reason(state))[:500],
             outcome=DONE if status < HTTPStatus.BAD_REQUEST else str(state.get("refusal", "Refused")),
             status=status,
         )
@@ -116,6 +116,11 @@ class _Record:
 
 def _is_watched(path: str) -> bool:
     return path.startswith(WATCHED) and not path.endswith("/preview")
+
+
+def _keepable(text: str) -> str:
+    """Without what no column keeps: a refusal must not be missing because of what was sent."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _subject(scope: Scope) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fastapi import Request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from starlette.responses import Response
 
+from api.console.session import signer
 from api.container import Container
 from billing.ports.openid import ProviderRefused
 from billing.services.openid import Attempt
@@ -19,7 +20,7 @@ def keep_attempt(response: Response, attempt: Attempt, following: str, container
     """SameSite=Lax, since the browser comes back from another site."""
     response.set_cookie(
         COOKIE,
-        str(_signer(container).dumps([attempt.state, attempt.nonce, attempt.verifier, following])),
+        str(signer(container, "openid").dumps([attempt.state, attempt.nonce, attempt.verifier, following])),
         max_age=SECONDS_KEPT,
         path=PATH,
         secure=container.public_url.startswith("https://"),
@@ -31,7 +32,7 @@ def keep_attempt(response: Response, attempt: Attempt, following: str, container
 def kept_attempt(request: Request, container: Container) -> tuple[Attempt, str]:
     """The attempt, and where to go afterwards. Raises ProviderRefused for one that is not ours, or too old."""
     try:
-        kept = _signer(container).loads(request.cookies.get(COOKIE, ""), max_age=SECONDS_KEPT)
+        kept = signer(container, "openid").loads(request.cookies.get(COOKIE, ""), max_age=SECONDS_KEPT)
         state, nonce, verifier, following = (str(one) for one in kept)
     except (BadSignature, ValueError, TypeError):
         raise ProviderRefused(
@@ -42,7 +43,3 @@ def kept_attempt(request: Request, container: Container) -> tuple[Attempt, str]:
 
 def forget_attempt(response: Response) -> None:
     response.delete_cookie(COOKIE, path=PATH)
-
-
-def _signer(container: Container) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(container.session_key, salt="evenflow openid")

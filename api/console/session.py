@@ -55,7 +55,7 @@ async def _look_up(request: Request, container: Container) -> Session:
     visitor = request.cookies.get(VISITOR_COOKIE)
     if visitor and container.session_key:
         try:
-            return Session(str(_signer(container, "visitor").loads(visitor, max_age=HOURS_OF_A_FORM * 3600)))
+            return Session(str(signer(container, "visitor").loads(visitor, max_age=HOURS_OF_A_FORM * 3600)))
         except BadSignature:
             pass
     return Session(secrets.token_urlsafe(16))
@@ -69,7 +69,7 @@ def keep(response: Response, word: str, container: Container) -> None:
 
 def keep_visitor(response: Response, session: Session, container: Container) -> None:
     """Put what binds the forms of somebody not signed in into the answer's cookie."""
-    _set_cookie(response, VISITOR_COOKIE, str(_signer(container, "visitor").dumps(session.word)), container)
+    _set_cookie(response, VISITOR_COOKIE, str(signer(container, "visitor").dumps(session.word)), container)
 
 
 def forget(response: Response) -> None:
@@ -92,13 +92,13 @@ def _set_cookie(response: Response, name: str, value: str, container: Container)
 
 def form_token(session: Session, container: Container) -> str:
     """What a form must send back to be taken."""
-    return str(_signer(container, "form").dumps(session.word))
+    return str(signer(container, "form").dumps(session.word))
 
 
 def check_form(session: Session, token: str, container: Container) -> None:
     """Raises NotAllowed for a form that this session was not given."""
     try:
-        word = _signer(container, "form").loads(token, max_age=HOURS_OF_A_FORM * 3600)
+        word = signer(container, "form").loads(token, max_age=HOURS_OF_A_FORM * 3600)
     except BadSignature:
         word = ""
     if not secrets.compare_digest(str(word).encode(), session.word.encode()):
@@ -131,7 +131,8 @@ def _from_this_machine(request: Request) -> bool:
         return False
 
 
-def _signer(container: Container, purpose: str) -> URLSafeTimedSerializer:
+def signer(container: Container, purpose: str) -> URLSafeTimedSerializer:
+    """Signs what a browser keeps for us. Raises NotSignedIn where the installation has no key for it."""
     if not container.session_key:
         raise NotSignedIn(
             "This installation has no session key, so nobody can sign in.",

@@ -24,18 +24,17 @@ class SqlAuditStore:
 
     async def find(self, wanted: AuditFilter) -> Sequence[AuditEvent]:
         events = audit_events.c
-        narrowed = [
-            (wanted.actor, events.actor == wanted.actor),
-            (wanted.subject, events.subject == wanted.subject),
-            (wanted.action, events.action == wanted.action),
-            (wanted.refused, events.outcome != "done"),
-            (wanted.since, events.at >= wanted.since),
-            (wanted.until, events.at < wanted.until),
-        ]
         statement = select(audit_events).order_by(events.event_id.desc()).limit(wanted.limit)
-        for given, condition in narrowed:
-            if given:
-                statement = statement.where(condition)
+        exact = ((events.actor, wanted.actor), (events.subject, wanted.subject), (events.action, wanted.action))
+        for column, value in exact:
+            if value:
+                statement = statement.where(column == value)
+        if wanted.refused:
+            statement = statement.where(events.outcome != "done")
+        if wanted.since:
+            statement = statement.where(events.at >= wanted.since)
+        if wanted.until:
+            statement = statement.where(events.at < wanted.until)
         if wanted.before:
             statement = statement.where(events.event_id < wanted.before)
         async with self._engine.connect() as connection:

@@ -61,6 +61,7 @@ async def test_a_session_is_a_guarded_cookie_without_the_key(world: DoorsWorld) 
 async def test_signing_in_never_leads_away_from_the_console(world: DoorsWorld) -> None:
     for away in ("https://elsewhere.example", "//elsewhere.example", "/consolex", "javascript:alert(1)"):
         assert (await sign_in(world, next=away)).headers["location"] == "/console"
+        world.client.cookies.clear()
 
 
 async def test_an_unknown_key_or_a_form_that_is_not_ours_signs_nobody_in(world: DoorsWorld) -> None:

@@ -183,3 +183,11 @@ async def test_a_command_of_the_api_is_in_the_trail_with_its_reason(world: Doors
     assert (kept.actor, kept.signed_in_by, kept.reason) == ("admin", "key", "A dispute by telephone")
     assert (kept.outcome, kept.status) == ("NotFound", 404)
     assert kept.place == "POST /v1/accounts/{account_id}/actions/pause-collection"
+
+
+async def test_what_no_column_keeps_does_not_keep_a_refusal_out_of_the_trail(world: DoorsWorld) -> None:
+    body = rb'{"reason": "half \ud83d of it, and \u0000"}'
+    path, kind = "/v1/accounts/acc_1002/actions/pause-collection", {"Content-Type": "application/json"}
+    await world.client.post(path, content=body, headers=kind)
+    kept = (await trail(world, subject="acc_1002"))[-1]
+    assert (kept.status, kept.reason) == (422, "half ? of it, and ")
