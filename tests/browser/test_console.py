@@ -78,7 +78,7 @@ def test_an_operator_signs_in_searches_and_reads_why(page: Page, database_url: s
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         page.get_by_role("link", name="Accounts", exact=True).click()
         page.get_by_label("Number, name or line").fill("A100001")
-        page.get_by_role("button", name="Search").click()
+        page.locator("main").get_by_role("button", name="Search").click()
         page.get_by_role("link", name="Sanne de Vries").click()
         expect(page.get_by_text("€42.10").first).to_be_visible()
         page.get_by_text("Why", exact=True).first.click()

@@ -185,6 +185,7 @@ async def _add_notices(connection: AsyncConnection) -> None:
             "invoice_ids": ["inv_1001"],
             "hurry": False,
             "created_at": NOW - timedelta(days=25),
+            "accepted_at": NOW - timedelta(days=25),
         }
         statement = insert(notices.notices).values(values).returning(notices.notices.c.notice_id)
         notice_id = (await connection.execute(statement)).scalar_one()
