@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -62,7 +63,7 @@ async def account(account_id: str, visit: ViewerVisit) -> Response:
     )
 
 
-async def _part(visit: Visit, account: Account, template: str, **values: object) -> Response:
+async def _part(visit: Visit, account: Account, template: str, **values: Any) -> Response:
     """One part of the page, below the same head."""
     home = f"/console/accounts/{account.account_id}"
     page = await visit.container.queries.accounts(
@@ -210,8 +211,8 @@ async def invoice_file(account_id: str, file: str, visit: ViewerVisit) -> Respon
     invoice_id, _, kind = file.partition(".")
     invoicing = visit.container.invoicing
     if kind == "csv":
-        name, content = await invoicing.details_csv(account_id, invoice_id)
-        return Response(content, media_type="text/csv; charset=utf-8", headers=named(name, "attachment"))
+        name, lines = await invoicing.details_csv(account_id, invoice_id)
+        return Response(lines, media_type="text/csv; charset=utf-8", headers=named(name, "attachment"))
     if kind in ("ubl.xml", "cii.xml"):
         syntax = Syntax.UBL if kind == "ubl.xml" else Syntax.CII
         name, content = await invoicing.electronic(account_id, invoice_id, syntax)

@@ -55,7 +55,7 @@ def summaries(wanted: AccountFilter, now: datetime) -> Select[Any]:
     )
 
 
-def number_of(wanted: AccountFilter, now: datetime) -> Select[tuple[int]]:
+def number_of(wanted: AccountFilter, now: datetime) -> Select[int]:
     """How many accounts there are of that kind."""
     query = select(func.count()).select_from(t.accounts)
     for condition in _conditions(wanted, now):

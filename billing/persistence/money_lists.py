@@ -127,13 +127,14 @@ def _of_stage(stage: str, open_minor: ColumnElement[int]) -> Sequence[ColumnElem
         entries.entry_id == postings.entry_id,
         entries.kind == "written_off",
     )
-    return {
+    conditions: dict[str, Sequence[ColumnElement[bool]]] = {
         "announced": [told],
         "not_announced": [~told],
         "dunning": [in_case, open_minor > 0],
         "open": [open_minor > 0],
         "written_off": [given_up],
-    }[stage]
+    }
+    return conditions[stage]
 
 
 def _number_of(invoice_id: ColumnElement[str]) -> ColumnElement[str]:

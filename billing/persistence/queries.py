@@ -47,7 +47,8 @@ class SqlQueries:
     async def count_accounts(self, wanted: AccountFilter, now: datetime) -> int:
         """How many accounts all pages have together."""
         async with self._engine.connect() as connection:
-            return (await connection.execute(number_of(wanted, now))).scalar_one()
+            number: int = (await connection.execute(number_of(wanted, now))).scalar_one()
+        return number
 
     async def day_loads(self) -> Sequence[DayLoad]:
         """Accounts and expected net revenue per cycle day and currency, closed accounts left out."""
