@@ -68,7 +68,8 @@ def overflow_of(page: Page) -> int:
 
 
 def findings_of(page: Page) -> list[str]:
-    """What axe finds and calls serious or critical: rule, place, and why."""
+    """What axe finds and calls serious or critical: rule, place, and why; colours on their way have arrived."""
+    page.evaluate("document.getAnimations().forEach(one => one.finish())")
     found = Axe().run(page).response["violations"]
     return [
         f"{one['id']} ({one['impact']}): {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
