@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import yaml
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,7 +22,9 @@ from starlette.responses import Response
 from api.portal.looks import Look, accepted_language
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.money import Money
+from billing.domain.rating import MeterDisplay
 from billing.services.notice_words import DEFAULT_LANGUAGE
+from billing.services.usage_words import written_usage
 
 _log = logging.getLogger(__name__)
 HOME = "/my"
@@ -32,7 +34,6 @@ HEADERS = {
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Robots-Tag": "noindex, nofollow",
 }
-_MEGABYTE, _GIGABYTE = 1_000_000, 1_000_000_000
 _environment = Environment(
     loader=PackageLoader("api.portal"),
     autoescape=True,
@@ -83,17 +84,9 @@ class Writer:
     def local_day(self, instant: datetime) -> str:
         return self.day(instant.astimezone(self.zone).date())
 
-    def quantity(self, quantity: int, meter: str) -> str:
-        """Seconds as minutes, bytes as MB or GB, everything else counted."""
-        if "second" in meter or "voice" in meter:
-            return f"{self._number(quantity / 60)} min"
-        if "byte" in meter or "data" in meter:
-            large = quantity >= _GIGABYTE
-            return f"{self._number(quantity / (_GIGABYTE if large else _MEGABYTE))} {'GB' if large else 'MB'}"
-        return self._number(quantity)
-
-    def _number(self, number: float) -> str:
-        return str(format_decimal(number, "#,##0.##", locale=self._locale))
+    def quantity(self, quantity: int, meter: str, displays: Mapping[str, MeterDisplay]) -> str:
+        """As the plan says that its meter is shown; ``displays`` by meter."""
+        return written_usage(quantity, displays.get(meter) or MeterDisplay.by_name(meter), self._locale)
 
 
 @cache

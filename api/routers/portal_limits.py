@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Response
@@ -12,6 +13,7 @@ from api.portal.session import SignedForm, Visitor, VisitorDep
 from api.routers.portal_pay import read_amount
 from billing.domain.errors import InvalidValue, NotFound
 from billing.domain.limits import LimitState
+from billing.domain.rating import MeterDisplay
 from billing.messages.limits import CUSTOMER, AgreeToContinue, RemoveUsageLimit, SetUsageLimit
 
 router = APIRouter(prefix="/my/settings/limits", tags=["self-service"], include_in_schema=False)
@@ -49,8 +51,17 @@ async def _limits(visitor: Visitor, status: int = 200, told: str = "") -> Respon
             if view.use.limit.scope.roaming and view.use.state is LimitState.STOPPED
         ],
         currency=visitor.brand.currency,
+        displays=await _displays(visitor),
         form=visitor.form(),
     )
+
+
+async def _displays(visitor: Visitor) -> Mapping[str, MeterDisplay]:
+    """How the meters of the account's plans are shown; without an open cycle their names say it."""
+    try:
+        return (await visitor.container.usage.balance(visitor.account_id)).displays
+    except NotFound:
+        return {}
 
 
 async def _own_service(visitor: Visitor, service_id: str) -> str:

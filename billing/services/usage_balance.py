@@ -60,6 +60,11 @@ class AccountBalance:
     projected_charges: Money
     limits: Sequence[LimitView] = ()
 
+    @property
+    def displays(self) -> dict[str, MeterDisplay]:
+        """How the meters of all lines are shown."""
+        return {meter: display for line in self.services for meter, display in line.displays.items()}
+
 
 class UsageBalance:
     """Answers balances; exact at the acknowledgement of the last record. Without a ``source`` it reads by units of
