@@ -97,13 +97,13 @@ async def hold_the_segment(page: Page) -> None:
 
 async def put_it_back(page: Page) -> None:
     await page.get_by_role("button", name="Undo").click()
-    await expect(page.get_by_text("is put back, where nobody changed it since")).to_be_visible()
+    await expect(page.get_by_text("is put back, where nobody changed it since").first).to_be_visible()
     await page.get_by_label("Type the number of accounts").fill("6")
     await page.get_by_label("Reason").fill("The outage is over")
     await page.get_by_role("button", name="Begin").click()
     await expect(page.get_by_text("6 of 6")).to_be_visible(timeout=60_000)
     await page.goto(page.url.rpartition("/")[0])
-    await expect(page.get_by_text("undoes")).to_be_visible()
+    await expect(page.get_by_text("undoes").first).to_be_visible()
     await picture(page, "bulk-actions")
 
 

@@ -45,6 +45,7 @@ NEEDED = {
     "bulk_put_back",
     "bulk_paused_and_cancelled",
     "bulk_worker_killed",
+    "bulk_in_several_runs",
 }
 
 
