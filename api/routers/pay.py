@@ -51,7 +51,7 @@ async def pay(
         return _gone(request)
     part = 0
     if amount and not payable.reason:
-        part = _part(amount, payable, await look_of(container, payable.brand, payable.locale))
+        part = _part(amount, payable)
     if part < 0:
         return await _state_of(container, payable, token, 422, told="part_refused", part_written=amount)
     opened = await _opened(container, token, part)
@@ -89,10 +89,10 @@ async def _opened(container: Container, token: str, part: int) -> CommandResult:
         return CommandResult("", accepted=False)
 
 
-def _part(amount: str, payable: PayableNow, look: Look) -> int:
+def _part(amount: str, payable: PayableNow) -> int:
     """Minor units that the customer wants to pay, 0 for everything, -1 for what cannot be paid."""
     try:
-        wanted = read_amount(amount, payable.currency, look.locale)
+        wanted = read_amount(amount, payable.currency)
     except InvalidValue:
         return -1
     if not payable.least_minor <= wanted <= payable.amount_minor:
