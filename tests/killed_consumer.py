@@ -1,7 +1,6 @@
 """A consumer in a process of its own, which kills itself between storing a batch and committing it.
 
-``python -m tests.killed_consumer DATABASE_URL BROKERS TOPIC BATCHES [GROUP]``: how many batches are committed before
-that. Without a group it is the only member of its own.
+``python -m tests.killed_consumer DATABASE_URL BROKERS TOPIC BATCHES``: how many batches are committed before that.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tests.builders_usage import RecordingProcess, StandingClock
 from tests.builders_usage_streams import a_source
 
 
-async def main(database_url: str, brokers: str, topic: str, batches: int, group: str) -> None:
+async def main(database_url: str, brokers: str, topic: str, batches: int) -> None:
     engine = make_engine(database_url)
     clock, process = StandingClock(), RecordingProcess()
     service = UsageService(lambda: SqlUnitOfWork(engine), clock, process, standard_formats(), Path("unused"))
@@ -36,10 +35,10 @@ async def main(database_url: str, brokers: str, topic: str, batches: int, group:
             os.kill(os.getpid(), signal.SIGKILL)
 
     streams._move = dies_after_some
-    # In a group of its own nobody has to wait for the killed member. Positions are not the broker's.
-    stream = KafkaStream(KafkaAccess(brokers, topic, group), most_messages=10)
+    # A group of its own at the broker: it would wait for the killed member otherwise. Positions are not the broker's.
+    stream = KafkaStream(KafkaAccess(brokers, topic, f"{topic}-{os.getpid()}"), most_messages=10)
     await streams.consume(service.streams, a_source(), stream)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4], int(sys.argv[4]), sys.argv[5] if sys.argv[5:] else f"{sys.argv[3]}-{os.getpid()}"))
+    asyncio.run(main(*sys.argv[1:4], int(sys.argv[4])))
