@@ -77,7 +77,7 @@ async def test_a_payout_is_cancelled_before_it_is_filed_and_not_afterwards(world
         ({"amount_minor": 9_000_000}, 409, "amount_minor"),
         ({"iban": "NL21INGB0001234567"}, 422, "iban"),
         ({"holder_name": ""}, 422, "holder_name"),
-        ({"reason": ""}, 422, "reason"),
+        ({"reason": ""}, 422, "body.reason"),
     ],
 )
 async def test_what_cannot_be_paid_out_is_refused_by_name(
