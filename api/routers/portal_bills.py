@@ -13,9 +13,10 @@ from api.portal.session import SignedForm, Visitor, VisitorDep
 from api.portal.words_of_refusals import told_of
 from billing.domain.errors import InvalidValue, NotFound, Refusal
 from billing.domain.invoice import DocumentKind, Section
+from billing.domain.invoice_lines import line_id
 from billing.ports.documents import InvoiceDocument, Syntax
-from billing.services.customer_disputes import gross_of
 from billing.services.customer_sessions import BY_CUSTOMER
+from billing.services.owed_lines import OwedLine, owed_by_line
 
 router = APIRouter(prefix="/my/bills", tags=["self-service"], include_in_schema=False)
 SHOWN_IN_CHART = 6
@@ -65,8 +66,7 @@ async def _bill(visitor: Visitor, invoice_id: str, status: int = 200, **told: An
         document=document,
         invoice=document.invoice,
         groups=_groups(document),
-        lines=list(enumerate(document.lines)),
-        gross=lambda place: gross_of(document, place),
+        disputable=_disputable(document),
         left=document.open_minor - document.disputed_minor,
         disputes=[one for one in disputes if one.invoice_id == invoice_id],
         is_business=visitor.account.customer_kind == "business",
@@ -96,7 +96,7 @@ async def dispute(
     invoice_id: InvoiceId,
     form: SignedForm,
     reason: Annotated[str, Form(max_length=500)] = "",
-    line: Annotated[str, Form(max_length=10)] = "",
+    line: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """All that is open of the bill, or one line of it; the rest stays payable."""
     visitor.command_of(form)
@@ -104,13 +104,12 @@ async def dispute(
     document = await container.invoicing.document(visitor.account_id, invoice_id)
     if not reason.strip():
         return await _bill(visitor, invoice_id, 422, told=words["needs_reason"], is_problem=True)
-    amount, about = 0, reason.strip()
+    about = reason.strip()
     try:
         if line:
-            place = _place(document, line)
-            amount = min(gross_of(document, place), document.open_minor - document.disputed_minor)
-            about = f"{document.lines[place].description}: {about}"[:500]
-        await container.disputes.open(visitor.account_id, invoice_id, amount, about, BY_CUSTOMER)
+            chosen = _chosen(document, line)
+            about = f"{chosen.line.description}: {about}"[:500]
+        await container.disputes.open(visitor.account_id, invoice_id, 0, about, BY_CUSTOMER, line)
     except NotFound:
         raise
     except Refusal as refusal:
@@ -119,12 +118,17 @@ async def dispute(
     return back_to(f"/my/bills/{invoice_id}?disputed=1")
 
 
-def _place(document: InvoiceDocument, line: str) -> int:
-    if not line.isdigit() or int(line) >= len(document.lines) or gross_of(document, int(line)) <= 0:
-        raise InvalidValue(
-            "There is no such line.", field="amount_minor", value=line, remedy="Choose a line of the bill."
-        )
-    return int(line)
+def _disputable(document: InvoiceDocument) -> dict[str, OwedLine]:
+    """Lines for which something is owed, by their identity."""
+    owed = owed_by_line(document.lines, document.taxes, document.brand.tax_table)
+    return {line_id(document.invoice.invoice_id, one.position): one for one in owed if (one.gross_minor or 0) > 0}
+
+
+def _chosen(document: InvoiceDocument, line: str) -> OwedLine:
+    found = _disputable(document).get(line)
+    if found is None:
+        raise InvalidValue("There is no such line.", field="line_id", value=line, remedy="Choose a line of the bill.")
+    return found
 
 
 @router.get("/{invoice_id}/bill.pdf")

@@ -27,6 +27,10 @@ NO_PAGES = {
     "/my/accounts": "leads back where the customer has one account only",
     "/console/openid": "leads to the organisation's own sign-in",
     "/console/openid/back": "where that leads back to",
+    "/console/accounts/{account_id}/balance/stream": "the stream behind a page",
+    "/console/accounts/{account_id}/invoices/{file}": "a document to keep",
+    "/console/catalogue/file": "a file to keep",
+    "/console/templates/{brand}/{kind}/{channel}/{locale}/mail": "the mail in a frame of its page",
     "/console/{rest:path}": "what is left: the page that says that there is no such page",
 }
 # Parts of an address whose name alone does not say which value they take.
@@ -37,6 +41,20 @@ SPECIAL = {
     "/methods/{token}/add/{kind}": "/methods/{methods}/add/sepa_debit",
     "/console/link/{word}": "/console/link/used-up",
     "/my/settings/contact/{change_id}": "/my/settings/contact/used-up",
+    "/console/accounts/{account_id}/actions/{name}": "/console/accounts/{account_id}/actions/hold-until",
+    "/console/usage/lookup": "/console/usage/lookup?identifier=%2B31612345678",
+    "/console/usage/lookup/record": "/console/usage/lookup/record?source=csv&record_id=r-1",
+    "/console/catalogue/edit": "/console/catalogue/edit?code=vonk-basis",
+    "/console/catalogue/plans/{code}": "/console/catalogue/plans/vonk-basis",
+    "/console/catalogue/plans/{code}/diff": "/console/catalogue/plans/vonk-basis/diff?before=1&after=1",
+    "/console/policies/dunning/{code}": "/console/policies/dunning/default",
+    "/console/policies/dunning/{code}/diff": "/console/policies/dunning/default/diff?before=1&after=1",
+    "/console/policies/brands/{brand}/{part}": "/console/policies/brands/{brand}/cycle_policy",
+    "/console/templates/{brand}/{kind}/{channel}/{locale}": "/console/templates/{brand}/ready/email/en",
+    "/console/templates/{brand}/{kind}/{channel}/{locale}/diff": (
+        "/console/templates/{brand}/reminder/sms/en/diff?before=0&after=0"
+    ),
+    "/console/search": "/console/search?q=vries",
     "/methods/{token}/done": "/methods/{methods}/done?session=cs_none",
 }
 # Pages that are reached otherwise than by a route's own address.

@@ -18,9 +18,13 @@ from sqlalchemy import update
 
 from api.app import create_app
 from billing.domain import staff_cases as kinds
+from billing.domain.bulk_actions import BulkKind, BulkOrder
+from billing.domain.work_list import WorkFilter
 from billing.persistence.tables import accounts
 from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.ports.staff_cases import CaseFilter, Cause
+from billing.ports.usage import IssueFilter
+from billing.services.dunning_policies import ensure_default
 from evenflow.container import container_of
 from tests.builders_documents import LETTERHEAD
 from tests.builders_mails import A_LOGO
@@ -31,6 +35,11 @@ from tests.process.world import ADMIN_KEY, World, a_world
 SECONDS_TO_START = 60
 # Not 1, so that it is a demo; slow enough that nothing moves while pictures are taken.
 DAY_SECONDS = 86_000.0
+DAMAGED_FILE = """record_id,identifier,meter,quantity,started_at,destination
+r-1,+31612345678,voice,60,2027-01-31T10:00:00Z,+31201234567
+r-2,+31612345678,voice,many,2027-01-31T10:00:00Z,+31201234567
+r-3,+31600000009,voice,60,2027-01-31T10:00:00Z,+31201234567
+"""
 Answer = TypeVar("Answer")
 
 
@@ -107,6 +116,9 @@ async def _filled(world: World) -> Stack:
         await work.staff_cases.see([cause], NOW)
         await work.commit()
     (case,) = await container.staff_cases.find(CaseFilter())
+    await ensure_default(world.parts.make_work, world.parts.clock)
+    file_id, issue_id = await _a_damaged_file(world)
+    bulk = await container.bulk_actions.preview(BulkOrder(BulkKind.PAUSE), WorkFilter(), "admin")
     user, _ = await container.operators.invite("robin@vonk.example", "Robin Bos", "agent", "admin")
     cookie = await container.customer_sessions.begin([FULL_ACCOUNT], "code")
     paylink = await world.parts.paylinks.paylink_for(FULL_ACCOUNT)
@@ -117,10 +129,26 @@ async def _filled(world: World) -> Stack:
         "brand": "vonk",
         "case_id": case.case_id,
         "user_id": user.user_id,
+        "file_id": file_id,
+        "issue_id": issue_id,
+        "bulk_id": bulk.bulk_id,
         "paylink": paylink.rpartition("/")[2],
         "methods": methods.rpartition("/")[2],
     }
     return Stack(base, world, values, cookie, create_app(container), asyncio.get_running_loop())
+
+
+async def _a_damaged_file(world: World) -> tuple[str, str]:
+    """An imported file with a record that cannot be read: the ids of both."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield DAMAGED_FILE.encode()
+
+    files = world.parts.usage.files
+    file, _ = await files.register("day-001.csv", "csv", content())
+    await files.import_file(file.file_id)
+    kept = await world.parts.usage.issues(IssueFilter(file_id=file.file_id))
+    return file.file_id, kept[0].issue_id
 
 
 @asynccontextmanager

@@ -22,7 +22,10 @@ FIRST_PAGES = {"/console": OPERATOR, "/my": CUSTOMER, "/pay/{paylink}": NOBODY}
 
 
 # The parts of addresses that the stack has values for; a new part belongs into its ``values``.
-KNOWN = dict.fromkeys(("account_id", "case_id", "invoice_id", "user_id", "paylink", "methods", "brand"), "1")
+KNOWN = dict.fromkeys(
+    ("account_id", "case_id", "invoice_id", "user_id", "file_id", "issue_id", "bulk_id", "paylink", "methods", "brand"),
+    "1",
+)
 
 
 class _AnyValue(dict[str, str]):

@@ -266,10 +266,10 @@ async def test_a_line_is_disputed_with_its_vat_and_only_of_the_invoice_it_is_on(
         await work.commit()
     path = f"{HOME}/actions/open-dispute"
     shown = await world.client.get(f"{path}?invoice_id=inv_1001")
-    assert 'value="inv_1001:1:1210"' in shown.text
-    wrong = hidden(shown) | WHY | {"invoice_id": "inv_1002", "line": "inv_1001:1:1210"}
-    assert "of another invoice" in (await world.client.post(path, data=wrong)).text
-    right = hidden(shown) | WHY | {"invoice_id": "inv_1001", "line": "inv_1001:1:1210"}
+    assert 'value="inv_1001.1"' in shown.text
+    wrong = hidden(shown) | WHY | {"invoice_id": "inv_1002", "line_id": "inv_1001.1"}
+    assert "names no line of inv_1002" in (await world.client.post(path, data=wrong)).text
+    right = hidden(shown) | WHY | {"invoice_id": "inv_1001", "line_id": "inv_1001.1"}
     assert (await world.client.post(path, data=right)).status_code == 303
     (dispute,) = await world.container.disputes.all(FULL_ACCOUNT)
-    assert (dispute.amount_minor, dispute.reason) == (1210, "Customer called (line 1)")
+    assert (dispute.amount_minor, dispute.line_id) == (1210, "inv_1001.1")

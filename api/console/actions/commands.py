@@ -123,9 +123,9 @@ ACTIONS: tuple[Action, ...] = (
         AGREEING, "agent", DisputeForm, open_dispute,
         [
             _invoice(required=True),
-            Field("line", "Only one line", "choice", "With its VAT. Choose the invoice first.",
-                  choices=options.lines_of_invoice, empty="the whole invoice, or the amount below"),
-            Field("amount_minor", "Amount", "money", "With VAT. All that is open when left empty."),
+            Field("line_id", "Only one line", "choice", "With its discount and VAT. Choose the invoice first.",
+                  choices=options.lines_of_invoice, empty="the whole invoice"),
+            Field("amount_minor", "Amount", "money", "With VAT. Empty: all that is open of it."),
         ],
     ),
     Action(

@@ -10,16 +10,15 @@ from api.account_desk import AccountDesk
 from api.routers import actions as routes
 from api.schemas.actions import ActionIn, DunningPolicyIn
 from api.schemas.base import identity_pattern
-from billing.domain.errors import InvalidValue
 from billing.services.paylink_sending import PaylinkRequest
 
 
 class DisputeForm(ActionIn):
-    """What is not accepted: an amount, one line with its VAT (``invoice:position:amount``), or all that is open."""
+    """What is not accepted: an amount, one line or a part of it, or all that is open."""
 
     invoice_id: str = Field(pattern=identity_pattern("inv"))
     amount_minor: int = Field(default=0, ge=0, le=10**12)
-    line: str = Field(default="", pattern=r"^(inv_\d{1,18}:\d{1,4}:\d{1,13})?$")
+    line_id: str = Field(default="", pattern=r"^(inv_\d{1,18}\.\d{1,4})?$")
 
 
 class CloseDisputeForm(ActionIn):
@@ -44,18 +43,8 @@ class PolicyForm(ActionIn):
 
 async def open_dispute(desk: AccountDesk, said: DisputeForm) -> str:
     """The same dispute again is the one that is open."""
-    invoice_id, position, gross = said.line.split(":") if said.line else (said.invoice_id, "", "")
-    if said.line and said.amount_minor:
-        raise InvalidValue(
-            "A line has its own amount.", field="amount_minor", remedy="Leave the amount empty, or choose no line."
-        )
-    if invoice_id != said.invoice_id:
-        raise InvalidValue(
-            "This line is of another invoice.", field="line", value=said.line, remedy="Choose one of those shown now."
-        )
-    reason = f"{said.reason} (line {position})" if said.line else said.reason
     dispute = await desk.container.disputes.open(
-        desk.account_id, said.invoice_id, int(gross or said.amount_minor), reason, desk.caller.name
+        desk.account_id, said.invoice_id, said.amount_minor, said.reason, desk.caller.name, said.line_id
     )
     return f"{dispute.dispute_id} is open: that part of {dispute.invoice_id} is not pursued."
 

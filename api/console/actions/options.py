@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from api.console.actions.fields import Ground, Options
 from api.console.pages import amount, words
-from billing.domain.money import Money
+from billing.domain.invoice_lines import line_id
 from billing.messages.payments import PaymentStatus
+from billing.services.owed_lines import owed_by_line
 
 DAYS: Options = [(str(day), str(day)) for day in range(1, 32)]
 OPEN = "open"
@@ -23,20 +24,19 @@ async def open_invoices(ground: Ground) -> Options:
 
 
 async def lines_of_invoice(ground: Ground) -> Options:
-    """The lines of the chosen invoice, gross, by their position."""
+    """The lines of the chosen invoice that something is owed for, with VAT, by their identity."""
     invoice_id = ground.chosen.get("invoice_id", "")
     if not invoice_id:
         return []
     document = await ground.container.invoicing.document(ground.account_id, invoice_id)
-    rates = {code: tax.percent for tax in document.taxes for code in tax.tax_codes}
-    found = []
-    for position, line in enumerate(document.lines, start=1):
-        net = line.amount
-        gross = Money.from_decimal(net.decimal * (100 + rates.get(line.tax_code, 0)) / 100, net.currency)
-        if gross.amount_minor > 0:
-            value = f"{invoice_id}:{position}:{gross.amount_minor}"
-            found.append((value, f"{line.description}: {amount(gross.amount_minor, gross.currency)}"))
-    return found
+    return [
+        (
+            line_id(invoice_id, owed.position),
+            f"{owed.line.description}: {amount(owed.gross_minor, document.invoice.currency)}",
+        )
+        for owed in owed_by_line(document.lines, document.taxes, document.brand.tax_table)
+        if owed.gross_minor is not None and owed.gross_minor > 0
+    ]
 
 
 async def services(ground: Ground) -> Options:
