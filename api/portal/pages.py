@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import yaml
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,7 +22,7 @@ from starlette.responses import Response
 from api.portal.looks import Look, accepted_language
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.money import Money
-from billing.domain.rating import MeterDisplay
+from billing.domain.rating import Counts, MeterDisplay
 from billing.services.notice_words import DEFAULT_LANGUAGE
 from billing.services.usage_words import written_usage
 
@@ -85,8 +85,11 @@ class Writer:
         return self.day(instant.astimezone(self.zone).date())
 
     def quantity(self, quantity: int, meter: str, displays: Mapping[str, MeterDisplay]) -> str:
-        """As the plan says that its meter is shown; ``displays`` by meter."""
-        return written_usage(quantity, displays.get(meter) or MeterDisplay.by_name(meter), self._locale)
+        """As the plan says that its meter is shown, time in minutes; ``displays`` by meter."""
+        display = displays.get(meter) or MeterDisplay.by_name(meter)
+        if display.counts is Counts.SECONDS:
+            return f"{format_decimal(quantity / 60, '#,##0.##', locale=self._locale)} min"
+        return written_usage(quantity, display, self._locale)
 
 
 @cache

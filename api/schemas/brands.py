@@ -54,6 +54,7 @@ A_BRAND: dict[str, Any] = {
             "customer_kinds": ["consumer"],
         }
     },
+    "bad_debt_relief": {},
     "barring_policy": {
         "restricting_hours": {
             "starts_hour": 17,

@@ -56,11 +56,10 @@ async def a_browser() -> AsyncIterator[Browser]:
 
 async def picture(page: Page, name: str) -> None:
     """Pictures of a page on phone and desk, light and dark, when somebody asked for them; it fits every width."""
+    await page.wait_for_load_state()  # without its styles a page has another width
     for device, width in WIDTHS.items():
         await page.set_viewport_size({"width": width, "height": 800})
-        session = await page.context.new_cdp_session(page)
-        sizes = await session.send("Page.getLayoutMetrics")
-        too_wide = int(sizes["cssContentSize"]["width"] - sizes["cssLayoutViewport"]["clientWidth"])
+        too_wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert (name, device, too_wide) == (name, device, 0)
         directory = pictures_directory()
         for scheme in SCHEMES if directory is not None else ():
@@ -78,10 +77,12 @@ async def sign_in(page: Page, address: str) -> None:
 
 async def hold_the_segment(page: Page) -> None:
     await page.get_by_role("link", name="Collections", exact=True).click()
+    await expect(page.get_by_role("heading", name="Collections", level=1)).to_be_visible()
     await picture(page, "collections")
     await page.get_by_label("Segment").select_option("business")
     await page.get_by_role("button", name="Show").click()
     await page.get_by_role("link", name="Act on all of these").click()
+    await expect(page.get_by_label("What to do")).to_be_visible()
     await picture(page, "collections-act")
     await page.get_by_label("What to do").select_option("hold")
     await page.get_by_label("Hold until").fill("2027-02-20T09:00")

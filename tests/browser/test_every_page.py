@@ -123,7 +123,7 @@ def test_a_page_that_is_not_in_the_list_is_found() -> None:
 
     assert "/console/forgotten/{strange}" in page_routes(app)
     with pytest.raises(KeyError, match="strange"):
-        all_pages(app, dict.fromkeys(("account_id", "case_id", "invoice_id", "paylink", "methods", "brand"), "1"))
+        all_pages(app, KNOWN)
 
 
 @pytest.mark.parametrize("path", FIRST_PAGES)

@@ -36,7 +36,7 @@ async def world(
     postgres_server.create_database(name, template=migrated_template)
     directory = tmp_path_factory.mktemp(name)
     url = postgres_server.url(name)
-    async with a_world(url, temporal_address, simulator_environment, directory, day_seconds=1.5) as running:
+    async with a_world(url, temporal_address, simulator_environment, directory, day_seconds=3.0) as running:
         await prepare_catalogue(running)
         yield running
     postgres_server.drop_database(name)
@@ -56,7 +56,7 @@ async def page(world: World) -> AsyncIterator[Page]:
 async def sign_in(page: Page, world: World, role: str) -> str:
     key = await world.parts.access.create(f"the {role} at work", role)
     base = str(world.api.base_url).rstrip("/")
-    await page.goto(f"{base}/console")
+    await page.goto(f"{base}/console/sign-in")  # a hurried clock opens the console to guests
     await page.get_by_label("API key").fill(key)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()

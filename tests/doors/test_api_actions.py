@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.schemas.accounts import AN_ACCOUNT
+from billing.messages import bulk_actions as bulk
 from billing.messages import account as messages
 from billing.messages import arrangements as debts
 from billing.messages import limits
@@ -109,8 +110,9 @@ async def test_every_action_is_the_workflow_update_of_its_name(world: DoorsWorld
 
 
 async def test_every_update_of_the_workflow_for_operators_has_its_action() -> None:
-    known = {type(expected) for _, _, expected in ACTIONS} | {messages.OpenPaySession}
-    assert known == set(Command.__subclasses__())
+    of_accounts = {type(expected) for _, _, expected in ACTIONS} | {messages.OpenPaySession}
+    of_bulk_actions = {bulk.PauseBulkAction, bulk.ResumeBulkAction, bulk.CancelBulkAction}
+    assert of_accounts | of_bulk_actions == set(Command.__subclasses__())
 
 
 async def test_a_command_without_a_key_gets_one_of_its_own(world: DoorsWorld) -> None:
