@@ -35,6 +35,7 @@ from billing.persistence.overview_queries import SqlOverviews
 from billing.persistence.queries import SqlQueries
 from billing.persistence.search_queries import SqlSearch
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.persistence.work_list import SqlWorkList
 from billing.ports.accounts import Brand
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.access import ROLES, Access
@@ -162,6 +163,7 @@ def _of_pages(
     return {
         "money_lists": SqlMoneyLists(engine),
         "figures": ConsoleFigures(queries, SqlOverviews(engine), clock),
+        "work_list": SqlWorkList(engine),
         "account_search": AccountSearch(make_work, SqlSearch(engine)),
         "invoicing": InvoicingService(make_work, clock),
         "arrangements": ArrangementService(make_work, clock),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from api.schemas.accounts import AN_ACCOUNT
-from billing.messages import bulk_actions as bulk
 from billing.messages import account as messages
 from billing.messages import arrangements as debts
+from billing.messages import bulk_actions as bulk
 from billing.messages import limits
 from billing.messages.account import Command, CommandResult
 from billing.messages.restricting import BarService, UnbarService

@@ -98,6 +98,7 @@ REFUSED_EXAMPLES = {
     "GET /v1/bulk-actions/{bulk_id}/results.csv": (404, "bulk_id"),
     "POST /v1/bulk-actions/{bulk_id}/undo": (404, "bulk_id"),
     "POST /v1/bulk-actions/{bulk_id}/{command}": (409, "bulk_id"),
+    "GET /v1/users/{user_id}": (404, "user_id"),
     "GET /v1/cases/{case_id}": (404, "case_id"),
     "POST /v1/cases/{case_id}/acknowledge": (404, "case_id"),
     "POST /v1/cases/{case_id}/close": (404, "case_id"),

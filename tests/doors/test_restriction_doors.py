@@ -86,6 +86,6 @@ async def test_what_cannot_be_restricted_is_refused_by_its_field(
 
 async def test_the_console_shows_what_holds_each_line_and_why(world: DoorsWorld) -> None:
     await sign_in(world)
-    shown = (await world.client.get(f"/console/accounts/{FULL_ACCOUNT}")).text
+    shown = (await world.client.get(f"/console/accounts/{FULL_ACCOUNT}/services")).text
     assert "Dunning: data, international, outgoing calls" in shown
     assert "not paid · dunning" in shown

@@ -81,6 +81,8 @@ async def test_an_accepted_event_is_in_the_balance_when_it_is_answered(doors: Do
         "code": "minutes",
         "name": "Belminuten",
         "meter": "voice",
+        "counts": "pieces",
+        "scale": "decimal",
         "included": 6000,
         "used": 120,
         "left": 5880,

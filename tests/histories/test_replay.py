@@ -101,7 +101,9 @@ def test_a_newer_field_is_left_out_only_while_it_holds_nothing() -> None:
     assert without_newer_fields([*newer, ("collect", [])], recorded) != recorded
 
 
-@pytest.mark.parametrize("release", sorted({run.name.split("/")[0] for run in RUNS}))
+@pytest.mark.parametrize(
+    "release", sorted({run.name.split("/")[0] for run in RUNS if "/ignored_to_full_bar." in run.name})
+)
 @pytest.mark.parametrize("story", ["ignored_until_outgoing_bar", "ignored_to_full_bar"])
 def test_full_dunning_and_barring_stay_within_their_budget_of_events(story: str, release: str) -> None:
     """All runs of account, case and orders together, with the cycles that passed meanwhile."""
