@@ -32,7 +32,15 @@ DEFINITION: dict[str, Any] = {
     "currency": "EUR",
     "prices": [
         {"code": "fee", "name": "Fee", "model": "recurring", "fee": "15.00"},
-        {"code": "calls", "name": "Calls", "model": "per_unit", "meter": "voice", "unit_size": 60, "rate": "0.12"},
+        {
+            "code": "calls",
+            "name": "Calls",
+            "model": "per_unit",
+            "meter": "voice",
+            "unit_size": 60,
+            "unit_name": "minute",
+            "rate": "0.12",
+        },
     ],
     "allowances": [{"code": "minutes", "name": "100 minutes", "meter": "voice", "quantity": 6000}],
 }

@@ -213,7 +213,7 @@ async def _signed_in(world: DoorsWorld) -> None:
 async def test_the_console_shows_what_needs_a_person_and_takes_the_decision(world: DoorsWorld) -> None:
     await _signed_in(world)
     overview = (await world.client.get("/console")).text
-    counted = re.findall(r'kind=(\w+)">.*?class="number">(\d+)<', overview)
+    counted = re.findall(r'kind=(\w+)">.*?class="number">(\d+)<', overview, re.DOTALL)
     assert sum(int(number) for _, number in counted) == 3
     page = (await world.client.get("/console/cases")).text
     assert page.index("Configuration refused</a>") < page.index("Held usage file</a>")

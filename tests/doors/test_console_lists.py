@@ -93,7 +93,9 @@ async def test_accounts_are_filtered_sorted_paged_and_exported(world: DoorsWorld
 
 async def test_every_number_of_the_first_page_leads_to_a_list_that_opens(world: DoorsWorld) -> None:
     shown = (await world.client.get("/console")).text
-    links = {link.replace("&amp;", "&") for link in re.findall(r'href="(/console/[^"#]+)"', shown)}
+    links = {
+        link.replace("&amp;", "&") for link in re.findall(r'href="(/console/[^"#]+)"', shown.partition("<main")[2])
+    }
     for path in ("/console/invoices?", "/console/payments?", "/console/accounts?"):
         assert any(link.startswith(path) for link in links), path
     for link in sorted(links - {"/console/sign-out"}):

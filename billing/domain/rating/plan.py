@@ -10,7 +10,7 @@ from billing.domain.discount import Discount
 from billing.domain.fields import Fields
 from billing.domain.rating.allowance import Allowance
 from billing.domain.rating.bands import CompiledBands
-from billing.domain.rating.meters import MeterDisplay, read_meters, written_meters
+from billing.domain.rating.meters import Counts, MeterDisplay, read_meters, written_meters
 from billing.domain.rating.on_change import OnChange, Share
 from billing.domain.rating.plan_checks import check_plan
 from billing.domain.rating.price import PriceDefinition
@@ -77,8 +77,16 @@ class PlanDefinition:
         return Timetable(self.time_bands)
 
     def display(self, meter: str) -> MeterDisplay:
-        """How quantities of a meter are shown."""
-        return self.meters.get(meter) or MeterDisplay.by_name(meter)
+        """How quantities of a meter are shown: as the plan says, else as the units of its prices or its name tell."""
+        if meter in self.meters:
+            return self.meters[meter]
+        sizes = {one.unit_name: one.unit_size for one in self.prices if one.meter == meter}
+        for unit, size in sizes.items():
+            shown = MeterDisplay.by_unit(unit)
+            # A meter that itself counts minutes has prices per minute too: the size of the unit says which it is.
+            if shown.counts is not Counts.PIECES and shown.unit_name(size).casefold() == unit.casefold():
+                return shown
+        return MeterDisplay.by_name(meter)
 
     def zone_name(self, code: str) -> str:
         """What a zone is called."""
