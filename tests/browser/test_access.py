@@ -16,7 +16,7 @@ from tests.browser.console_server import browser_path, console
 from tests.browser.test_console import WIDTHS, overflow_of, picture
 from tests.doors.doors_world import ADMIN_KEY, DOOR
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 PASSWORD = "mistral teapot forty kites"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

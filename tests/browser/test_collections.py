@@ -18,7 +18,7 @@ from evenflow.stack.ports import LOOPBACK
 from tests.browser.console_server import browser_path, pictures_directory
 from tests.builders_bulk import KEY, BulkDesk, a_bulk_desk
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 SCHEMES = ("light", "dark")
 WIDTHS = {"phone": 360, "desk": 1280}
 

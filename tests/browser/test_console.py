@@ -12,7 +12,7 @@ from tests.browser.console_server import browser_path, console, pictures_directo
 from tests.doors.console_data import FULL_ACCOUNT
 from tests.doors.doors_world import ADMIN_KEY
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 WIDTHS = {"phone": 390, "desk": 1280}
 PAGES = {
     "overview": "/console",

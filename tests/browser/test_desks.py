@@ -19,7 +19,7 @@ from tests.builders_desks import ADMIN_KEY, LINE, Desk, a_customer, a_desk
 from tests.builders_usage import an_event
 from tests.doors.test_console_usage import HEADER, START, STRANGER
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 WIDTHS = {"phone": 360, "desk": 1280}
 PAGES = {
     "usage": "/console/usage",

@@ -15,7 +15,7 @@ from tests.browser.pages import CUSTOMER, NOBODY, OPERATOR, Shown, all_pages, pa
 from tests.browser.people import PHONE, SCHEMES, SIZES, a_browser_of
 from tests.browser.stack import Stack
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 SERIOUS = ("serious", "critical")
 MOST_BYTES = 150_000
 FIRST_PAGES = {"/console": OPERATOR, "/my": CUSTOMER, "/pay/{paylink}": NOBODY}

@@ -14,7 +14,7 @@ from billing.messages.notices import NoticeKind
 from tests.browser.test_every_page import findings_of, overflow_of
 from tests.builders_mails import A_LETTERHEAD, a_mail
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((320, "light"), (600, "dark"))
 
 

@@ -17,7 +17,7 @@ from tests.browser.console_server import browser_path, pictures_directory
 from tests.process.people import Customer, a_customer, prepare_catalogue
 from tests.process.world import World, a_world
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 WIDTHS = {"phone": 360, "desk": 1280}
 PARTS = ("", "/timeline", "/documents", "/payments", "/notices", "/services", "/methods", "/agreements",
          "/payment-plan", "/actions/bar-service", "/actions/change-cycle-day")  # fmt: skip

@@ -13,7 +13,7 @@ from tests.builders_portal_world import PersonOnline, a_browser, online
 from tests.process.people import PLAN, a_customer
 from tests.process.world import World, a_world
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("worlds")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.stack_fixtures import reachable_directory
 
 PATIENCE_SECONDS = 280
 # One demonstration for all of them, also when tests run on several processes.
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("worlds")
 
 
 @pytest.fixture(scope="module")

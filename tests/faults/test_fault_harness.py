@@ -26,7 +26,7 @@ PACE = ("--kill-seconds", "5", "--outage-seconds", "25", "--rule-seconds", "0.7"
 PATIENCE_SECONDS = 700
 
 
-@pytest.mark.xdist_group("faults")
+@pytest.mark.xdist_group("worlds")
 @pytest.mark.timeout(PATIENCE_SECONDS + 20)
 def test_scenario_11_and_43_a_population_survives_dozens_of_faults_of_every_kind() -> None:
     with reachable_directory() as directory:

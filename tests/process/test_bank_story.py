@@ -18,7 +18,7 @@ from tests.builders_bank_till import a_creditor, a_mandate
 from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
 
-pytestmark = [pytest.mark.xdist_group("bank story"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.builders_bank_statements import Account, camt054, incoming
 from tests.process.people import FEE_MINOR, a_customer
 from tests.process.world import World
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.timeout(900)]
 
 
 async def test_a_transfer_that_names_the_invoice_frees_the_line_and_is_thanked_for_once(world: World) -> None:

@@ -25,7 +25,7 @@ from tests.histories.catalogue import add_to_manifest
 from tests.histories.record import keep_runs
 from workflows.bulk_action import BulkActionWorkflow
 
-pytestmark = pytest.mark.xdist_group("bulk actions")
+pytestmark = pytest.mark.xdist_group("worlds")
 HOLD = BulkOrder(BulkKind.HOLD, until=NOW + timedelta(days=10))
 
 

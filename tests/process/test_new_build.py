@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
@@ -20,6 +21,8 @@ from billing.services.account_recovery import state_from_books
 from evenflow.workers import WORKFLOWS
 from tests.process.people import Customer, a_customer
 from tests.process.world import World
+
+pytestmark = pytest.mark.xdist_group("worlds")
 
 QUEUE = "builds"
 DEPLOYMENT = "evenflow-builds"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.process.people import FEE_MINOR, Customer, a_customer
 from tests.process.world import World
+
+pytestmark = pytest.mark.xdist_group("worlds")
 
 MOST_EVENTS = 60
 MOST_BYTES = 12_000

@@ -27,8 +27,8 @@ ALL_STORIES = (
 )
 STORIES = {story.__name__: story for story in ALL_STORIES}
 Tasks = dict[str, asyncio.Task[None]]
-# One world for all of them, also when tests run on several processes.
-pytestmark = [pytest.mark.xdist_group("stories"), pytest.mark.timeout(900)]
+# One world for all of them; worlds come one after the other, for business time goes on however busy the machine is.
+pytestmark = [pytest.mark.xdist_group("worlds"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

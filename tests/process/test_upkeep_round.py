@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
 from temporalio.worker import Worker
 
 from billing.messages.identities import BILLING_QUEUE
 from billing.messages.upkeep import UpkeepState
 from evenflow.temporal import connect
 from workflows.upkeep import UpkeepWorkflow
+
+pytestmark = pytest.mark.xdist_group("worlds")
 
 # What a round needs at least, when a hundred messages wait for a vendor that answers slowly.
 LEAST = timedelta(minutes=10)
