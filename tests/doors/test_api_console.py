@@ -144,7 +144,7 @@ async def test_an_account_shows_what_comes_next_and_the_live_balance(world: Door
     await world.process.start_account(RUNNING)
     await sign_in(world)
     shown = (await world.client.get(f"/console/accounts/{FULL_ACCOUNT}")).text
-    assert "75 % used · 4,500 of 6,000" in shown
+    assert "75 % used · 1:15:00 of 1:40:00" in shown
     assert "€15.00" in shown
     assert "Issue" in shown
 
