@@ -12,7 +12,7 @@ from tests.browser.console_server import browser_path
 from tests.browser.stack import Stack, a_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(
     postgres_server: PostgresServer,
     migrated_template: str,
@@ -20,7 +20,10 @@ def stack(
     simulator_environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    """The system with a month on file. Look at it, and leave it as it is."""
+    """The system with a month on file. Look at it, and leave it as it is.
+
+    It ends with its module: the workers of two systems would take each other's work from the same queues.
+    """
     postgres_server.create_database("browser_stack", template=migrated_template)
     url, directory = postgres_server.url("browser_stack"), tmp_path_factory.mktemp("browser_stack")
     with a_stack(url, temporal_address, simulator_environment, directory) as running:
