@@ -10,6 +10,7 @@ from billing.messages.dunning import CaseCommand, CaseCommandResult
 from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.dunning_promises import promise
+from billing.services.invoicing_commands import CommandContext, earlier_result, remember
 
 
 class UnableToMoveCase(UnableTo):
@@ -17,12 +18,22 @@ class UnableToMoveCase(UnableTo):
 
 
 async def change_case(work: UnitOfWork, account: Account, command: CaseCommand, now: datetime) -> CaseCommandResult:
-    """Carry out one command. Raises InvalidValue for a field that cannot be used."""
+    """Carry out one command, once: the same again changes and tells nothing further, and answers as it did.
+
+    Raises InvalidValue for a field that cannot be used, Conflict for the id of a command of another kind.
+    """
+    context = CommandContext(account.account_id, command.kind, command.command_id, command.author, command.reason, now)
+    known = await earlier_result(work, context)
+    if known is not None:
+        until = known["until"]
+        return CaseCommandResult(known["summary"], datetime.fromisoformat(until) if until else None)
     result = await _HANDLERS[command.kind](work, account, command, now)
     reason = {"rule": "operator's or customer's command", "command_id": command.command_id, "reason": command.reason}
     await work.timeline.add(
         TimelineEntry(account.account_id, now, command.kind, result.summary, reason, command.author)
     )
+    until = result.until.isoformat() if result.until else None
+    await remember(work, context, {"summary": result.summary, "until": until})
     return result
 
 

@@ -97,20 +97,21 @@ async def test_an_operator_finds_who_owes_reads_why_it_was_barred_and_takes_a_pr
 
 
 async def test_the_live_balance_follows_usage_without_a_reload(world: World, page: Page) -> None:
-    customer = await a_customer(world, days_to_close=40)
+    customer = await a_customer(world, days_to_close=25)
     base = await sign_in(page, world, "viewer")
     await page.goto(f"{base}/console/accounts/{customer.account_id}")
     shown = page.locator('[data-live="charges"]')
     await expect(shown).to_have_text("€10.00")
     event = {
-        "source": "a switch",
-        "record_id": f"call of {customer.number}",
+        "source": "switch-1",
+        "record_id": f"call-of-{customer.number}",
         "identifier": await line_of(world, customer),
         "meter": "voice_seconds",
         "quantity": 600,
         "started_at": (world.now() - timedelta(minutes=15)).isoformat(),
     }
-    await world.post("/v1/usage/events", event)
+    answer = await world.post("/v1/usage/events", event)
+    assert answer["outcome"] == "accepted", answer
     await expect(shown).to_have_text("€11.20", timeout=20_000)
 
 

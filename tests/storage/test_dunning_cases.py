@@ -9,7 +9,8 @@ from datetime import date, timedelta
 import pytest
 
 from billing.domain.dunning_policy import STANDARD, DunningAction, DunningStep
-from billing.messages.dunning import CloseCaseRequest, NextAction, StepDone
+from billing.domain.errors import Conflict
+from billing.messages.dunning import CaseCommand, CloseCaseRequest, NextAction, StepDone
 from billing.messages.notices import NoticeKind
 from billing.messages.payments import PaymentStatus
 from billing.ports.notices import NoticeStatus
@@ -267,3 +268,17 @@ async def test_what_a_person_barred_is_not_lifted_by_a_payment(world: DebtWorld)
     await world.barring.place_order(world.order("full", "ord-1", author="Robin"))
     await world.pay(invoice)
     assert (await world.decide(case)).level == "none"
+
+
+async def test_a_command_whose_answer_was_lost_counts_once(world: DebtWorld) -> None:
+    until = world.clock.at + timedelta(days=9)
+    hold = CaseCommand(world.account_id, "hold_until", "the one", "Robin", "asked for", until=until)
+    first = await world.service.change_case(hold)
+    await world.change("resume")
+    assert await world.service.change_case(hold) == first
+    async with world.work() as work:
+        assert (await work.accounts.get(world.account_id)).hold_until is None, "what was said later stays"
+        told = [one.kind for one in await work.timeline.of(world.account_id) if one.kind in ("hold_until", "resume")]
+    assert told == ["hold_until", "resume"]
+    with pytest.raises(Conflict, match="The command the one was hold_until"):
+        await world.service.change_case(replace(hold, kind="pause"))

@@ -54,11 +54,11 @@ async def promised(database_url: str) -> AsyncIterator[Promised]:
 @pytest.mark.parametrize(
     ("locale", "words"),
     [
-        ("en_GB", "your promise to pay 12.50 Euro by the 13th of June"),
-        ("nl_NL", "je belofte om € 12,50 uiterlijk 13 juni te betalen"),
-        ("fr_BE", "votre promesse de payer 12,50 € au plus tard le 13 juin"),
-        ("de_DE", "Ihre Zusage, 12,50 € bis zum 13. Juni zu zahlen"),
-        ("es_ES", "tu promesa de pagar 12,50 € como tarde el 13 de junio"),
+        ("en_GB", "your promise of 12.50 Euro by the 13th of June"),
+        ("nl_NL", "je toezegging van € 12,50 voor 13 juni"),
+        ("fr_BE", "votre promesse de 12,50 € pour le 13 juin"),
+        ("de_DE", "Ihre Zusage über 12,50 € bis zum 13. Juni"),
+        ("es_ES", "tu promesa de 12,50 € para el 13 de junio"),
     ],
 )
 async def test_the_customer_reads_amount_and_day_in_their_language(promised: Promised, locale: str, words: str) -> None:
