@@ -15,6 +15,9 @@ MOST_EVENTS = 60
 MOST_BYTES = 12_000
 EVENTS_PER_MESSAGE = 4
 BYTES_PER_MESSAGE = 500  # a message with the look it causes
+# On a busy machine the hurried clock passes the hours of notices before one is made: it waits for the morning.
+EVENTS_PER_MORNING = 14
+BYTES_PER_MORNING = 2_500
 
 
 async def _first_run(world: World, account: Customer) -> list[Any]:
@@ -54,10 +57,12 @@ async def test_a_card_customer_is_billed_told_debited_and_thanked_within_the_bud
     events = await _first_run(world, account)
     told = [_in_short(event) for event in events]
     messages = sum("signaled" in event for event in told)
-    assert len(events) <= MOST_EVENTS + EVENTS_PER_MESSAGE * messages, "\n".join(told)
+    mornings = sum("announce_invoice" in event for event in told) - 1
+    most = MOST_EVENTS + EVENTS_PER_MESSAGE * messages + EVENTS_PER_MORNING * mornings
+    assert len(events) <= most, "\n".join(told)
     sizes = [_undisturbed_bytes(event) for event in events]
     of_each = "\n".join(f"{size} {line}" for size, line in zip(sizes, told, strict=True))
-    assert sum(sizes) <= MOST_BYTES + BYTES_PER_MESSAGE * messages, of_each
+    assert sum(sizes) <= MOST_BYTES + BYTES_PER_MESSAGE * messages + BYTES_PER_MORNING * mornings, of_each
     async with world.parts.make_work() as work:
         assert await work.ledger.open_invoices(account.account_id) == []
         kinds = [notice.kind for notice in reversed(await work.notices.of(account.account_id))]
