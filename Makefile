@@ -46,7 +46,7 @@ check-style: setup ## format, lint, types, import contracts, dependencies
 	$(BIN)/deptry .
 
 test: check-style ## every check; what .ci/run does
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(BIN)/python -m tests $(ARGS)
 
 bench: setup ## measure what the README promises
 	@exec $(BIN)/python -m benchmarks $(ARGS)

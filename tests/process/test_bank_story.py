@@ -28,7 +28,10 @@ async def bank(world: World) -> AsyncIterator[World]:
     assert folder is not None
     for name in ("incoming", "outgoing", "taken", ".staged"):
         await asyncio.to_thread(shutil.rmtree, folder / name, True)
-    await world.parts.bank.creditors.put("vonk", a_creditor(first_sequence="FRST"), "tests")
+    # Half a day before the cut-off: a payout is made for the next date the bank takes, and two hours of such a day are
+    # over before a busy machine has handed the file over.
+    creditor = a_creditor(first_sequence="FRST", make_hours_before=12, cut_off_hour_local=14)
+    await world.parts.bank.creditors.put("vonk", creditor, "tests")
     async with running(world.parts.bank_in.tasks()):
         yield world
 
