@@ -34,6 +34,7 @@ from billing.persistence.overview_queries import SqlOverviews
 from billing.persistence.queries import SqlQueries
 from billing.persistence.search_queries import SqlSearch
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
+from billing.persistence.work_list import SqlWorkList
 from billing.services.access import Access
 from billing.services.account_search import AccountSearch
 from billing.services.accounts import AccountService
@@ -63,6 +64,9 @@ PAGES = {
     "account": ("/console/accounts/acc_{n}", "What can be done"),
     "account, what happened": ("/console/accounts/acc_{n}/timeline", "entries"),
     "account, documents": ("/console/accounts/acc_{n}/documents", "B-"),
+    "collections, who owes most": ("/console/collections", "accounts"),
+    "collections, of one step": ("/console/collections?sort=-days&page=3", "accounts"),
+    "what needs a person": ("/console/cases", "acc_"),
     "invoices over 90 days old": ("/console/invoices?age=over+90+days", "B-"),
     "payments that failed": ("/console/payments?status=failed", "inv_"),
 }
@@ -167,4 +171,5 @@ def _container(engine: AsyncEngine) -> Container:
         staff_cases=StaffCases(make_work, clock),
         invariants=InvariantChecks(make_work, clock, SqlBookChecks(engine)),
         restrictions=RestrictionDesk(make_work, clock),
+        work_list=SqlWorkList(engine),
     )

@@ -77,8 +77,9 @@ FILL = (
     "INSERT INTO ledger_postings SELECT account_id, entry_id, p, a, m, 'EUR', CASE WHEN a = 'cash' THEN NULL ELSE "
     "entry_id / 10 END FROM ledger_entries, (VALUES (1, 'cash', 3630), (2, 'receivable', -3630)) AS v(p, a, m) WHERE "
     "kind = 'payment_received'",
-    "INSERT INTO open_invoices SELECT account_id, invoice_id, 'EUR', sum(amount_minor) FROM ledger_postings WHERE "
-    "ledger_account = 'receivable' GROUP BY 1, 2 HAVING sum(amount_minor) <> 0",
+    "INSERT INTO open_invoices SELECT p.account_id, p.invoice_id, 'EUR', sum(p.amount_minor), min(i.due_on) FROM "
+    "ledger_postings p JOIN invoices i USING (account_id, invoice_id) WHERE p.ledger_account = 'receivable' "
+    "GROUP BY 1, 2 HAVING sum(p.amount_minor) <> 0",
     "INSERT INTO dunning_cases (account_id, policy_code, policy_version, opened_at, invoice_ids, steps_done, failures, "
     "stage, next_action_at) SELECT o.account_id, 'default', 1, min(i.due_on), jsonb_agg('inv_' || o.invoice_id), '[]', "
     "'[]', 'reminded', '2027-07-20' FROM open_invoices o JOIN invoices i USING (account_id, invoice_id) WHERE "
