@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -47,8 +48,11 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "0",
 }
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-# For tests only: nothing survives a power cut, everything survives a kill.
-THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+# For tests only: nothing survives a power cut, everything survives a kill. Databases are made by the thousand: files
+# are copied, inside the kernel where it can do so, and little memory has to be looked through when one is dropped.
+THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "128MB"}
+if sys.platform == "linux":
+    THROWAWAY["file_copy_method"] = "clone"
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class PostgresServer:
         """Create a database unless it is already there."""
         with psycopg.connect(self.plain_url("postgres"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
-                statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+                statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
                 connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def drop_database(self, name: str) -> None:

@@ -30,12 +30,12 @@ async def world(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[World]:
-    """A world with two brands; one business day takes three seconds."""
+    """A world with two brands; one business day takes four seconds."""
     name = "world_" + request.module.__name__.rpartition(".")[2]
     postgres_server.create_database(name, template=migrated_template)
     directory = tmp_path_factory.mktemp(name)
     url = postgres_server.url(name)
-    async with a_world(url, temporal_address, simulator_environment, directory, day_seconds=3.0) as running:
+    async with a_world(url, temporal_address, simulator_environment, directory, day_seconds=4.0) as running:
         await prepare_catalogue(running)
         yield running
     postgres_server.drop_database(name)
