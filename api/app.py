@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from api import errors
@@ -185,10 +188,6 @@ ROUTERS = (
     console_rules.router,
     console_templates.router,
     console_letterheads.router,
-    console_sign_in.router,
-    console_me.router,
-    console_people.router,
-    console_access.router,
     console.router,
 )
 
@@ -202,17 +201,29 @@ class Doors(FastAPI):
         await (doors if doors.answers(scope) else super().__call__)(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            described = super().openapi()
-            with_problems(described)
-            with_usage(described)
-        assert self.openapi_schema is not None
-        return self.openapi_schema
+        return _description()
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route, put together once for all applications of a process: they differ in their containers only."""
+    together = FastAPI(openapi_url=None)
+    for router in ROUTERS:
+        together.include_router(router)
+    return tuple(together.routes)
+
+
+@cache
+def _description() -> dict[str, Any]:
+    described = get_openapi(title="Evenflow", version="1", description=DESCRIPTION, routes=_routes())
+    with_problems(described)
+    with_usage(described)
+    return described
 
 
 def create_app(container: Container) -> FastAPI:
     """The application over a container; nothing is connected before the first request."""
-    app = Doors(title="Evenflow", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = Doors(title="Evenflow", version="1", docs_url=None, redoc_url=None, routes=list(_routes()))
     app.state.container = container
     app.state.error_page = error_page
     app.state.portal_error_page = portal_error_page
@@ -220,7 +231,5 @@ def create_app(container: Container) -> FastAPI:
     app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)
     app.add_middleware(SecurityHeaders)
-    for router in ROUTERS:
-        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
