@@ -22,6 +22,7 @@ from benchmarks.faults.delays import Delay, worst_delays
 from benchmarks.faults.injecting import Injector, Pace
 from benchmarks.faults.living import Life
 from benchmarks.faults.money import Auditor
+from benchmarks.faults.population import population
 from benchmarks.faults.recovery import Recovery
 from benchmarks.faults.report import Check, Report
 from benchmarks.faults.stack import Victims, run_mortal_stack
@@ -31,7 +32,7 @@ from billing.persistence.unit_of_work import make_engine
 from evenflow.demo.days import segment_of
 from evenflow.demo.doors import Doors, Refused, open_doors
 from evenflow.demo.loading import load_accounts, load_catalogue, until_worked_on
-from evenflow.demo.roster import Customer, roster
+from evenflow.demo.roster import Customer
 from evenflow.demo.run import CLOCK_STARTS
 from evenflow.demo.usage import UsageFolder
 from evenflow.stack.running import RunningStack
@@ -82,7 +83,7 @@ class Trial:
         self._orders = orders
         self._data_dir = data_dir
         self._say = say
-        self._customers = roster(size.accounts)
+        self._customers = population(size.accounts)
 
     async def hold(self, stack: RunningStack, victims: Victims) -> Report:
         """Load, break, rest, look."""
@@ -208,8 +209,9 @@ class Look:
         at_rest = await unfinished_in_books(self.engine, now) + await unfinished_at_vendors(self.doors.world)
         stuck = await stuck_processes(self.client, self.engine, now)
         compared = f"{money.accounts} accounts, {money.attempts} attempts, {money.invoices} sets of invoices"
+        compared += f", {money.at_the_bank} payments at the bank"
         return [
-            Check(f"the provider's money is the ledger's to the cent: {compared}", money.troubles),
+            Check(f"the money at provider and bank is the ledger's to the cent: {compared}", money.troubles),
             Check(f"each of {messages} messages reached its customer once", wrong),
             Check("nothing is left undone in the books and at the vendors", at_rest),
             Check("no process is stuck, failed or behind its date", stuck),
