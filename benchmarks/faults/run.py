@@ -22,7 +22,6 @@ from benchmarks.faults.delays import Delay, worst_delays
 from benchmarks.faults.injecting import Injector, Pace
 from benchmarks.faults.living import Life
 from benchmarks.faults.money import Auditor
-from benchmarks.faults.population import population
 from benchmarks.faults.recovery import Recovery
 from benchmarks.faults.report import Check, Report
 from benchmarks.faults.stack import Victims, run_mortal_stack
@@ -32,7 +31,7 @@ from billing.persistence.unit_of_work import make_engine
 from evenflow.demo.days import segment_of
 from evenflow.demo.doors import Doors, Refused, open_doors
 from evenflow.demo.loading import load_accounts, load_catalogue, until_worked_on
-from evenflow.demo.roster import Customer
+from evenflow.demo.roster import Customer, roster
 from evenflow.demo.run import CLOCK_STARTS
 from evenflow.demo.usage import UsageFolder
 from evenflow.stack.running import RunningStack
@@ -83,7 +82,7 @@ class Trial:
         self._orders = orders
         self._data_dir = data_dir
         self._say = say
-        self._customers = population(size.accounts)
+        self._customers = roster(size.accounts)
 
     async def hold(self, stack: RunningStack, victims: Victims) -> Report:
         """Load, break, rest, look."""

@@ -19,8 +19,6 @@ import activities
 from benchmarks.faults.delays import worst_of
 from benchmarks.faults.money import differences, messages_twice
 from benchmarks.faults.plan import frequent_places, outages, places, vendor_rules, webhook_rules
-from benchmarks.faults.population import population
-from evenflow.demo.stories import BANK_FILE
 from simulator.faults import Faults
 from tests.stack_fixtures import reachable_directory
 
@@ -88,13 +86,6 @@ def test_a_cent_is_noticed() -> None:
         "attempt inv_2-1: the provider has 100 EUR, the books have 0",
         "attempt x: the provider has 0 GBP, the books have 5",
     ]
-
-
-@pytest.mark.parametrize("accounts", [2, 8, 48])
-def test_somebody_is_debited_by_bank_file_in_every_population(accounts: int) -> None:
-    customers = population(accounts)
-    assert len({one.number for one in customers}) == accounts
-    assert any(one.setting.method == BANK_FILE for one in customers)
 
 
 def test_a_message_that_came_twice_or_from_nowhere_is_noticed() -> None:
