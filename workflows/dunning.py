@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
@@ -40,6 +41,8 @@ from workflows.barring import BarringWorkflow
 
 # A step that was refused is tried again after this; staff mend the cause meanwhile.
 TAKE_AGAIN = timedelta(hours=6)
+# An account whose process is not there is asked again after this: upkeep, or a person, brings it back.
+ASK_AGAIN = timedelta(minutes=15)
 
 
 @workflow.defn(name="DunningWorkflow")
@@ -171,7 +174,12 @@ class DunningWorkflow:
                 currency=step.currency,
                 debit_on=step.on,
             )
-        await account.signal("collection_requested", asked)
+        try:
+            await account.signal("collection_requested", asked)
+        except FailureError:
+            workflow.logger.info("the account %s is not there to be asked to collect", self._state.account_id)
+            await self._deadline.wait(self._deadline.now() + ASK_AGAIN, self._news, "until the account is there again")
+            return "interrupted"
         return "asked"
 
     async def _set_services_to(self, level: str, reason: str) -> str:
@@ -199,7 +207,8 @@ class DunningWorkflow:
         lifting = level == "none"
         await workflow.wait_condition(lambda: barring.done() or (self._changed and not lifting))
         if not barring.done():
-            await barring.signal(BarringWorkflow.order_withdrawn, OrderWithdrawn(why="the case changed"))
+            with suppress(FailureError):  # it ended in this very moment, and its outcome is as good
+                await barring.signal(BarringWorkflow.order_withdrawn, OrderWithdrawn(why="the case changed"))
         return (await barring).outcome
 
     async def _close(self, step: NextStep, outcome: str) -> str:

@@ -70,6 +70,7 @@ class Life:
             together.create_task(self._act())
             together.create_task(self._take_usage(usage))
             together.create_task(self._command())
+            together.create_task(self._answer_the_bank())
 
     async def _act(self) -> None:
         active = Customers(self._doors, self._customers)
@@ -95,6 +96,12 @@ class Life:
             await asyncio.sleep(self._command_seconds)
             facts = await self._facts()
             await _unless_down(partial(self._staff.give_a_command, facts, self.now()))
+
+    async def _answer_the_bank(self) -> None:
+        """A person decides about debits that no file takes, like those that came too late for the bank's hour."""
+        while True:
+            await _unless_down(self._staff.give_up_held_debits)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _facts(self) -> dict[str, Facts]:
         while True:
@@ -136,6 +143,12 @@ class Staff:
             return
         for name, body in wanted:
             await self._carry_out(account, name, body)
+
+    async def give_up_held_debits(self) -> None:
+        """The account then announces another debit, or asks for the money in another way."""
+        for debit in await self._doors.api.get("/v1/bank-debits", status="held"):
+            path = f"/v1/accounts/{debit['account_id']}/bank-debits/{debit['attempt_id']}/give-up"
+            await self._doors.api.post(path, {"reason": debit["held_remedy"] or "a test of faults"})
 
     def _command(self, kind: str, account: Facts, now: datetime) -> list[tuple[str, dict[str, Any]]] | None:
         random = self._random

@@ -1,4 +1,7 @@
-"""Money and messages as the outside world has them, held against the books: to the cent, and one for one."""
+"""Money and messages as the outside world has them, held against the books: to the cent, and one for one.
+
+Cash is in two places: at the provider of payments, and on our own accounts at the bank. Each is compared with its part.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,33 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from billing.domain.identity import BANK_ENTRY, SUSPENSE
+from billing.ports.bank_files import BANK_FILES
+from billing.ports.bank_statements import BANK_TRANSFER
 from evenflow.demo.doors import Door
 
-_CASH = """
+_AT_THE_BANK = f"('{BANK_FILES}', '{BANK_TRANSFER}')"
+_CASH = f"""
 SELECT e.account_id, e.reference, p.currency, sum(p.amount_minor) AS minor
 FROM ledger_entries e JOIN ledger_postings p USING (account_id, entry_id)
-WHERE p.ledger_account = 'cash' GROUP BY 1, 2, 3
+WHERE p.ledger_account = 'cash' AND e.provider NOT IN {_AT_THE_BANK} GROUP BY 1, 2, 3
+"""
+# The bank names a payment by its end-to-end id. Our entries name the debit or payout, the payment of a statement, or
+# the item as which money of nobody waited.
+_CASH_AT_THE_BANK = f"""
+WITH named AS (
+    SELECT end_to_end_id AS reference, end_to_end_id FROM bank_debits
+    UNION SELECT end_to_end_id, end_to_end_id FROM bank_payouts
+    UNION SELECT format('{BANK_ENTRY}_%s-%s', entry_id, position), end_to_end_id FROM bank_entry_payments
+    UNION SELECT format('{SUSPENSE}_%s', suspense_id), end_to_end_id FROM suspense_items
+), ibans AS (SELECT DISTINCT ON (brand) brand, iban FROM bank_creditors ORDER BY brand, revision DESC)
+SELECT coalesce(i.iban, '(none)') AS iban, coalesce(n.end_to_end_id, e.reference) AS payment, p.currency,
+    sum(p.amount_minor) AS minor
+FROM ledger_entries e JOIN ledger_postings p USING (account_id, entry_id)
+    LEFT JOIN named n USING (reference)
+    LEFT JOIN accounts a USING (account_id) LEFT JOIN house_accounts h USING (account_id)
+    LEFT JOIN ibans i ON i.brand = coalesce(a.brand, h.brand)
+WHERE p.ledger_account = 'cash' AND e.provider IN {_AT_THE_BANK} GROUP BY 1, 2, 3
 """
 _ATTEMPTS = """
 SELECT a.attempt_id, a.provider_payment, string_agg(i.number, ', ' ORDER BY i.number) AS invoices
@@ -25,7 +49,8 @@ FROM payment_attempts a JOIN payment_allocations l USING (account_id, attempt_id
 WHERE a.provider_payment <> '' GROUP BY a.account_id, a.attempt_id
 """
 _NOTICES = "SELECT notice_id, vendor_reference FROM notices"
-UNKNOWN = "(of no attempt)"
+UNKNOWN, UNNAMED = "(of no attempt)", "(without a name)"
+BANK_CURRENCY = "EUR"  # SEPA has no other
 
 # Minor units by name (an account, an attempt, the invoices of a payment) and currency.
 Sums = Mapping[tuple[str, str], int]
@@ -38,13 +63,14 @@ class Money:
     accounts: int
     attempts: int
     invoices: int
+    at_the_bank: int
     troubles: Sequence[str]
 
 
-def differences(what: str, theirs: Sums, ours: Sums) -> list[str]:
-    """Where the two disagree."""
+def differences(what: str, theirs: Sums, ours: Sums, who: str = "the provider") -> list[str]:
+    """Where the two disagree; ``who`` has the others' money."""
     return [
-        f"{what} {name}: the provider has {theirs.get((name, currency), 0)} {currency}, "
+        f"{what} {name}: {who} has {theirs.get((name, currency), 0)} {currency}, "
         f"the books have {ours.get((name, currency), 0)}"
         for name, currency in sorted({*theirs, *ours})
         if theirs.get((name, currency), 0) != ours.get((name, currency), 0)
@@ -77,19 +103,32 @@ class Auditor:
         self._provider_key = provider_key
 
     async def money(self) -> Money:
-        """What the provider holds for each account, attempt and invoice is what the ledger calls cash."""
-        payments = await self._payments_of_objects()
+        """What provider and bank hold for each account, attempt, invoice and payment is what the ledger calls cash."""
+        objects = await self._payments_of_objects()
         cash, attempts = await self._rows(_CASH), {row.provider_payment: row for row in await self._rows(_ATTEMPTS)}
         by_account, by_attempt, by_invoices = Counter[Any](), Counter[Any](), Counter[Any]()
         for row in cash:
-            attempt = attempts.get(payments.get(row.reference, row.reference))
+            attempt = attempts.get(objects.get(row.reference, row.reference))
             by_account[f"acc_{row.account_id}", row.currency] += int(row.minor)
             by_attempt[attempt.attempt_id if attempt else UNKNOWN, row.currency] += int(row.minor)
             by_invoices[attempt.invoices if attempt else UNKNOWN, row.currency] += int(row.minor)
         troubles = differences("account", await self._held("account_id"), by_account)
         troubles += differences("attempt", await self._held("attempt_id"), by_attempt)
         troubles += differences("invoices", await self._held("invoices"), by_invoices)
-        return Money(len(by_account), len(by_attempt), len(by_invoices), troubles)
+        payments, differing = await self._at_the_bank()
+        return Money(len(by_account), len(by_attempt), len(by_invoices), payments, troubles + differing)
+
+    async def _at_the_bank(self) -> tuple[int, list[str]]:
+        """How many payments our bank accounts had, and where the bank and the books disagree about one or in sum."""
+        told = await self._world.get("/bank/balances", by="end_to_end_id")
+        by_iban, by_payment = Counter[Any](), Counter[Any]()
+        for row in await self._rows(_CASH_AT_THE_BANK):
+            by_iban[row.iban, row.currency] += int(row.minor)
+            by_payment[row.payment or UNNAMED, row.currency] += int(row.minor)
+        held = {(name or UNNAMED, BANK_CURRENCY): int(minor) for name, minor in told["payments"].items()}
+        accounts = {(name, BANK_CURRENCY): int(minor) for name, minor in told["accounts"].items()}
+        troubles = differences("bank account", accounts, by_iban, "the bank")
+        return len(held), troubles + differences("payment", held, by_payment, "the bank")
 
     async def messages(self) -> tuple[int, list[str]]:
         """How many messages customers got, and what is wrong with them."""

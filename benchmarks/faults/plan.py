@@ -16,7 +16,7 @@ KILL, STOP = "kill -9", "stop and start"
 PARTS = ("worker", "api", "postgres", "temporal", "simulator", "api")
 LONGEST_OUTAGE_SECONDS = 6.0
 
-# Activities whose work calls a vendor have all three boundaries; the others commit and nothing else.
+# Activities whose work calls a vendor have all three boundaries; the others commit or read, and nothing else.
 VENDOR_ACTIVITIES = (
     "announce_invoice",
     "announce_retry",
@@ -31,17 +31,29 @@ VENDOR_ACTIVITIES = (
 )
 BOOK_ACTIVITIES = (
     "adjust_balance",
+    "agree_to_continue",
+    "carry_out_bulk_batch",
     "change_case",
     "change_cycle_day",
+    "change_payment_plan",
+    "change_usage_limit",
+    "check_rule",
     "close_account",
     "close_case",
+    "correct_plan",
+    "decide_debt",
     "decide_next_step",
     "end_account",
+    "finish_bulk_action",
     "import_usage_file",
     "issue_invoice",
     "mend",
+    "next_bulk_batch",
+    "note_bulk_state",
     "open_case",
     "record_order",
+    "review_usage_stops",
+    "rules_due",
     "waive_invoice",
 )
 # Reached all the time; an order for one of the others waits until its turn comes.

@@ -208,8 +208,9 @@ class Look:
         at_rest = await unfinished_in_books(self.engine, now) + await unfinished_at_vendors(self.doors.world)
         stuck = await stuck_processes(self.client, self.engine, now)
         compared = f"{money.accounts} accounts, {money.attempts} attempts, {money.invoices} sets of invoices"
+        compared += f", {money.at_the_bank} payments at the bank"
         return [
-            Check(f"the provider's money is the ledger's to the cent: {compared}", money.troubles),
+            Check(f"the money at provider and bank is the ledger's to the cent: {compared}", money.troubles),
             Check(f"each of {messages} messages reached its customer once", wrong),
             Check("nothing is left undone in the books and at the vendors", at_rest),
             Check("no process is stuck, failed or behind its date", stuck),

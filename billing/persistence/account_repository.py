@@ -188,6 +188,16 @@ class SqlTimeline:
     async def add(self, entry: TimelineEntry) -> None:
         await self._connection.execute(insert(t.timeline).values(**asdict(entry)))
 
+    async def add_once(self, entry: TimelineEntry, about: Collection[str]) -> bool:
+        told, same = t.timeline.c, {name: entry.reason[name] for name in about}
+        query = select(told.entry_id).where(
+            told.account_id == entry.account_id, told.kind == entry.kind, told.reason.contains(same)
+        )
+        if await self._connection.scalar(query.limit(1)) is not None:
+            return False
+        await self.add(entry)
+        return True
+
     async def add_all(self, entries: Sequence[TimelineEntry]) -> None:
         if entries:
             await self._connection.execute(insert(t.timeline), [asdict(entry) for entry in entries])

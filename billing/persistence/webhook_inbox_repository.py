@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from billing.persistence.payment_method_repository import SqlMethodRepository
 from billing.persistence.statements import fetch_all, fetch_one
-from billing.persistence.tables.payments import webhook_inbox
+from billing.persistence.tables.payments import provider_event_reads, webhook_inbox
 from billing.ports.payments import InboxRow, InboxStatus
 
 
@@ -53,6 +53,20 @@ class SqlWebhookInboxRepository(SqlMethodRepository):
         newest = select(func.max(inbox.received_at)).where(inbox.provider == provider)
         found: datetime | None = await self._connection.scalar(newest)
         return found
+
+    async def events_read_until(self, provider: str) -> datetime | None:
+        reads = provider_event_reads.c
+        found: datetime | None = await self._connection.scalar(
+            select(reads.read_until).where(reads.provider == provider)
+        )
+        return found
+
+    async def note_events_read(self, provider: str, until: datetime) -> None:
+        new = upsert(provider_event_reads).values(provider=provider, read_until=until)
+        later = func.greatest(provider_event_reads.c.read_until, new.excluded.read_until)
+        await self._connection.execute(
+            new.on_conflict_do_update(index_elements=["provider"], set_={"read_until": later})
+        )
 
     async def count_inbox(self) -> Mapping[str, int]:
         inbox = webhook_inbox.c

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, time
 
@@ -16,7 +17,7 @@ from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.invoicing_cycles import store_plan
-from billing.services.notices import FAILED, SENT, NoticeService
+from billing.services.notices import FAILED, REPEATED, SENT, NoticeService
 from billing.services.payments import PaymentService
 from billing.services.planned_methods import planned_method
 
@@ -117,7 +118,7 @@ class AnnouncingService:
         notice = await self._tell_retry(request, plan)
         if notice.wait_until is not None or notice.status == FAILED:
             return Announced(False, notice.explanation, notice.wait_until)
-        if notice.status == SENT:
+        if notice.status in (SENT, REPEATED):
             await self._explain_date(request, plan)
         return Announced(
             True,
@@ -154,23 +155,21 @@ class AnnouncingService:
         return at_local_time(plan.debit_on, time(policy.debit_hour_local), brand.zone)
 
     async def _explain(self, request: AnnounceRetryRequest, plan: RetryPlan) -> None:
-        async with self._make_work() as work:
-            await work.timeline.add(
-                TimelineEntry(
-                    request.account_id,
-                    self._clock.now(),
-                    "retry_not_possible",
-                    f"No further debit: {plan.explanation}",
-                    _why(request, plan),
-                )
-            )
-            await work.commit()
+        summary, why = f"No further debit: {plan.explanation}", _why(request, plan) | {"why": plan.explanation}
+        await self._write_once(request.account_id, "retry_not_possible", summary, why, ("occasion", "invoices", "why"))
 
     async def _explain_date(self, request: AnnounceRetryRequest, plan: RetryPlan) -> None:
+        """Once per date, also when the notice left and whoever sent it ended before this was written."""
         summary = f"Another debit of {Money(plan.amount_minor, plan.currency)} on {plan.debit_on}: {plan.explanation}"
-        entry = TimelineEntry(request.account_id, self._clock.now(), "retry_planned", summary, _why(request, plan))
+        why = _why(request, plan) | {"debit_on": str(plan.debit_on)}
+        await self._write_once(request.account_id, "retry_planned", summary, why, ("occasion", "invoices", "debit_on"))
+
+    async def _write_once(
+        self, account_id: str, kind: str, summary: str, why: Mapping[str, object], about: Collection[str]
+    ) -> None:
         async with self._make_work() as work:
-            await work.timeline.add(entry)
+            await work.accounts.lock(account_id)
+            await work.timeline.add_once(TimelineEntry(account_id, self._clock.now(), kind, summary, why), about)
             await work.commit()
 
 
@@ -179,6 +178,7 @@ def _why(request: AnnounceRetryRequest, plan: RetryPlan) -> dict[str, object]:
     return {
         "rule": plan.rule or "retry by category and scheme",
         "policy_version": plan.policy_version,
+        "occasion": request.occasion,
         "invoices": list(request.invoice_ids),
         "inputs": dict(plan.inputs),
     }

@@ -95,7 +95,7 @@ class DunningService:
     async def decide(self, request: DecideRequest) -> NextStep:
         """Write down the step just done, then decide the next one by the pinned policy version. Safe to repeat."""
         async with self._make_work() as work:
-            account = await work.accounts.get(request.account_id)
+            account = await work.accounts.lock(request.account_id)
             case = await work.dunning.case(request.account_id, request.case_id)
             now = self._clock.now()
             policy = await pinned_policy(work, case)
@@ -115,6 +115,7 @@ class DunningService:
     async def close_case(self, request: CloseCaseRequest) -> None:
         """Close the case; safe to repeat."""
         async with self._make_work() as work:
+            await work.accounts.lock(request.account_id)
             case = await work.dunning.case(request.account_id, request.case_id)
             if case.closed_at is not None:
                 return

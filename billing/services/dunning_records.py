@@ -43,7 +43,11 @@ async def write_down(work: UnitOfWork, case: Case, policy: DunningPolicy, done: 
     await work.dunning.change_case(case.account_id, case.case_id, values)
     reason = {"rule": case.reason, "detail": done.detail, "occasion": done.occasion, "case_id": case.case_id}
     summary = f"Dunning step {done.step or done.action} done{f': {done.detail}' if done.detail else ''}"
-    await work.timeline.add(TimelineEntry(case.account_id, now, "dunning_step", summary, reason))
+    entry = TimelineEntry(case.account_id, now, "dunning_step", summary, reason)
+    if done.action is NextAction.WARN:  # one that is sent again changes nothing in the case, and has its own date
+        await work.timeline.add_once(entry, ("case_id", "occasion", "detail"))
+    else:
+        await work.timeline.add(entry)
     if done.step.startswith("reminder@") and done.detail in _LEFT:
         await charge_reminder(work, changed, policy, done.step, now)
     return changed

@@ -114,10 +114,16 @@ class PaymentService:
         status = PaymentStatus.NOTICE_MISSING  # a later date, announced anew
         if await end_where_forbidden(work, method, verdict.reason):
             status = PaymentStatus.METHOD_MISSING
-        reason = {"rule": f"limits of {scheme_of(method)}", "method_id": method.method_id, "why": verdict.reason}
+        reason = {
+            "rule": f"limits of {scheme_of(method)}",
+            "method_id": method.method_id,
+            "why": verdict.reason,
+            "attempt_id": request.attempt_id,
+            "debit_on": request.debit_on.isoformat(),
+        }
         summary = f"Not debited: {verdict.reason}."
         entry = TimelineEntry(request.account_id, self._clock.now(), "debit_forbidden", summary, reason)
-        await work.timeline.add(entry)
+        await work.timeline.add_once(entry, ("method_id", "attempt_id", "debit_on"))
         await work.commit()
         return await answers.answer_without_attempt(work, request, status, verdict.reason)
 

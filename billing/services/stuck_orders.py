@@ -97,5 +97,6 @@ class StuckOrders:
                 order.author,
                 tuple(one.service_id for one in stuck.services),
                 self._clock.segment(),
+                cause=order.cause,
             )
         )

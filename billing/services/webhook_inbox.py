@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 MOST_DELIVERIES = 50
 AT_ONCE = 10
+FIRST_READ = timedelta(days=1)
 
 _MONEY_MOVED = ("payment_intent.", "charge.", "refund.", "checkout.session.")
 _METHOD_CHANGED = ("payment_method.automatically_updated", "payment_method.updated", "payment_method.detached")
@@ -228,14 +229,26 @@ class WebhookInbox:
         return len(await self.take_in_missed(now, overlap))
 
     async def take_in_missed(self, now: datetime, overlap: timedelta = timedelta(hours=1)) -> list[ProviderEvent]:
-        """Take in the events that no webhook brought, since shortly before the newest one known; the new ones."""
+        """Take in the events that no webhook brought, since shortly before the last complete read; the new ones.
+
+        Not since the newest event known: a webhook that came says nothing of those that were lost before it.
+        """
         missed: list[ProviderEvent] = []
         for name, provider in self._providers.items():
-            async with self._make_work() as work:
-                newest = await work.payments.newest_event_at(name)
-            events = provider.list_events((newest or now - timedelta(days=1)) - overlap)
+            events = provider.list_events(await self._read_from(name, now) - overlap)
             missed += [one async for one in events if await self.take_in(name, one, by_webhook=False) is not None]
+            async with self._make_work() as work:
+                await work.payments.note_events_read(name, now)
+                await work.commit()
         return missed
+
+    async def _read_from(self, provider: str, now: datetime) -> datetime:
+        """Where the last complete read began; before the first one a day ago, or where the events end if longer ago."""
+        async with self._make_work() as work:
+            until = await work.payments.events_read_until(provider)
+            newest = await work.payments.newest_event_at(provider)
+        first = now - FIRST_READ
+        return until or min(first, newest or first)
 
     async def counts(self) -> Mapping[str, int]:
         """How many webhooks stand where, for the console and for alarms."""

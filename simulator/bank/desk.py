@@ -1,8 +1,9 @@
 """The bank's doors: files over HTTP, and a folder for whoever speaks to banks by files.
 
 ``POST /bank/files`` takes a file; ``GET /bank/messages`` lists what the bank wrote, ``GET /bank/messages/{name}`` gives
-it; ``GET /bank/balances`` says what each account of ours holds. With a folder, complete files are taken from
-``outgoing``, put aside in ``taken``, and everything the bank writes appears in ``incoming``, complete at once.
+it; ``GET /bank/balances`` says what each account of ours holds, ``?by=end_to_end_id`` also for which payment. With a
+folder, complete files are taken from ``outgoing``, put aside in ``taken``, and everything the bank writes appears in
+``incoming``, complete at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 FAILURE: Json = {"title": "Internal error, as asked for."}
 BUSY: Json = {"title": "Too many requests."}
 LOOK_AGAIN_SECONDS = 0.3
+BY_PAYMENT = "end_to_end_id"
 OUTGOING, TAKEN, INCOMING = "outgoing", "taken", "incoming"
 
 
@@ -57,11 +60,13 @@ def routes(world: World) -> list[BaseRoute]:
         return answer_json(200, {"files": await world.store.run(lambda tx: tx.find("bank_file"))})
 
     async def balances(request: Request) -> Response:
+        by = request.query_params.get("by", "")
+        if by not in ("", BY_PAYMENT):
+            return answer_json(
+                422, {"error": f"by={by} is not known; balances are told by {BY_PAYMENT} or by nothing."}
+            )
         entries = await world.store.run(lambda tx: tx.find("bank_entry", limit=1_000_000))
-        held: dict[str, int] = {}
-        for entry in entries:
-            held[entry["account"]] = held.get(entry["account"], 0) + int(entry["amount_minor"])
-        return answer_json(200, {"accounts": held})
+        return answer_json(200, _balances(entries, by))
 
     return [
         Route("/balances", balances),
@@ -70,6 +75,16 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/messages", messages),
         Route("/messages/{name}", message),
     ]
+
+
+def _balances(entries: list[Json], by: str) -> Json:
+    """Minor units of each account, and of each payment as the bank calls it; without a name: those that have none."""
+    accounts, payments = Counter[str](), Counter[str]()
+    for entry in entries:
+        accounts[entry["account"]] += int(entry["amount_minor"])
+        for detail in entry["details"]:
+            payments[detail["end_to_end_id"]] += int(detail["amount_minor"])
+    return {"accounts": accounts, **({"by": by, "payments": payments} if by else {})}
 
 
 def _shown(message: Json) -> Json:

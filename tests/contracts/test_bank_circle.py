@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from benchmarks.faults.money import Auditor
 from billing.domain.ledger import EntryKind
 from billing.ports.suspense import SuspenseFilter
+from evenflow.demo.doors import Door
 from tests.builders_bank_circle import Circle, a_circle
 from tests.builders_bank_files import CREDITOR_IBAN, an_iban
 from tests.builders_bank_till import MAKE_AT
-from tests.contracts.simulator_process import Listener
+from tests.contracts.simulator_process import KEY, Listener
 
 pytest_plugins = ["tests.contracts.simulator_fixtures"]
 DEBIT_EVENING = datetime(2027, 3, 22, 20, tzinfo=UTC)
@@ -98,3 +101,28 @@ async def test_a_stranger_s_transfer_waits_and_one_that_names_its_invoice_pays_i
     (paid,) = await circle.hear("camt054", 2)
     assert (paid.status, paid.received_minor, paid.settled_invoice_ids) == ("succeeded", 1999, (invoice_id,))
     assert [one.amount_minor for one in await circle.suspense.items(SuspenseFilter())] == [777]
+
+
+async def test_the_auditor_of_faults_finds_the_bank_s_money_in_the_books_and_a_cent_that_is_not(circle: Circle) -> None:
+    attempt_id = await at_the_bank(circle, "28")
+    await circle.hear("pain002")
+    circle.until(DEBIT_EVENING)
+    await circle.hear("camt054")
+    circle.simulator.control(
+        "POST", "/bank/transfers", {"account": CREDITOR_IBAN, "amount_minor": 777, "text": "who knows"}
+    )
+    await circle.hear("camt054", 2)
+    async with httpx.AsyncClient(base_url=circle.simulator.url) as client:
+        auditor = Auditor(circle.bank.till.engine, Door(client), KEY)
+        paid = await auditor.money()
+        assert (paid.accounts, paid.at_the_bank, paid.troubles) == (0, 2, [])
+        circle.until(DEBIT_EVENING + timedelta(days=2))
+        await circle.hear("camt054", 3)  # it came back, with a fee
+        assert (await auditor.money()).troubles == []
+        end_to_end_id = (await circle.bank.debit(attempt_id)).end_to_end_id
+        lost = {"account": CREDITOR_IBAN, "amount_minor": 1, "text": "", "end_to_end_id": end_to_end_id}
+        circle.simulator.control("POST", "/bank/transfers", lost)
+        assert (await auditor.money()).troubles == [
+            f"bank account {CREDITOR_IBAN}: the bank has 428 EUR, the books have 427",
+            f"payment {end_to_end_id}: the bank has -349 EUR, the books have -350",
+        ]

@@ -148,3 +148,17 @@ def test_files_come_and_go_by_folder_and_a_kill_forgets_nothing(bank: Simulator,
     set_clock(bank, datetime.combine(A_MONDAY, THURSDAY.time(), UTC) + timedelta(hours=8))
     wait_for(lambda: list((folder / "incoming").glob("camt053-*.xml")))
     assert len(list((folder / "incoming").glob("camt054-*.xml"))) == 1
+
+
+def test_balances_are_told_by_account_and_by_payment(bank: Simulator) -> None:
+    send(bank, the_bytes(a_line(1), a_line(2, iban=an_iban("20"))))
+    set_clock(bank, datetime(2027, 3, 24, 20, tzinfo=UTC))
+    messages(bank, "camt.054", 2)
+    bank.control("POST", "/bank/transfers", {"account": CREDITOR_IBAN, "amount_minor": -300, "text": "a fee"})
+    told = httpx.get(f"{bank.url}/bank/balances", params={"by": "end_to_end_id"}).json()
+    assert told["accounts"] == {CREDITOR_IBAN: 3910}
+    assert told["payments"] == {"inv-1-1": 4210, "inv-2-1": 0, "": -300}
+    assert set(httpx.get(f"{bank.url}/bank/balances").json()) == {"accounts"}
+    wrong = httpx.get(f"{bank.url}/bank/balances", params={"by": "weather"})
+    assert wrong.status_code == 422
+    assert "end_to_end_id" in wrong.text

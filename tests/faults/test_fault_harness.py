@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import activities
 from benchmarks.faults.delays import worst_of
 from benchmarks.faults.money import differences, messages_twice
 from benchmarks.faults.plan import frequent_places, outages, places, vendor_rules, webhook_rules
@@ -54,6 +58,18 @@ def test_the_same_seed_draws_the_same_faults_and_another_seed_others() -> None:
 def test_every_boundary_of_a_frequent_activity_is_drawn() -> None:
     frequent = {place for place in places() if place.is_frequent}
     assert set(islice(frequent_places(3), len(frequent))) == frequent
+
+
+def test_a_worker_is_killed_at_the_boundaries_of_every_activity() -> None:
+    found = {
+        definition.name
+        for module in pkgutil.iter_modules(activities.__path__)
+        for kind in vars(importlib.import_module(f"activities.{module.name}")).values()
+        for each in (vars(kind).values() if inspect.isclass(kind) else ())
+        if (definition := getattr(each, "__temporal_activity_definition", None)) is not None
+    }
+    assert len(found) > 30
+    assert {place.activity for place in places()} == found
 
 
 def test_the_simulator_takes_every_rule() -> None:

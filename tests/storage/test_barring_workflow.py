@@ -23,6 +23,7 @@ from billing.messages.notices import NoticeRequest, NoticeResult
 from billing.ports.barring import Confirmation
 from billing.services.barring import BarringService
 from billing.services.barring_confirmations import ConfirmationDesk
+from billing.services.stuck_orders import StuckOrders
 from evenflow.stack.ports import free_port
 from evenflow.temporal import TemporalProcess, connect, plugin
 from evenflow.workers import network_workers
@@ -209,6 +210,43 @@ async def test_the_customer_is_told_by_the_cause_and_of_the_end_only_when_nothin
     await done("hand-3", "none", author="Robin", lift_causes=("lost_or_stolen",))
     await done("hand-4", "none", author="Robin", lift_causes=("court",))
     assert running.told == ["barred", "restricted", "restored"]
+
+
+@pytest.mark.parametrize(
+    ("author", "cause", "told"),
+    [
+        ("dunning", "", ["barred"]),
+        ("Robin", "operator", ["barred"]),
+        ("Robin", "customer", ["restricted"]),
+        ("Robin", "lost_or_stolen", ["restricted"]),
+        ("Robin", "fraud", []),
+        ("Robin", "court", []),
+    ],
+)
+async def test_an_order_that_begins_again_is_told_by_its_cause(
+    running: Running, author: str, cause: str, told: list[str]
+) -> None:
+    world, confirming = running.world, running.network.desk
+    began, running.network.desk = datetime.now(UTC), None
+    world.clock.hurried = ClockSegment(began, world.clock.at, 1.0)
+    await world.barring.place_order(world.order("full", "lost-1", author=author, cause=cause))
+    running.network.desk = confirming
+    world.clock.hurried = ClockSegment(began - timedelta(minutes=10), world.clock.at, 1.0)
+
+    class Processes:
+        async def running_orders(self) -> set[str]:
+            return set()
+
+        async def start_barring(self, state: BarringState) -> None:
+            account = world.account
+            workflow_id = barring_workflow_id(account.brand, account.number, state.order_id)
+            order = await running.client.start_workflow(
+                BarringWorkflow.run, state, id=workflow_id, task_queue=BILLING_QUEUE
+            )
+            assert (await asyncio.wait_for(order.result(), 30)).outcome == "confirmed"
+
+    assert await StuckOrders(world.work, world.clock, world.barring, Processes()).mend() == 1
+    assert running.told == told
 
 
 async def test_how_soon_a_payment_restored_services_is_a_metric_and_on_the_order(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ import stripe
 
 from billing.domain.errors import NotFound
 from billing.messages.payments import PaymentStatus
-from billing.ports.payment_provider import UntrustedWebhook
+from billing.ports.payment_provider import ProviderEvent, UntrustedWebhook
 from billing.ports.payments import InboxRow, InboxStatus
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
@@ -103,6 +104,46 @@ async def test_scenario_3_a_webhook_lost_for_ever_is_found_by_asking(
     assert await inbox.read_missed(datetime.now(UTC)) == 0
     assert await inbox.deliver_undelivered() > 0
     assert attempt_id in {fact.attempt_id for _, signal, fact in process.signals if "outcome" in signal}
+
+
+@dataclass
+class Listing:
+    """A provider that only has a list of events, and may break off while it is read."""
+
+    events: list[ProviderEvent] = field(default_factory=list)
+    breaks_after: int = 1000
+
+    async def list_events(self, since: datetime) -> AsyncIterator[ProviderEvent]:
+        for place, event in enumerate(one for one in self.events if one.created_at >= since):
+            if place >= self.breaks_after:
+                raise TimeoutError("the provider is away")
+            yield event
+
+
+async def test_scenario_3_what_was_lost_long_before_the_newest_webhook_is_found(
+    till: TillWorld, process: RecordedProcess
+) -> None:
+    """Upkeep is away for hours; a webhook is lost at their beginning, and a newer one arrives."""
+    began = datetime.now(UTC)
+    listing: Any = Listing()
+    methods: Any = None
+    told: Any = process
+    inbox = WebhookInbox(till.work, told, {"listing": listing}, methods)
+    assert await inbox.read_missed(began) == 0
+    lost = ProviderEvent("evt_lost", "charge.dispute.created", "dp_1", began + timedelta(minutes=10))
+    heard = ProviderEvent("evt_heard", "charge.succeeded", "ch_1", began + timedelta(hours=3))
+    listing.events = [heard, lost]
+    assert await inbox.take_in("listing", heard) is not None
+    listing.breaks_after = 1
+    with pytest.raises(TimeoutError):
+        await inbox.read_missed(began + timedelta(hours=3))
+    listing.breaks_after = 1000
+    events = await inbox.take_in_missed(began + timedelta(hours=4))
+    assert [one.event_id for one in events] == ["evt_lost"]
+    async with till.work() as work:
+        assert await work.payments.events_read_until("listing") == began + timedelta(hours=4)
+        await work.payments.note_events_read("listing", began)
+        assert await work.payments.events_read_until("listing") == began + timedelta(hours=4)
 
 
 async def test_scenario_3_a_pending_payment_past_its_date_is_asked_about(till: TillWorld) -> None:

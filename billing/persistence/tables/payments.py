@@ -204,3 +204,11 @@ Index(
 # Those we do not know, and the newest ones, heard and found.
 Index("ix_webhook_inbox_parked", webhook_inbox.c.received_at, postgresql_where=text("status = 'parked'"))
 Index("ix_webhook_inbox_by_webhook", webhook_inbox.c.provider, webhook_inbox.c.by_webhook, webhook_inbox.c.received_at)
+
+# How far a provider's own list of events was read: the instant at which the last complete read of it began.
+provider_event_reads = Table(
+    "provider_event_reads",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("read_until", Instant, nullable=False),
+)
