@@ -80,9 +80,9 @@ class UsageCancelling:
 
     async def _take_back(self, file: UsageFile) -> bool:
         """One batch; False when there was nothing left."""
-        if file.first_start is None or file.last_start is None:
+        if file.span is None:
             return False
-        wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id)
+        wanted = EventsOf(*file.span, file_id=file.file_id)
         async with self._make_work() as work:
             events = await self._take_out(work, file, wanted)
             await work.commit()

@@ -143,22 +143,21 @@ class UsageOutlook:
 
     async def _priced(self, file: UsageFile, accounts: Sequence[str]) -> list[CycleDifference]:
         """Take the accounts' records back in a transaction that is not committed."""
-        if file.first_start is None or file.last_start is None:
+        if file.span is None:
             return []
+        since, last = file.span
         now = self._clock.now()
-        wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id, accounts=accounts)
+        wanted = EventsOf(since, last, file_id=file.file_id, accounts=accounts)
         change = Change(TAKEN_BACK, "preview", "preview", now)
         async with self._make_work() as work:
             await work.accounts.lock_all(accounts)
             await work.usage.begin_intake()
-            before = {
-                each: await cycles_since(work, self._intake.shelf, each, file.first_start, now) for each in accounts
-            }
+            before = {each: await cycles_since(work, self._intake.shelf, each, since, now) for each in accounts}
             while events := await work.usage.take_out(wanted, _AT_ONCE):
                 await reverse(work, events, change)
             found: list[CycleDifference] = []
             for account_id in accounts:
-                after = await cycles_since(work, self._intake.shelf, account_id, file.first_start, now)
+                after = await cycles_since(work, self._intake.shelf, account_id, since, now)
                 found += differences_between(before[account_id], after)
         return found
 

@@ -70,6 +70,8 @@ class UsageSettling:
             await work.usage.change_issues(issue_ids, changes)
         for file_id in sorted(moved):
             await self._files.move_counts(work, file_id, moved[file_id])
+        for file_id, starts in sorted(_starts(issues, taken).items()):
+            await self._files.widen(work, file_id, starts)
 
 
 async def _keep(work: UnitOfWork, issue: UsageIssue, again: NewIssue) -> bool:
@@ -89,6 +91,17 @@ def _note_move(moved: _Moved, issue: UsageIssue, outcome: Outcome) -> None:
         counts = moved.setdefault(issue.file_id, Counter())
         counts[COUNT_OF[issue.kind]] -= 1
         counts[COUNT_OF[outcome.value]] += 1
+
+
+def _starts(issues: Sequence[UsageIssue], taken: Taken) -> dict[str, list[datetime]]:
+    """By file, the starts that its records have now: a corrected one may lie before or after all that came readable."""
+    found: dict[str, list[datetime]] = {}
+    columns = taken.batch.columns
+    for place, started_at in zip(columns.places, columns.started_at, strict=True):
+        file_id = issues[place].file_id
+        if file_id is not None:
+            found.setdefault(file_id, []).append(started_at)
+    return found
 
 
 def _resolution(issue: UsageIssue, outcome: Outcome, how: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage import IssueSelection
 from billing.ports.usage_corrections import EventsOf
 from billing.ports.usage_files import UsageFile
 from billing.services import usage_cancelling
@@ -141,6 +142,38 @@ async def test_a_cancelling_that_dies_goes_on(
     assert await counted(world) == [("voice", "", 15, 900)]
     assert (await world.service.files.get(file_id)).status == "cancelling"
     assert (await world.service.cancelling.carry_out(file_id)).status == "cancelled"
+    assert await counted(world) == []
+
+
+async def test_records_that_were_corrected_are_taken_back_and_foreseen(world: UsageWorld, tmp_path: Path) -> None:
+    unread = a_call("a").replace(",voice,60,", ",voice,sixty,")
+    file_id = await imported(world, tmp_path, [unread, unread.replace("a,", "b,", 1)])
+    wanted = IssueSelection(file_id=file_id)
+    done = await world.service.resubmission.resubmit(wanted, {"quantity": 60}, author="sanne")
+    assert done.outcomes == {"accepted": 2}
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    assert await cancelled(world, file_id) == "cancelled"
+    assert await counted(world) == []
+
+
+async def test_a_start_that_was_corrected_to_another_day_is_taken_back_too(world: UsageWorld, tmp_path: Path) -> None:
+    damaged = a_call("b").replace("2027-01-20T", "yesterday")
+    file_id = await imported(world, tmp_path, [a_call("a"), damaged])
+    (issue,) = await world.issues()
+    changes = {"started_at": "2027-01-27T10:00:00Z"}
+    assert (await world.service.resubmit(issue.issue_id, changes=changes, author="sanne")).outcome == "accepted"
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    await cancelled(world, file_id)
+    assert await counted(world) == []
+
+
+async def test_a_file_whose_starts_are_not_known_is_taken_back_all_the_same(world: UsageWorld, tmp_path: Path) -> None:
+    file_id = await imported(world, tmp_path, [a_call("a"), a_call("b")])
+    async with world.work() as work:
+        await work.usage.change_file(file_id, {"first_start": None, "last_start": None})
+        await work.commit()
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    await cancelled(world, file_id)
     assert await counted(world) == []
 
 
