@@ -155,6 +155,10 @@ class ArchivedDayOut(BaseModel):
     sha256: str
     made_at: datetime
     dropped_at: datetime | None = Field(description="When the day left the database; null while it is in both.")
+    supplement: int = Field(
+        description="Of a further file of the day, with records counted after it was dropped, its number; 0: the first.",
+        examples=[0],
+    )
 
 
 class ReguideIn(Request):

@@ -40,11 +40,25 @@ class SqlUsageArchiving:
     async def keep_archive(self, archive: ArchivedDay) -> None:
         statement = insert(usage_archives).values(**asdict(archive))
         newer = {name: statement.excluded[name] for name in ("file_name", "events", "size_bytes", "sha256", "made_at")}
-        await self._connection.execute(statement.on_conflict_do_update(index_elements=["day"], set_=newer))
+        # What was dropped is in its file only.
+        unless = usage_archives.c.dropped_at.is_(None)
+        key = ["day", "supplement"]
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=key, set_=newer, where=unless))
 
     async def archives(self, limit: int = 1000) -> Sequence[ArchivedDay]:
-        query = select(usage_archives).order_by(desc(usage_archives.c.day)).limit(limit)
+        newest = desc(usage_archives.c.day), desc(usage_archives.c.supplement)
+        return await fetch_all(
+            self._connection, ArchivedDay, select(usage_archives).order_by(*newest).limit(limit)
+        )
+
+    async def archives_of(self, day: date) -> Sequence[ArchivedDay]:
+        query = select(usage_archives).where(usage_archives.c.day == day).order_by(usage_archives.c.supplement)
         return await fetch_all(self._connection, ArchivedDay, query)
+
+    async def dropped_days(self, first: date, last: date) -> Sequence[date]:
+        days = usage_archives.c.day
+        query = select(days).where(days.between(first, last), usage_archives.c.dropped_at.is_not(None))
+        return (await self._connection.execute(query.distinct().order_by(days))).scalars().all()
 
     async def drop_archived(self, archive: ArchivedDay, at: datetime) -> bool:
         await lock_partitions(self._connection)
@@ -58,6 +72,6 @@ class SqlUsageArchiving:
         if events != archive.events:
             return False
         await self._connection.execute(text(f"DROP TABLE {name}"))
-        gone = update(usage_archives).where(usage_archives.c.day == archive.day).values(dropped_at=at)
-        await self._connection.execute(gone)
+        own = usage_archives.c.day == archive.day, usage_archives.c.supplement == archive.supplement
+        await self._connection.execute(update(usage_archives).where(*own).values(dropped_at=at))
         return True
