@@ -33,7 +33,7 @@ class NewIssue:
 
     ``kind`` is rejected, recycled, conflict or partial (a session that lacks parts); ``event`` the record as decoded
     (empty when it could not be read); ``raw`` the line or JSON as it came; ``dedup_hash`` keeps the same trouble from
-    being kept twice.
+    being kept twice, but once for each line of each file that brought it.
     """
 
     kind: str

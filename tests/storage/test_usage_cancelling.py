@@ -19,9 +19,10 @@ from billing.ports.usage import IssueSelection
 from billing.ports.usage_corrections import EventsOf
 from billing.ports.usage_files import UsageFile
 from billing.services import usage_cancelling
-from tests.builders_usage import LINE, NOW, UsageWorld, a_usage_world, an_event
+from tests.builders_usage import LINE, NOW, UsageWorld, a_customer, a_usage_world, an_event
 
 HEADER = "record_id,identifier,meter,quantity,started_at,destination"
+NEW_LINE = "+31600000077"
 _numbers = iter(range(10**9))
 
 
@@ -175,6 +176,37 @@ async def test_a_file_whose_starts_are_not_known_is_taken_back_all_the_same(worl
     assert (await world.service.outlook.cancelling(file_id)).events == 2
     await cancelled(world, file_id)
     assert await counted(world) == []
+
+
+async def test_what_waits_of_two_files_is_counted_for_the_one_that_stays(world: UsageWorld, tmp_path: Path) -> None:
+    record = a_call("r").replace(LINE, NEW_LINE)
+    first = await imported(world, tmp_path, [record])
+    second = await imported(world, tmp_path, [record, a_call("a")])
+    assert [issue.file_id for issue in await world.issues(kind="recycled")] == [first, second]
+    await cancelled(world, first)
+    async with world.work() as work:
+        account_id, _ = await a_customer(work, number="KL-0002", identifier=NEW_LINE)
+        await work.commit()
+    assert (await world.service.reguide(NEW_LINE)).resolved == 1
+    file = await world.service.files.get(second)
+    assert (file.accepted, file.recycled) == (2, 0)
+    async with world.work() as work:
+        (row,) = await work.usage.counters_of(account_id, 1)
+    assert (row.events, row.quantity) == (1, 60)
+
+
+async def test_a_line_that_waits_twice_is_counted_once_and_told_as_a_duplicate(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    record = a_call("r").replace(LINE, NEW_LINE)
+    files = [await imported(world, tmp_path, lines) for lines in ([record, record], [record, a_call("a")])]
+    async with world.work() as work:
+        await a_customer(work, number="KL-0002", identifier=NEW_LINE)
+        await work.commit()
+    await world.service.reguide(NEW_LINE)
+    found = [await world.service.files.get(file_id) for file_id in files]
+    assert [(file.accepted, file.duplicates, file.recycled) for file in found] == [(1, 1, 0), (1, 1, 0)]
+    assert await world.issues() == []
 
 
 async def test_usage_of_a_billed_cycle_is_taken_back_on_the_next_invoice(world: UsageWorld, tmp_path: Path) -> None:
