@@ -14,6 +14,7 @@ from billing.domain.errors import NotFound
 from billing.persistence.statements import as_record, fetch_all, fetch_one
 from billing.persistence.tables import accounts
 from billing.persistence.tables import usage as t
+from billing.persistence.usage_intake import TEXTS, among
 from billing.ports.usage_files import (
     CANCELLED,
     CANCELLING,
@@ -146,6 +147,10 @@ class SqlUsageFiles:
         query = select(t.usage_files).where(settled, func.coalesce(_FILES.finished_at, _FILES.registered_at) < before)
         query = query.order_by(_FILES.file_id).limit(1000).with_for_update(skip_locked=True)
         return await fetch_all(self._connection, UsageFile, query)
+
+    async def contents_in_use(self, stored_as: Sequence[str]) -> set[str]:
+        query = select(_FILES.stored_as).where(among(_FILES.stored_as, stored_as, TEXTS))
+        return set((await self._connection.execute(query)).scalars())
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:
         query = select(t.usage_files).where(_FILES.status == HELD, _FILES.registered_at < before)

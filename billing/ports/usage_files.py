@@ -171,6 +171,10 @@ class UsageFileRegistry(Protocol):
         """Files settled before an instant whose content is still kept, locked, a thousand at most."""
         ...
 
+    async def contents_in_use(self, stored_as: Sequence[str]) -> set[str]:
+        """Those of these contents that a file still has."""
+        ...
+
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:
         """Files that have been held since before an instant, the oldest first."""
         ...

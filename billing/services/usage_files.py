@@ -115,8 +115,11 @@ class UsageFiles:
         async with self._make_work() as work:
             old = await work.usage.files_with_content(instant)
             for file in old:
-                await asyncio.to_thread(self._spool.path(file.stored_as).unlink, missing_ok=True)
                 await work.usage.change_file(file.file_id, {"stored_as": ""})
+            # What was handed in again after it was cancelled is one content under one name.
+            names = {file.stored_as for file in old}
+            for name in sorted(names - await work.usage.contents_in_use(sorted(names))):
+                await asyncio.to_thread(self._spool.path(name).unlink, missing_ok=True)
             await work.commit()
         return len(old)
 
