@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from billing.domain.errors import InvalidValue, NotFound
+from billing.domain.errors import InvalidValue, NotFound, UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.numbers import NumberMove
 from billing.ports.usage import IssueSelection
 from billing.services import usage_archive
-from tests.builders_usage import NOW, UsageWorld, a_usage_world, an_event
+from tests.builders_usage import LINE, NOW, UsageWorld, a_usage_world, an_event
 
 DAY = date(2027, 1, 20)
 LATER = NOW + timedelta(days=85)
@@ -134,6 +135,40 @@ async def test_a_conflict_of_a_day_that_is_archived_stays_one(world: UsageWorld,
     assert f"{DAY} are archived" in issue.reason
     changes = {"record_id": "r-03-again"}
     assert (await world.service.resubmit(issue.issue_id, changes=changes, author="sanne")).outcome == "accepted"
+
+
+async def test_a_file_of_which_a_part_is_archived_is_not_taken_back_in_part(world: UsageWorld, tmp_path: Path) -> None:
+    world.clock.at = NOW
+    path = tmp_path / "usage.csv"
+    rows = [f"f-{day},{LINE},voice,60,2027-01-{day}T10:00:00Z,+31201234567" for day in (20, 28)]
+    path.write_text("\n".join(["record_id,identifier,meter,quantity,started_at,destination", *rows, ""]))
+    file, _ = await world.register(path, "csv")
+    await world.service.files.import_file(file.file_id)
+    world.clock.at = LATER
+    await world.service.forget_events_before(DAY + timedelta(days=1))
+    with pytest.raises(UnableTo, match=str(DAY)):
+        await world.service.outlook.cancelling(file.file_id)
+    with pytest.raises(UnableTo, match="archived"):
+        await world.service.cancelling.cancel(file.file_id, "sanne", "wrong")
+    assert (await world.service.files.get(file.file_id)).status == "done"
+
+
+async def test_usage_of_archived_days_is_not_guided_again(world: UsageWorld) -> None:
+    await world.service.forget_events_before(DAY + timedelta(days=1))
+    first, second = datetime.combine(DAY, time(), UTC), datetime.combine(DAY, time(), UTC) + timedelta(days=1)
+    with pytest.raises(InvalidValue, match=f"archived .{DAY}."):
+        await world.service.moves.guide_again(LINE, first, "sanne", "entered late")
+    assert (await world.service.moves.guide_again(LINE, second, "sanne", "entered late")).seen == 1
+
+
+async def test_a_number_that_moved_before_archived_days_says_what_did_not_follow(world: UsageWorld) -> None:
+    await world.service.forget_events_before(DAY + timedelta(days=1))
+    since = datetime.combine(DAY, time(), UTC)
+    await world.service.moves.follow(NumberMove("mov_1001", LINE, "ported", since, world.account_id))
+    async with world.work() as work:
+        entries = await work.timeline.of(world.account_id)
+    told = [entry.summary for entry in entries if entry.kind == "usage.archived"]
+    assert told == [f"Usage that is archived did not follow its number: {DAY}"]
 
 
 async def test_putting_away_again_has_nothing_to_do(world: UsageWorld) -> None:
