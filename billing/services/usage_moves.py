@@ -15,7 +15,7 @@ from billing.domain.numbers import directory_spelling
 from billing.ports.clock import BusinessClock
 from billing.ports.accounts import TimelineEntry
 from billing.ports.numbers import NumberMove
-from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_corrections import MOVED, Change, EventsOf
 from billing.services.upkeep import PartlyDone
 from billing.services.usage_counting import UsageCounting
@@ -81,10 +81,10 @@ class UsageMoves:
         followed = Followed()
         if move.from_account_id is not None:
             wanted = self._of_number(move.identifier, move.since, [move.from_account_id])
-            await self._tell_archived(move.from_account_id, wanted, why)
             followed = await self._follow(wanted, Change(MOVED, why, "evenflow", self._clock.now()))
         resolved = await self._guide_waiting(move.identifier)
         async with self._make_work() as work:
+            await self._tell_archived(work, move, why)
             await work.accounts.mark_number_moved(move.move_id, self._clock.now())
             await work.commit()
         return followed.changed + followed.recycled + followed.repeats + resolved
@@ -109,17 +109,14 @@ class UsageMoves:
             raise InvalidValue(message, field="since", value=since.isoformat(), remedy=remedy)
         return await self._follow(self._of_number(identifier, since, ()), change)
 
-    async def _tell_archived(self, account_id: str, wanted: EventsOf, why: str) -> None:
+    async def _tell_archived(self, work: UnitOfWork, move: NumberMove, why: str) -> None:
         """Say on the account it stays with that usage of archived days does not follow."""
         now = self._clock.now()
-        async with self._make_work() as work:
-            days = await dropped_between(work, wanted.first, now)
-            if not days:
-                return
+        days = await dropped_between(work, move.since, now) if move.from_account_id else ()
+        if days and move.from_account_id:
             summary = f"Usage that is archived did not follow its number: {in_words(days)}"
             reason = {"rule": "archived usage stays where it was counted; correct it by adjustments", "why": why}
-            await work.timeline.add(TimelineEntry(account_id, now, "usage.archived", summary, reason))
-            await work.commit()
+            await work.timeline.add(TimelineEntry(move.from_account_id, now, "usage.archived", summary, reason))
 
     def _of_number(self, identifier: str, since: datetime, accounts: Sequence[str]) -> EventsOf:
         last = self._clock.now() + AHEAD + timedelta(days=1)

@@ -164,7 +164,7 @@ async def test_usage_of_archived_days_is_not_guided_again(world: UsageWorld) -> 
 async def test_a_number_that_moved_before_archived_days_says_what_did_not_follow(world: UsageWorld) -> None:
     await world.service.forget_events_before(DAY + timedelta(days=1))
     since = datetime.combine(DAY, time(), UTC)
-    await world.service.moves.follow(NumberMove("mov_1001", LINE, "ported", since, world.account_id))
+    await world.service.moves.follow(NumberMove("mov_1001", LINE, since, "ported", world.account_id, None, NOW))
     async with world.work() as work:
         entries = await work.timeline.of(world.account_id)
     told = [entry.summary for entry in entries if entry.kind == "usage.archived"]
