@@ -16,6 +16,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_archive import ArchivedDay
 from billing.ports.usage_corrections import EventsOf
+from billing.services.usage_spool import put_in_place, to_disk
 
 _PIECE_BYTES = 2**20
 
@@ -82,8 +83,9 @@ class UsageArchive:
         try:
             with await asyncio.to_thread(passing.open, "wb") as raw:
                 lines = await self._compress(day, raw)
+                await asyncio.to_thread(to_disk, raw)
             size, digest = await asyncio.to_thread(_size_and_hash, passing)
-            await asyncio.to_thread(passing.replace, self._directory / name)
+            await asyncio.to_thread(put_in_place, passing, self._directory / name)
         finally:
             await asyncio.to_thread(passing.unlink, missing_ok=True)
         return ArchivedDay(day, name, lines - 1, size, digest, self._clock.now(), supplement=supplement)
