@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 from collections.abc import AsyncIterator
@@ -174,6 +175,18 @@ async def test_a_number_that_moved_before_archived_days_says_what_did_not_follow
 async def test_putting_away_again_has_nothing_to_do(world: UsageWorld) -> None:
     assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 1
     assert await world.service.forget_events_before(DAY + timedelta(days=1)) == 0
+
+
+async def test_a_day_is_dropped_when_those_who_read_have_ended_and_nobody_waits_for_it(world: UsageWorld) -> None:
+    counted = text("SELECT count(*) FROM usage_events")
+    async with world.work() as reading:
+        await reading.connection.execute(counted)
+        dropping = asyncio.create_task(world.service.forget_events_before(DAY + timedelta(days=1)))
+        await asyncio.sleep(2.5)
+        async with world.work() as another:
+            assert (await another.connection.execute(counted)).scalar_one() == 21
+    assert await dropping == 1
+    assert await stored(world) == 1
 
 
 async def test_a_file_that_cannot_be_written_leaves_the_day(world: UsageWorld, folder: Path) -> None:
