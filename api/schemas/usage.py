@@ -156,7 +156,7 @@ class ArchivedDayOut(BaseModel):
     made_at: datetime
     dropped_at: datetime | None = Field(description="When the day left the database; null while it is in both.")
     supplement: int = Field(
-        description="Of a further file of the day, with records counted after it was dropped, its number; 0: the first.",
+        description="0: the day's first file; else the number of one with records counted after it was dropped.",
         examples=[0],
     )
 

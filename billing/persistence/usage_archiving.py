@@ -53,9 +53,7 @@ class SqlUsageArchiving:
 
     async def archives(self, limit: int = 1000) -> Sequence[ArchivedDay]:
         newest = desc(usage_archives.c.day), desc(usage_archives.c.supplement)
-        return await fetch_all(
-            self._connection, ArchivedDay, select(usage_archives).order_by(*newest).limit(limit)
-        )
+        return await fetch_all(self._connection, ArchivedDay, select(usage_archives).order_by(*newest).limit(limit))
 
     async def archives_of(self, day: date) -> Sequence[ArchivedDay]:
         query = select(usage_archives).where(usage_archives.c.day == day).order_by(usage_archives.c.supplement)

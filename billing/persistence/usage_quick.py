@@ -61,6 +61,7 @@ _NAMES = ", ".join(_TYPES)
 # Between the values of a column; no text that is stored may hold it, which is looked at.
 _BETWEEN = "\x1f"
 
+
 def _column(place: int, kind: str) -> str:
     """One parameter as an array. One empty text is a text; an empty number is none."""
     if kind == "text":

@@ -110,9 +110,7 @@ class DecodedChunk:
         return DecodedChunk(self.size - left_out, self.raw[left_out:], self.line_numbers[left_out:], plain, unusual)
 
 
-def chunks_of_lines(
-    lines: Iterator[DecodedLine], size: int, most_text: int = LARGEST_CHUNK
-) -> Iterator[DecodedChunk]:
+def chunks_of_lines(lines: Iterator[DecodedLine], size: int, most_text: int = LARGEST_CHUNK) -> Iterator[DecodedChunk]:
     """Single lines by ``size``, each to be looked at on its own; by fewer where they are long, so that a chunk ends at
     about ``most_text`` characters."""
     while some := _some_of(lines, size, most_text):

@@ -19,7 +19,9 @@ async def refuse_partly_gone(work: UnitOfWork, file: UsageFile) -> None:
     """Raises UnableTo for a file of which only a part could be taken back."""
     days = await dropped_between(work, *file.span) if file.span else ()
     if days:
-        remedy = "Correct what it counted by adjustments of the accounts; their timelines and invoices say what that is."
+        remedy = (
+            "Correct what it counted by adjustments of the accounts; their timelines and invoices say what that is."
+        )
         raise UnableTo(
             f"Records of this file are archived ({in_words(days)}) and cannot be taken back.",
             field="file_id",

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from billing.domain.errors import InvalidValue
 from billing.domain.numbers import directory_spelling
-from billing.ports.clock import BusinessClock
 from billing.ports.accounts import TimelineEntry
+from billing.ports.clock import BusinessClock
 from billing.ports.numbers import NumberMove
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_corrections import MOVED, Change, EventsOf

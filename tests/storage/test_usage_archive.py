@@ -82,9 +82,7 @@ async def test_a_day_is_in_its_file_before_it_is_dropped(world: UsageWorld, fold
     assert files_in(folder) == [archive.file_name]
 
 
-async def test_what_is_counted_after_the_day_was_dropped_has_a_file_of_its_own(
-    world: UsageWorld, folder: Path
-) -> None:
+async def test_what_is_counted_after_the_day_was_dropped_has_a_file_of_its_own(world: UsageWorld, folder: Path) -> None:
     world.clock.at = NOW
     await world.service.take([an_event(record_id="waits", started_at=f"{DAY}T12:30:00Z", meter="call")])
     world.clock.at = LATER
