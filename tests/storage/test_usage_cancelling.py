@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -147,10 +148,12 @@ async def test_a_cancelling_that_dies_goes_on(
 
 
 async def test_records_that_were_corrected_are_taken_back_and_foreseen(world: UsageWorld, tmp_path: Path) -> None:
-    unread = a_call("a").replace(",voice,60,", ",voice,sixty,")
-    file_id = await imported(world, tmp_path, [unread, unread.replace("a,", "b,", 1)])
-    wanted = IssueSelection(file_id=file_id)
-    done = await world.service.resubmission.resubmit(wanted, {"quantity": 60}, author="sanne")
+    path = tmp_path / "usage.ndjson"
+    path.write_text("\n".join(json.dumps(an_event(record_id=name, started_at="yesterday")) for name in "ab"))
+    file, _ = await world.register(path, "ndjson")
+    await world.service.files.import_file(file_id := file.file_id)
+    changes = {"started_at": "2027-01-20T10:00:00Z"}
+    done = await world.service.resubmission.resubmit(IssueSelection(file_id=file_id), changes, author="sanne")
     assert done.outcomes == {"accepted": 2}
     assert (await world.service.outlook.cancelling(file_id)).events == 2
     assert await cancelled(world, file_id) == "cancelled"
@@ -158,11 +161,10 @@ async def test_records_that_were_corrected_are_taken_back_and_foreseen(world: Us
 
 
 async def test_a_start_that_was_corrected_to_another_day_is_taken_back_too(world: UsageWorld, tmp_path: Path) -> None:
-    damaged = a_call("b").replace("2027-01-20T", "yesterday")
-    file_id = await imported(world, tmp_path, [a_call("a"), damaged])
+    file_id = await imported(world, tmp_path, [a_call("a"), a_call("b").replace("2027", "2017")])
     (issue,) = await world.issues()
-    changes = {"started_at": "2027-01-27T10:00:00Z"}
-    assert (await world.service.resubmit(issue.issue_id, changes=changes, author="sanne")).outcome == "accepted"
+    corrected = a_call("b", day=27)
+    assert (await world.service.resubmit(issue.issue_id, raw=corrected, author="sanne")).outcome == "accepted"
     assert (await world.service.outlook.cancelling(file_id)).events == 2
     await cancelled(world, file_id)
     assert await counted(world) == []

@@ -214,7 +214,7 @@ async def test_usage_that_is_taken_back_at_that_moment_is_not_counted_again(
     assert await counting == 1
     async with office.work() as work:
         assert await counters_disagree(work.connection) == []
-    assert (await left(usage, account.account_id))["An hour more"] == (60, 53)
+    assert (await left(usage, account.account_id))["100 minutes"] == (100, 93)
 
 
 async def test_a_week_pass_covers_its_week_only(office: Office, usage: UsageService) -> None:
