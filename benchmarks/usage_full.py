@@ -70,6 +70,8 @@ def measure(options: Options) -> list[Figure]:
         _files(server, spool, found, EMPTY, options)
         _balances(server, worker, spool, found, options)
         _fill(server.plain_url(), options)
+        # Nothing was timed before its like had run once, with nothing stored; the same holds here.
+        usage_import.import_here(server, spool, usage_import.new_file(server, spool, found.rates))
         _files(server, spool, found, full, options)
     return [*_rates(found, full), *_reads(found)]
 

@@ -155,6 +155,10 @@ class ArchivedDayOut(BaseModel):
     sha256: str
     made_at: datetime
     dropped_at: datetime | None = Field(description="When the day left the database; null while it is in both.")
+    supplement: int = Field(
+        description="0: the day's first file; else the number of one with records counted after it was dropped.",
+        examples=[0],
+    )
 
 
 class ReguideIn(Request):

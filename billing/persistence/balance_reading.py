@@ -83,11 +83,18 @@ _FOLLOWS_UNBILLED = (
     "EXISTS (SELECT FROM cycles AS before WHERE before.account_id = asked.account_id "
     "AND before.cycle_number = running.cycle_number - 1 AND before.status = 'open')"
 )
+# What was bought in any cycle that is over and not billed may live on from one to the next.
+_FOLLOWS_GRANTS = (
+    "EXISTS (SELECT FROM usage_grants AS given JOIN cycles AS before USING (account_id, cycle_number) "
+    "WHERE given.account_id = asked.account_id AND before.cycle_number < running.cycle_number "
+    "AND before.status = 'open')"
+)
 _FACTS = (
     "SELECT asked.customer_kind, brands.currency, brands.country, brands.limit_policy, running.cycle_number, "
     "running.opens_at, running.closes_at, running.status, coalesce(running.zone, brands.zone) AS zone, "
     f"{_LINES} AS lines, {_PLANS} AS periods, {_ROWS} AS counters, {_CHANGES} AS changes, {_AGREEMENTS} AS agreements, "
-    f"{_GRANTS} AS grants, {_FOLLOWS_UNBILLED} AS follows_unbilled "
+    f"{_GRANTS} AS grants, {_FOLLOWS_UNBILLED} AS follows_unbilled, "
+    f"{_FOLLOWS_GRANTS} AS follows_grants "
     "FROM accounts AS asked JOIN brands ON brands.brand = asked.brand "
     f"LEFT JOIN LATERAL ({_CYCLE}) AS running ON true WHERE asked.account_id = {{account_id}}"
 )
@@ -117,6 +124,7 @@ class _Row(NamedTuple):
     agreements: Any
     grants: Any
     follows_unbilled: bool
+    follows_grants: bool
 
 
 class SqlBalanceReading:
@@ -202,6 +210,7 @@ def _facts(account_id: str, row: _Row) -> BalanceFacts:
         terms=LimitTerms(account_id, row.customer_kind, row.currency, row.country, row.limit_policy),
         grants=[_grant(one) for one in row.grants or ()],
         follows_unbilled=row.follows_unbilled,
+        follows_grants=row.follows_grants,
     )
 
 

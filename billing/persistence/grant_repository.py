@@ -65,33 +65,36 @@ class SqlGrantRepository:
         return int((await self._connection.execute(_COUNT_AGAIN, values)).scalar_one())
 
 
+_PRESENT = """split_part(e.band, '@', 1) || coalesce('@' || to_char(
+                d.drawing_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '')"""
 # Events that were counted before the directory was split for a grant: their bands, and their counters by difference.
+# Locked first, for what somebody takes back or counts elsewhere meanwhile must not be moved as it was: the differences
+# are those of the rows that were really changed.
 _COUNT_AGAIN = text(
-    """
-    WITH moved AS (
-        SELECT e.started_at, e.key_hash, e.account_id, e.part, e.cycle_number, e.service_id, e.plan_code,
-            e.plan_version, e.price_code, e.band, e.events, e.billable_quantity, e.counted_amount,
-            split_part(e.band, '@', 1) || coalesce('@' || to_char(
-                d.drawing_from AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '') AS present
+    f"""
+    WITH misplaced AS (
+        SELECT e.started_at, e.key_hash, e.account_id, e.part, e.band, {_PRESENT} AS present
         FROM usage_events e JOIN (
             SELECT DISTINCT service_id, active_from, active_to, drawing_from
             FROM number_directory WHERE account_id = :account_id
         ) d ON d.service_id = e.service_id AND d.active_from <= e.started_at
             AND (d.active_to IS NULL OR e.started_at < d.active_to)
         JOIN cycles c ON c.account_id = e.account_id AND c.cycle_number = e.cycle_number AND c.status = 'open'
-        WHERE e.account_id = :account_id AND e.started_at >= :since AND NOT e.late
-    ), misplaced AS (
-        SELECT * FROM moved WHERE band <> present
+        WHERE e.account_id = :account_id AND e.started_at >= :since AND NOT e.late AND e.band <> {_PRESENT}
+        ORDER BY e.started_at, e.key_hash, e.account_id, e.part
+        FOR UPDATE OF e
     ), changed AS (
         UPDATE usage_events e SET band = m.present FROM misplaced m
         WHERE e.started_at = m.started_at AND e.key_hash = m.key_hash AND e.account_id = m.account_id
             AND e.part = m.part
+        RETURNING e.cycle_number, e.service_id, e.plan_code, e.plan_version, e.price_code, m.band, m.present, e.events,
+            e.billable_quantity, e.counted_amount
     ), deltas AS (
         SELECT cycle_number, service_id, plan_code, plan_version, price_code, band, -sum(events) AS events,
-            -sum(billable_quantity) AS quantity, -sum(counted_amount) AS amount FROM misplaced GROUP BY 1, 2, 3, 4, 5, 6
+            -sum(billable_quantity) AS quantity, -sum(counted_amount) AS amount FROM changed GROUP BY 1, 2, 3, 4, 5, 6
         UNION ALL
         SELECT cycle_number, service_id, plan_code, plan_version, price_code, present, sum(events),
-            sum(billable_quantity), sum(counted_amount) FROM misplaced GROUP BY 1, 2, 3, 4, 5, 6
+            sum(billable_quantity), sum(counted_amount) FROM changed GROUP BY 1, 2, 3, 4, 5, 6
     ), batch AS (
         SELECT nextval('usage_batches') AS batch_id
     ), pending AS (
@@ -100,7 +103,7 @@ _COUNT_AGAIN = text(
         SELECT :account_id, batch.batch_id, row_number() OVER () - 1, cycle_number, service_id, plan_code,
             plan_version, price_code, band, events, quantity, amount, :at FROM deltas, batch
     )
-    SELECT count(*) FROM misplaced
+    SELECT count(*) FROM changed
     """
 )
 

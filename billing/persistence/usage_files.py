@@ -14,6 +14,7 @@ from billing.domain.errors import NotFound
 from billing.persistence.statements import as_record, fetch_all, fetch_one
 from billing.persistence.tables import accounts
 from billing.persistence.tables import usage as t
+from billing.persistence.usage_intake import TEXTS, among
 from billing.ports.usage_files import (
     CANCELLED,
     CANCELLING,
@@ -80,14 +81,14 @@ class SqlUsageFiles:
         return await fetch_all(self._connection, UsageFile, query.order_by(desc(_FILES.file_id)).limit(wanted.limit))
 
     async def effects_of_file(self, file: UsageFile) -> Sequence[FileEffect]:
+        if file.span is None:
+            return ()
         events, cycles = t.usage_events.c, accounts.cycles.c
         own = (cycles.account_id == events.account_id) & (cycles.cycle_number == events.cycle_number)
         place = (events.account_id, events.cycle_number, cycles.status, events.meter)
         counted = func.sum(events.events).label("events"), func.sum(events.quantity).label("quantity")
         query = select(*place, *counted).select_from(t.usage_events.outerjoin(accounts.cycles, own)).group_by(*place)
-        query = query.where(
-            events.file_id == file.file_id, events.started_at.between(file.first_start, file.last_start)
-        )
+        query = query.where(events.file_id == file.file_id, events.started_at.between(*file.span))
         found = await self._connection.execute(query.order_by(events.account_id, events.cycle_number, events.meter))
         return [
             FileEffect(row[0], row[1], row[2] == "issued", row[3], int(row.events), int(row.quantity)) for row in found
@@ -146,6 +147,10 @@ class SqlUsageFiles:
         query = select(t.usage_files).where(settled, func.coalesce(_FILES.finished_at, _FILES.registered_at) < before)
         query = query.order_by(_FILES.file_id).limit(1000).with_for_update(skip_locked=True)
         return await fetch_all(self._connection, UsageFile, query)
+
+    async def contents_in_use(self, stored_as: Sequence[str]) -> set[str]:
+        query = select(_FILES.stored_as).where(among(_FILES.stored_as, stored_as, TEXTS))
+        return set((await self._connection.execute(query)).scalars())
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:
         query = select(t.usage_files).where(_FILES.status == HELD, _FILES.registered_at < before)

@@ -22,15 +22,19 @@ def _disagreement() -> str:
     """Rows where the sums of events differ from the stored sums; a counter without events is a difference too.
 
     In a cycle that opened before the oldest day of events that is kept, days were dropped by age: there the events may
-    be fewer than what is stored, but never more.
+    be fewer than what is stored, but never more. A day that was dropped counts as none that is kept, though records of
+    it were counted since.
     """
     return (
         f"WITH counted AS (SELECT {_KEY}, sum(events)::bigint AS events, sum(billable_quantity)::bigint AS quantity, "
         f"sum(counted_amount) AS amount FROM usage_events GROUP BY {_KEY}), "
         f"held AS (SELECT {_KEY}, sum(events)::bigint AS events, sum(quantity)::bigint AS quantity, "
         f"sum(amount) AS amount FROM ({_HELD}) AS each GROUP BY {_KEY}), "
-        "kept AS (SELECT min(to_date(right(relid::regclass::text, 8), 'YYYYMMDD'))::timestamp AT TIME ZONE 'UTC' "
-        "AS since FROM pg_partition_tree('usage_events') WHERE isleaf) "
+        "dropped AS (SELECT day FROM usage_archives WHERE dropped_at IS NOT NULL), "
+        "days AS (SELECT to_date(right(relid::regclass::text, 8), 'YYYYMMDD') AS day "
+        "FROM pg_partition_tree('usage_events') WHERE isleaf), "
+        "kept AS (SELECT greatest((SELECT min(day) FROM days WHERE day NOT IN (SELECT day FROM dropped)), "
+        "(SELECT max(day) + 1 FROM dropped))::timestamp AT TIME ZONE 'UTC' AS since) "
         f"SELECT {_KEY}, counted.events AS counted_events, held.events AS held_events, "
         "counted.quantity AS counted_quantity, held.quantity AS held_quantity, "
         "counted.amount AS counted_amount, held.amount AS held_amount "

@@ -7,7 +7,7 @@ JSON the same rows take twice as long to read, as arrays of the driver to write.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -48,10 +48,18 @@ _OF_EVENT = {
     "counted_amount": "numeric",
 }
 _TYPES = _OF_RECORD | _OF_EVENT
+# What nearly all events have in these columns, which then need not be written, sent and read.
+_USUALLY = {
+    "visited": "''",
+    "traffic_class": "''",
+    "amount": "NULL::numeric",
+    "attributes": "'{}'::jsonb",
+    "events": "1",
+    "counted_amount": "0::numeric",
+}
 _NAMES = ", ".join(_TYPES)
 # Between the values of a column; no text that is stored may hold it, which is looked at.
 _BETWEEN = "\x1f"
-_RECEIVED_AT = f"${len(_TYPES) + 1}::timestamptz"
 
 
 def _column(place: int, kind: str) -> str:
@@ -61,7 +69,23 @@ def _column(place: int, kind: str) -> str:
     return f"string_to_array(${place}::text, E'\\x1f', '')::{kind}[]"
 
 
-_ROWS = ", ".join(_column(place, kind) for place, kind in enumerate(_TYPES.values(), 1))
+def _store(fixed: Mapping[str, str]) -> str:
+    """Store, and count what is new. The columns are parameters, in their order, but for those that are ``fixed``."""
+    sent = {name: kind for name, kind in _TYPES.items() if name not in fixed}
+    rows = ", ".join(_column(place, kind) for place, kind in enumerate(sent.values(), 1))
+    values = ", ".join(fixed.get(name, name) for name in _TYPES)
+    received_at = f"${len(sent) + 1}::timestamptz"
+    return (
+        f"WITH added AS (INSERT INTO usage_events ({_NAMES}, part, late, received_at) "
+        f"SELECT {values}, 0, false, {received_at} FROM unnest({rows}) AS sent ({', '.join(sent)}) "
+        f"ON CONFLICT DO NOTHING RETURNING key_hash, {_KEY}, events, billable_quantity, counted_amount), "
+        "batch AS MATERIALIZED (SELECT nextval('usage_batches') AS batch_id), "
+        f"counted AS (INSERT INTO usage_pending ({_KEY}, batch_id, place, events, quantity, amount, counted_at) "
+        f"SELECT {_KEY}, batch_id, row_number() OVER (), sum(events), sum(billable_quantity), sum(counted_amount), "
+        f"{received_at} FROM added, batch GROUP BY {_KEY}, batch_id) SELECT key_hash FROM added"
+    )
+
+
 _STATEMENTS = {
     b"begin": "BEGIN",
     b"lock": f"SELECT pg_advisory_xact_lock_shared({INTAKE_LOCK})",
@@ -69,13 +93,8 @@ _STATEMENTS = {
     f"WHERE d.identifier = ANY(string_to_array($1::text, chr(10))) "
     f"AND d.active_from <= $3::timestamptz + {OWNED_AROUND} "
     f"AND (d.active_to IS NULL OR d.active_to > $2::timestamptz - {OWNED_AROUND})",
-    b"store": f"WITH added AS (INSERT INTO usage_events ({_NAMES}, part, late, received_at) "
-    f"SELECT {_NAMES}, 0, false, {_RECEIVED_AT} FROM unnest({_ROWS}) AS sent ({_NAMES}) "
-    f"ON CONFLICT DO NOTHING RETURNING key_hash, {_KEY}, events, billable_quantity, counted_amount), "
-    "batch AS MATERIALIZED (SELECT nextval('usage_batches') AS batch_id), "
-    f"counted AS (INSERT INTO usage_pending ({_KEY}, batch_id, place, events, quantity, amount, counted_at) "
-    f"SELECT {_KEY}, batch_id, row_number() OVER (), sum(events), sum(billable_quantity), sum(counted_amount), "
-    f"{_RECEIVED_AT} FROM added, batch GROUP BY {_KEY}, batch_id) SELECT key_hash FROM added",
+    b"store": _store({}),
+    b"usual": _store(_USUALLY),
     b"commit": "COMMIT",
 }
 # The planner knows nothing better about other values: planning anew each time would take longer than storing.
@@ -140,8 +159,10 @@ class _Taking:
 
     async def commit(self, records: RecordColumns, events: EventColumns, received_at: datetime) -> set[int]:
         order = _by_key(records, events)
-        sent = _columns(records, events, order)
-        added, _ = await self._pipeline.ask(((b"store", [*sent, _instant(received_at)]), _COMMIT))
+        is_usual = _is_usual(records, events)
+        sent = _columns(records, events, order, _USUALLY if is_usual else ())
+        statement = b"usual" if is_usual else b"store"
+        added, _ = await self._pipeline.ask(((statement, [*sent, _instant(received_at)]), _COMMIT))
         self.is_over = True
         if added.ntuples == len(order):
             return set(events.record)
@@ -158,12 +179,28 @@ def _by_key(records: RecordColumns, events: EventColumns) -> list[int]:
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def _columns(records: RecordColumns, events: EventColumns, order: Sequence[int]) -> list[bytes]:
-    """Every column of ``_TYPES`` as one text."""
+def _is_usual(records: RecordColumns, events: EventColumns) -> bool:
+    """Whether every row has what ``_USUALLY`` says."""
+    at = events.record
+    return not (
+        any(records.visited[index] or records.traffic_class[index] for index in at)
+        or any(records.amount[index] is not None or records.attributes[index] != "{}" for index in at)
+        or any(count != 1 for count in events.events)
+        or any(events.counted_amount)
+    )
+
+
+def _columns(
+    records: RecordColumns, events: EventColumns, order: Sequence[int], left_out: Collection[str]
+) -> list[bytes]:
+    """The other columns of ``_TYPES``, each as one text."""
     indexes = [events.record[row] for row in order]
+    columns = [(records, _OF_RECORD, indexes), (events, _OF_EVENT, order)]
     return [
-        *(_joined(kind, map(getattr(records, name).__getitem__, indexes)) for name, kind in _OF_RECORD.items()),
-        *(_joined(kind, map(getattr(events, name).__getitem__, order)) for name, kind in _OF_EVENT.items()),
+        _joined(kind, map(getattr(source, name).__getitem__, places))
+        for source, types, places in columns
+        for name, kind in types.items()
+        if name not in left_out
     ]
 
 

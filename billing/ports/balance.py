@@ -28,7 +28,7 @@ class BalanceFacts:
 
     ``rows`` are its counters with what is pending; ``last_update_at`` is when they last moved.
     ``grants`` are those of the cycle and of the one after it; ``follows_unbilled`` is true while the cycle before it is
-    not billed, so that what it leaves is not among them yet.
+    not billed, so that what it leaves is not among them yet, and ``follows_grants`` while grants are in such a cycle.
     """
 
     cycle: CycleSpan | None
@@ -41,6 +41,7 @@ class BalanceFacts:
     terms: LimitTerms
     grants: Sequence[GrantRow] = ()
     follows_unbilled: bool = False
+    follows_grants: bool = False
 
 
 class BalanceSource(Protocol):

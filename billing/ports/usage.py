@@ -26,6 +26,9 @@ from billing.ports.usage_resent import UsageResentStore
 from billing.ports.usage_sessions import UsageSessionStore
 from billing.ports.usage_streams import UsageStreamStore
 
+# A chunk of a file ends at about so many bytes or characters, however few lines they are.
+LARGEST_CHUNK = 16 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class NewIssue:
@@ -33,7 +36,7 @@ class NewIssue:
 
     ``kind`` is rejected, recycled, conflict or partial (a session that lacks parts); ``event`` the record as decoded
     (empty when it could not be read); ``raw`` the line or JSON as it came; ``dedup_hash`` keeps the same trouble from
-    being kept twice.
+    being kept twice, but once for each line of each file that brought it.
     """
 
     kind: str
@@ -107,11 +110,22 @@ class DecodedChunk:
         return DecodedChunk(self.size - left_out, self.raw[left_out:], self.line_numbers[left_out:], plain, unusual)
 
 
-def chunks_of_lines(lines: Iterator[DecodedLine], size: int) -> Iterator[DecodedChunk]:
-    """Single lines by ``size``, each to be looked at on its own."""
-    while some := list(islice(lines, size)):
+def chunks_of_lines(lines: Iterator[DecodedLine], size: int, most_text: int = LARGEST_CHUNK) -> Iterator[DecodedChunk]:
+    """Single lines by ``size``, each to be looked at on its own; by fewer where they are long, so that a chunk ends at
+    about ``most_text`` characters."""
+    while some := _some_of(lines, size, most_text):
         raw, numbers = [line.raw for line in some], [line.line_number for line in some]
         yield DecodedChunk(len(some), raw, numbers, unusual=dict(enumerate(some)))
+
+
+def _some_of(lines: Iterator[DecodedLine], size: int, most_text: int) -> list[DecodedLine]:
+    some, text = list[DecodedLine](), 0
+    for line in islice(lines, size):
+        some.append(line)
+        text += len(line.raw)
+        if text >= most_text:
+            break
+    return some
 
 
 class UsageFormat(Protocol):

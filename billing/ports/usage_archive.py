@@ -11,7 +11,8 @@ from typing import Protocol
 @dataclass(frozen=True, slots=True)
 class ArchivedDay:
     """One UTC day's events in a compressed file. ``sha256`` is the file's, ``dropped_at`` None while the day is kept in
-    the database too."""
+    the database too. ``supplement`` numbers further files of the day, of events that were stored after it was dropped;
+    0 is its first."""
 
     day: date
     file_name: str
@@ -20,6 +21,7 @@ class ArchivedDay:
     sha256: str
     made_at: datetime
     dropped_at: datetime | None = None
+    supplement: int = 0
 
 
 class UsageArchiveStore(Protocol):
@@ -34,11 +36,19 @@ class UsageArchiveStore(Protocol):
         ...
 
     async def keep_archive(self, archive: ArchivedDay) -> None:
-        """Remember a file; a newer one of the same day takes its place."""
+        """Remember a file; a newer one of the same day and supplement takes its place."""
         ...
 
     async def archives(self, limit: int = 1000) -> Sequence[ArchivedDay]:
-        """The newest days first."""
+        """The newest days first, each with the newest of its files first."""
+        ...
+
+    async def archives_of(self, day: date) -> Sequence[ArchivedDay]:
+        """All files of a day, in the order in which they were made."""
+        ...
+
+    async def dropped_days(self, first: date, last: date) -> Sequence[date]:
+        """The UTC days from first to last whose events were dropped, oldest first."""
         ...
 
     async def drop_archived(self, archive: ArchivedDay, at: datetime) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ COUNT_OF = {
     "partial": "partial",
 }
 KEPT_KINDS = ("rejected", "recycled", "conflict", "partial")
+# No record is older than this when it comes first, nor corrected to be; and no time is later.
+_OLDEST, _LATEST = timedelta(days=91), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ class UsageFile:
     def is_settled(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.status in (DONE, REJECTED, CANCELLED)
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """Between which starts its counted records are; as wide as may be while no start is known, and None when
+        nothing of it is counted."""
+        if self.first_start is not None and self.last_start is not None:
+            return self.first_start, self.last_start
+        return (self.registered_at - _OLDEST, _LATEST) if self.accepted + self.late else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,10 @@ class UsageFileRegistry(Protocol):
 
     async def files_with_content(self, before: datetime) -> Sequence[UsageFile]:
         """Files settled before an instant whose content is still kept, locked, a thousand at most."""
+        ...
+
+    async def contents_in_use(self, stored_as: Sequence[str]) -> set[str]:
+        """Those of these contents that a file still has."""
         ...
 
     async def held_files(self, before: datetime) -> Sequence[UsageFile]:

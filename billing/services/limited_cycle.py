@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing.domain.limits import LimitUse
+from billing.domain.rating import PlanDefinition
 from billing.ports.balance import BalanceFacts, LineName
 from billing.ports.unit_of_work import UnitOfWork
 from billing.ports.usage_intake import CycleSpan
@@ -46,7 +47,7 @@ async def read_limited_cycle(work: UnitOfWork, shelf: PlanShelf, account_id: str
     limits = AccountLimits(facts.changes, facts.agreements, facts.terms)
     cycle = running(facts, now)
     granted = facts.grants
-    if cycle and facts.follows_unbilled:
+    if cycle and may_be_carried_to(facts, plans):
         granted = [*granted, *await carried_ahead(work, shelf, cycle)]
     active = {
         one.service_id
@@ -77,6 +78,16 @@ def plan_keys(facts: BalanceFacts) -> set[PlanKey]:
     """The plan versions that are needed to rate."""
     keys = {(one.plan_code, one.plan_version) for one in facts.periods}
     return keys | {(one.plan_code, one.plan_version) for one in facts.rows}
+
+
+def may_be_carried_to(facts: BalanceFacts, plans: Mapping[PlanKey, PlanDefinition]) -> bool:
+    """Whether the cycle before may leave something that its bill has not carried on yet: most accounts have neither
+    grants nor a plan that rolls over. ``plans`` are at least those of ``plan_keys``."""
+    if not facts.follows_unbilled:
+        return False
+    if facts.follows_grants or facts.grants:
+        return True
+    return any(allowance.rollover for key in plan_keys(facts) for allowance in plans[key].allowances)
 
 
 def running(facts: BalanceFacts, now: datetime) -> CycleSpan | None:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import hashlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -15,12 +15,18 @@ from billing.domain.errors import InvalidValue, NotFound
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.ports.usage_archive import ArchivedDay
+from billing.ports.usage_corrections import EventsOf
+from billing.services.usage_spool import put_in_place, to_disk
 
 _PIECE_BYTES = 2**20
 
 
 class UsageArchive:
-    """The archive below ``directory``: ``usage-2027-02-01.csv.gz`` holds the events that started on that UTC day."""
+    """The archive below ``directory``: ``usage-2027-02-01.csv.gz`` holds the events that started on that UTC day.
+
+    What is stored of a day after it was dropped is in ``usage-2027-02-01.1.csv.gz`` and so on: a file whose events are
+    in the database no more is never written again.
+    """
 
     def __init__(self, make_work: UnitOfWorkFactory, clock: BusinessClock, directory: Path) -> None:
         self._make_work = make_work
@@ -28,18 +34,21 @@ class UsageArchive:
         self._directory = directory
 
     async def list(self) -> Sequence[ArchivedDay]:
-        """Every day that was archived, the newest first."""
+        """Every file of days that were archived, the newest day first."""
         async with self._make_work() as work:
             return await work.usage.archives()
 
     async def check(self, day: date) -> ArchivedDay:
-        """Read a day's file again. Raises NotFound for a day without one, InvalidValue for one that is damaged."""
-        archive = next((each for each in await self.list() if each.day == day), None)
-        if archive is None:
+        """Read all files of a day again; answers its first. Raises NotFound for a day without one, InvalidValue for a
+        file that is damaged."""
+        async with self._make_work() as work:
+            archives = await work.usage.archives_of(day)
+        if not archives:
             remedy = "GET /v1/usage/archives lists the days there are."
             raise NotFound(f"{day} is not archived.", field="day", value=day, remedy=remedy)
-        await asyncio.to_thread(self._verify, archive)
-        return archive
+        for archive in archives:
+            await asyncio.to_thread(self._verify, archive)
+        return archives[0]
 
     async def put_away(self, before: date) -> int:
         """Archive and drop every whole UTC day before ``before``; answers how many were dropped.
@@ -52,28 +61,34 @@ class UsageArchive:
         return sum([await self._put_away_day(day) for day in days])
 
     async def _put_away_day(self, day: date) -> bool:
-        archive = await self._write(day)
+        async with self._make_work() as work:
+            dropped = [each.supplement for each in await work.usage.archives_of(day) if each.dropped_at]
+            # Records that wait have their day made whenever they are tried again; most of them wait on.
+            if dropped and not await work.usage.has_events(_starting_on(day)):
+                return False
+        archive = await self._write(day, max(dropped, default=-1) + 1)
         await asyncio.to_thread(self._verify, archive)
         async with self._make_work() as work:
             await work.usage.keep_archive(archive)
             await work.commit()
         async with self._make_work() as work:
-            dropped = await work.usage.drop_archived(archive, self._clock.now())
+            is_dropped = await work.usage.drop_archived(archive, self._clock.now())
             await work.commit()
-        return dropped
+        return is_dropped
 
-    async def _write(self, day: date) -> ArchivedDay:
+    async def _write(self, day: date, supplement: int = 0) -> ArchivedDay:
         await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
-        name = f"usage-{day}.csv.gz"
+        name = f"usage-{day}.{supplement}.csv.gz" if supplement else f"usage-{day}.csv.gz"
         passing = self._directory / f"{name}.{uuid4().hex}.part"
         try:
             with await asyncio.to_thread(passing.open, "wb") as raw:
                 lines = await self._compress(day, raw)
+                await asyncio.to_thread(to_disk, raw)
             size, digest = await asyncio.to_thread(_size_and_hash, passing)
-            await asyncio.to_thread(passing.replace, self._directory / name)
+            await asyncio.to_thread(put_in_place, passing, self._directory / name)
         finally:
             await asyncio.to_thread(passing.unlink, missing_ok=True)
-        return ArchivedDay(day, name, lines - 1, size, digest, self._clock.now())
+        return ArchivedDay(day, name, lines - 1, size, digest, self._clock.now(), supplement=supplement)
 
     async def _compress(self, day: date, raw: IO[bytes]) -> int:
         """Write the day's rows, each on a line of its own; answers how many lines there are."""
@@ -104,6 +119,11 @@ class UsageArchive:
             ) from None
         if found != (archive.size_bytes, archive.sha256):
             raise InvalidValue("The archive is not as it was written.", field="day", value=archive.day, remedy=remedy)
+
+
+def _starting_on(day: date) -> EventsOf:
+    first = datetime.combine(day, time(), UTC)
+    return EventsOf(first, first + timedelta(days=1, microseconds=-1))
 
 
 def _size_and_hash(path: Path) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from billing.ports.usage_intake import CycleSpan, ServicePlan
 from billing.ports.usage_records import CounterRow
 from billing.services.account_rating import RatedService, rate_account
 from billing.services.grants_ahead import carried_ahead
-from billing.services.limited_cycle import plan_keys, read_facts, running
+from billing.services.limited_cycle import may_be_carried_to, plan_keys, read_facts, running
 from billing.services.limits_in_force import AccountLimits, LimitView, ServiceCharges, uses_in, views_of
 from billing.services.plan_periods import plans_in_cycle
 from billing.services.usage_guiding import PlanKey
@@ -93,7 +93,7 @@ class UsageBalance:
             )
         plans = await self._plans(facts)
         granted = facts.grants
-        if facts.follows_unbilled:
+        if may_be_carried_to(facts, plans):
             async with self._make_work() as work:
                 granted = [*granted, *await carried_ahead(work, self._shelf, facts.cycle)]
         return _balance(facts, _Seen(facts.cycle, facts.periods, plans, now, granted))

@@ -20,6 +20,7 @@ from billing.ports.usage_corrections import Change, EventsOf, StoredEvent
 from billing.ports.usage_files import CANCELLED, CANCELLING, DONE, HELD, IMPORTING, REGISTERED, UsageFile
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_decisions import decision
+from billing.services.usage_dropped import refuse_partly_gone
 from billing.services.usage_reversal import reverse
 from billing.services.usage_sessions import UsageSessions
 
@@ -47,7 +48,8 @@ class UsageCancelling:
     async def cancel(self, file_id: str, author: str, reason: str) -> UsageFile:
         """Decide it; the file's own process takes the records back. Cancelling again changes nothing.
 
-        Raises NotFound, InvalidValue without a reason, UnableTo for a file that was put aside before it counted.
+        Raises NotFound, InvalidValue without a reason, UnableTo for a file that was put aside before it counted, and
+        for one with records on archived days.
         """
         decided = decision(author, reason, self._clock.now())
         async with self._make_work() as work:
@@ -56,6 +58,7 @@ class UsageCancelling:
                 remedy = "Nothing of it was counted, so there is nothing to take back."
                 raise UnableTo(f"This file is {file.status}.", field="file_id", value=file_id, remedy=remedy)
             if file.status not in (CANCELLING, CANCELLED):
+                await refuse_partly_gone(work, file)
                 await work.usage.change_file(file_id, {"status": CANCELLING, **decided})
                 file = await work.usage.file(file_id)
                 await work.commit()
@@ -80,9 +83,9 @@ class UsageCancelling:
 
     async def _take_back(self, file: UsageFile) -> bool:
         """One batch; False when there was nothing left."""
-        if file.first_start is None or file.last_start is None:
+        if file.span is None:
             return False
-        wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id)
+        wanted = EventsOf(*file.span, file_id=file.file_id)
         async with self._make_work() as work:
             events = await self._take_out(work, file, wanted)
             await work.commit()

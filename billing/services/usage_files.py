@@ -23,7 +23,7 @@ from billing.services.usage_counting import UsageCounting
 from billing.services.usage_holds import as_texts, free, hold_for_totals, place, totals_trouble
 from billing.services.usage_intake import Taken, UsageIntake
 from billing.services.usage_kept import issues_of
-from billing.services.usage_reports import FileReport, report_on, totals_with
+from billing.services.usage_reports import FileReport, report_on, span_with, totals_with
 from billing.services.usage_sessions import UsageSessions, note_parts
 from billing.services.usage_spool import Spool
 
@@ -115,8 +115,11 @@ class UsageFiles:
         async with self._make_work() as work:
             old = await work.usage.files_with_content(instant)
             for file in old:
-                await asyncio.to_thread(self._spool.path(file.stored_as).unlink, missing_ok=True)
                 await work.usage.change_file(file.file_id, {"stored_as": ""})
+            # What was handed in again after it was cancelled is one content under one name.
+            names = {file.stored_as for file in old}
+            for name in sorted(names - await work.usage.contents_in_use(sorted(names))):
+                await asyncio.to_thread(self._spool.path(name).unlink, missing_ok=True)
             await work.commit()
         return len(old)
 
@@ -241,6 +244,13 @@ class UsageFiles:
         """Move lines between the outcomes of a file."""
         file = await work.usage.lock_file(file_id)
         await work.usage.change_file(file_id, {name: getattr(file, name) + by for name, by in moved.items()})
+
+    async def widen(self, work: UnitOfWork, file_id: str, starts: Sequence[datetime]) -> None:
+        """Let the span of a file hold the starts of records that were corrected: by it they are found again."""
+        file = await work.usage.lock_file(file_id)
+        wider = span_with(file, starts)
+        if wider != {name: getattr(file, name) for name in wider}:
+            await work.usage.change_file(file_id, wider)
 
     def format(self, profile: str) -> UsageFormat:
         """How the files of a profile are read. Raises InvalidValue for one there is not."""

@@ -1,4 +1,4 @@
-"""What has to be kept of a batch: rejected, recycled and conflicting records, once each."""
+"""What has to be kept of a batch: rejected, recycled and conflicting records, once for each line of a file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def issue_of(
     event = known.as_dict() if known else plain(entry.event or {})
     raw = storable(entry.raw or json.dumps(event), LONGEST_RAW)
     where = (file_id or origin, str(entry.line_number or ""))
-    identity = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (*where, raw)
+    content = (str(known.key_hash), str(known.started_at), str(known.content_hash)) if known else (raw,)
+    # Every file keeps what it counts as waiting: another one that brought the same may be taken back. What is sent
+    # again without a file is a repetition of what waits already.
+    identity = content if known and file_id is None else (*where, *content)
     return NewIssue(
         kind=result.outcome.value,
         source=known.source if known else str(event.get("source") or origin),

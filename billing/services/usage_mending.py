@@ -88,7 +88,7 @@ class UsageMending:
         async with self._make_work() as work:
             issue = await self._lock_unresolved(work, issue)
             joined = await self._join(work, issue, batch, now)
-            taken = await self._intake.store(work, batch, now, issue.file_id)
+            taken = await self._settling.store(work, [issue], batch, now)
             note_parts(taken, joined)
             if issue.kind == Outcome.PARTIAL:
                 if Outcome.REJECTED in taken.outcomes:

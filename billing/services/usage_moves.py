@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 
 from billing.domain.errors import InvalidValue
 from billing.domain.numbers import directory_spelling
+from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.numbers import NumberMove
-from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.ports.usage_corrections import MOVED, Change, EventsOf
 from billing.services.upkeep import PartlyDone
 from billing.services.usage_counting import UsageCounting
 from billing.services.usage_decisions import stated
+from billing.services.usage_dropped import dropped_between, in_words
 from billing.services.usage_following import Followed, UsageFollowing
 from billing.services.usage_mending import UsageMending
 from billing.services.usage_records import AHEAD
@@ -82,6 +84,7 @@ class UsageMoves:
             followed = await self._follow(wanted, Change(MOVED, why, "evenflow", self._clock.now()))
         resolved = await self._guide_waiting(move.identifier)
         async with self._make_work() as work:
+            await self._tell_archived(work, move, why)
             await work.accounts.mark_number_moved(move.move_id, self._clock.now())
             await work.commit()
         return followed.changed + followed.recycled + followed.repeats + resolved
@@ -89,7 +92,8 @@ class UsageMoves:
     async def guide_again(self, identifier: str, since: datetime, author: str, reason: str) -> Followed:
         """Guide what was counted of a number from an instant on again, by the directory as it is now.
 
-        Raises InvalidValue for an instant that is not behind us, and without a number or a reason.
+        Raises InvalidValue for an instant that is not behind us, or behind archived days; and without a number or a
+        reason.
         """
         if not identifier:
             raise InvalidValue("Whose usage?", field="identifier", value="", remedy="Name the number of one line.")
@@ -97,7 +101,22 @@ class UsageMoves:
         if since >= now:
             raise InvalidValue("It is not behind us.", field="since", value=since, remedy="Use an earlier instant.")
         change = Change(MOVED, stated(reason), author, now)
+        async with self._make_work() as work:
+            days = await dropped_between(work, since, now)
+        if days:
+            remedy = f"Use an instant after {days[-1]} (UTC), and correct what lies before by adjustments."
+            message = f"Usage is archived ({in_words(days)}), and cannot be guided again."
+            raise InvalidValue(message, field="since", value=since.isoformat(), remedy=remedy)
         return await self._follow(self._of_number(identifier, since, ()), change)
+
+    async def _tell_archived(self, work: UnitOfWork, move: NumberMove, why: str) -> None:
+        """Say on the account it stays with that usage of archived days does not follow."""
+        now = self._clock.now()
+        days = await dropped_between(work, move.since, now) if move.from_account_id else ()
+        if days and move.from_account_id:
+            summary = f"Usage that is archived did not follow its number: {in_words(days)}"
+            reason = {"rule": "archived usage stays where it was counted; correct it by adjustments", "why": why}
+            await work.timeline.add(TimelineEntry(move.from_account_id, now, "usage.archived", summary, reason))
 
     def _of_number(self, identifier: str, since: datetime, accounts: Sequence[str]) -> EventsOf:
         last = self._clock.now() + AHEAD + timedelta(days=1)

@@ -22,6 +22,7 @@ from billing.ports.usage_corrections import Change, EventsOf
 from billing.ports.usage_files import CANCELLED, CANCELLING, REJECTED, FileEffect, UsageFile
 from billing.services.plan_correction_differences import cycles_since, differences_between
 from billing.services.usage_batch import Entry, read_batch
+from billing.services.usage_dropped import refuse_partly_gone
 from billing.services.usage_intake import UsageIntake
 from billing.services.usage_reversal import reverse
 from billing.services.usage_selecting import MOST_SELECTED, pages_of
@@ -128,12 +129,14 @@ class UsageOutlook:
         return Waiting(listed, selected.matched, known, selected.matched - len(selected.issue_ids))
 
     async def cancelling(self, file_id: str) -> Cancelling:
-        """What taking a file back would change. Raises NotFound, UnableTo for one that has nothing to take back."""
+        """What taking a file back would change. Raises NotFound, UnableTo for one that has nothing to take back, or not
+        all of it any more."""
         async with self._make_work() as work:
             file = await work.usage.file(file_id)
             if file.status in (REJECTED, CANCELLING, CANCELLED):
                 remedy = "Nothing of it is counted, or it is being taken back already."
                 raise UnableTo(f"This file is {file.status}.", field="file_id", value=file_id, remedy=remedy)
+            await refuse_partly_gone(work, file)
             effects = await work.usage.effects_of_file(file)
             kept = await work.usage.select_issues(IssueSelection(file_id=file_id), 1)
             accounts = sorted({each.account_id for each in effects})[:MOST_ACCOUNTS]
@@ -143,22 +146,21 @@ class UsageOutlook:
 
     async def _priced(self, file: UsageFile, accounts: Sequence[str]) -> list[CycleDifference]:
         """Take the accounts' records back in a transaction that is not committed."""
-        if file.first_start is None or file.last_start is None:
+        if file.span is None:
             return []
+        since, last = file.span
         now = self._clock.now()
-        wanted = EventsOf(file.first_start, file.last_start, file_id=file.file_id, accounts=accounts)
+        wanted = EventsOf(since, last, file_id=file.file_id, accounts=accounts)
         change = Change(TAKEN_BACK, "preview", "preview", now)
         async with self._make_work() as work:
             await work.accounts.lock_all(accounts)
             await work.usage.begin_intake()
-            before = {
-                each: await cycles_since(work, self._intake.shelf, each, file.first_start, now) for each in accounts
-            }
+            before = {each: await cycles_since(work, self._intake.shelf, each, since, now) for each in accounts}
             while events := await work.usage.take_out(wanted, _AT_ONCE):
                 await reverse(work, events, change)
             found: list[CycleDifference] = []
             for account_id in accounts:
-                after = await cycles_since(work, self._intake.shelf, account_id, file.first_start, now)
+                after = await cycles_since(work, self._intake.shelf, account_id, since, now)
                 found += differences_between(before[account_id], after)
         return found
 

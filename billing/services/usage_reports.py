@@ -70,12 +70,19 @@ def totals_with(file: UsageFile, records: RecordColumns) -> dict[str, Any]:
     for meter in set(records.meter):
         totals[meter] += sum(compress(records.quantity, map(meter.__eq__, records.meter)))
     amounts = [amount for amount in records.amount if amount is not None]
-    starts = records.started_at
     return {
         "totals": dict(totals),
         "charge": sum(amounts, file.charge or Decimal(0)) if amounts else file.charge,
-        "first_start": min(starts) if file.first_start is None else min(file.first_start, min(starts)),
-        "last_start": max(starts) if file.last_start is None else max(file.last_start, max(starts)),
+        **span_with(file, records.started_at),
+    }
+
+
+def span_with(file: UsageFile, starts: Sequence[datetime]) -> dict[str, Any]:
+    """The first and last start of a file and of further records of it, one at least."""
+    first, last = min(starts), max(starts)
+    return {
+        "first_start": first if file.first_start is None else min(file.first_start, first),
+        "last_start": last if file.last_start is None else max(file.last_start, last),
     }
 
 

@@ -115,7 +115,7 @@ class UsageResubmission:
         pages = [(issue_ids, *(await self._read(issue_ids, changes, now))) for issue_ids in pages_of(selected)]
         async with self._make_work() as work:
             for issue_ids, page, batch in pages:
-                taken = await self._intake.store(work, batch, now, [issue.file_id for issue in page])
+                taken = await self._settling.store(work, page, batch, now)
                 report.note(issue_ids, page, taken)
 
     async def _read(

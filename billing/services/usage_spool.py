@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from uuid import uuid4
 
 from billing.domain.errors import InvalidValue
@@ -44,7 +44,7 @@ class Spool:
         passing = self._directory / f"{uuid4().hex}.part"
         try:
             spooled = await _write(passing, chunks, self._directory, profile)
-            await asyncio.to_thread(passing.replace, spooled.path)
+            await asyncio.to_thread(put_in_place, passing, spooled.path)
         finally:
             await asyncio.to_thread(passing.unlink, missing_ok=True)
         return spooled
@@ -61,11 +61,21 @@ async def _write(passing: Path, chunks: AsyncIterator[bytes], directory: Path, p
                 raise InvalidValue("The file is too large.", field="file", value=f"{size_bytes} bytes", remedy=remedy)
             digest.update(chunk)
             await asyncio.to_thread(opened.write, chunk)
-        await asyncio.to_thread(_to_disk, opened)
+        await asyncio.to_thread(to_disk, opened)
     return Spooled(directory / f"{digest.hexdigest()}.{profile}", digest.hexdigest(), size_bytes)
 
 
-def _to_disk(opened: BinaryIO) -> None:
+def to_disk(opened: IO[bytes]) -> None:
     """What is registered must still be there after a power cut."""
     opened.flush()
     os.fsync(opened.fileno())
+
+
+def put_in_place(passing: Path, path: Path) -> None:
+    """Give a file its name, to outlast a power cut: the name is in the directory, which is written too."""
+    passing.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

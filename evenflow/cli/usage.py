@@ -98,7 +98,7 @@ def archives(
     api: Api = "",
     key: Key = "",
 ) -> None:
-    """List the days of records that were written to files and dropped, the newest first."""
+    """List the files of days of records that were archived and dropped, the newest day first."""
     path = "/v1/usage/archives"
     columns = ("day", "file_name", "events", "size_bytes", "sha256", "made_at", "dropped_at")
 

@@ -39,7 +39,6 @@ SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "max_connections": "200",
-    "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
     "timezone": "UTC",
@@ -53,6 +52,25 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 THROWAWAY = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "128MB"}
 if sys.platform == "linux":
     THROWAWAY["file_copy_method"] = "clone"
+
+_MB = 2**20
+_LEAST_BUFFERS, _MOST_BUFFERS = 128 * _MB, 2048 * _MB
+# What a container may use, where this is one; "max" where it may use all.
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def buffers_for(memory_bytes: int) -> str:
+    """How much of a machine's memory PostgreSQL keeps pages in: a quarter, from 128 MB to 2 GB."""
+    return f"{min(max(memory_bytes // 4, _LEAST_BUFFERS), _MOST_BUFFERS) // _MB}MB"
+
+
+def memory_here(limit: Path = _MEMORY_LIMIT) -> int:
+    """Bytes of memory that this machine, or this container, may use."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical, int(limit.read_text()))
+    except (OSError, ValueError):
+        return physical
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,8 @@ class PostgresServer:
 
     def child(self) -> ChildSpec:
         """How to run it."""
-        settings = {**SETTINGS, **(DURABLE if self.durable else THROWAWAY), "port": str(self.port)}
+        buffers = {"shared_buffers": buffers_for(memory_here())}
+        settings = {**SETTINGS, **buffers, **(DURABLE if self.durable else THROWAWAY), "port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return ChildSpec(
             name="postgres",

@@ -13,11 +13,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["billing.adapters.usage_formats"]):
-    from billing.adapters.usage_formats import standard_formats
+    from tests.rules.usage_samples import FORMATS
 
 from tests.rules.decoding import check
 
-FORMATS = standard_formats("Europe/Amsterdam", "NL")
 LIMITS = ("-timeout=20", "-rss_limit_mb=500", "-max_len=65536")
 
 

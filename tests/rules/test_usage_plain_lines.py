@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from billing.adapters.usage_formats.chunks import read_blocks
 from billing.adapters.usage_formats.delimited import CsvFormat
 from billing.adapters.usage_formats.profiles import ASTERISK, GENERIC_CSV
-from billing.ports.usage import DecodedChunk
+from billing.ports.usage import DecodedChunk, DecodedLine, chunks_of_lines
 from billing.services.usage_batch import ReadBatch, read_chunk
 from billing.services.usage_records import Malformed, UsageRecord, read_record
 
@@ -142,3 +143,17 @@ def test_a_file_goes_on_behind_a_line(tmp_path: Path) -> None:
     path.write_text("\n".join([HEADER, *[PLAIN.replace("r-1", f"r-{number}") for number in range(20)]]))
     numbers = [number for chunk in decoder.decode_chunks(path, 7, 4) for number in chunk.line_numbers]
     assert numbers == [line.line_number for line in decoder.decode(path, 7)] == list(range(8, 22))
+
+
+def test_long_lines_come_in_smaller_chunks(tmp_path: Path) -> None:
+    """Ten thousand lines of 64 KiB are no chunk that a computer has room for."""
+    path = tmp_path / "usage.csv"
+    path.write_bytes(b"\n".join([b"x" * 60_000] * 100))
+    blocks = list(read_blocks(path, 10_000, most_bytes=2**20))
+    assert max(sum(map(len, block.lines)) for block in blocks) < 2 * 2**20 + 60_000
+    numbers = [block.first + place for block in blocks for place in range(len(block.lines))]
+    assert numbers == list(range(1, 101))
+    lines = (DecodedLine(number, "x" * 100) for number in range(1, 101))
+    chunks = list(chunks_of_lines(lines, 30, most_text=1000))
+    assert [chunk.size for chunk in chunks] == [10] * 10
+    assert [number for chunk in chunks for number in chunk.line_numbers] == list(range(1, 101))

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from billing.adapters.usage_formats import standard_formats
+from billing.adapters.usage_formats import declared_formats, standard_formats
 from billing.ports.usage import DecodedLine, UsageFormat
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "usage"
-FORMATS: Mapping[str, UsageFormat] = standard_formats("Europe/Amsterdam", "NL")
+# Lines of fixed width are read by a declared profile only.
+FORMATS: Mapping[str, UsageFormat] = {
+    **standard_formats("Europe/Amsterdam", "NL"),
+    "mast-data": declared_formats(SAMPLES / "profiles")["mast-data"],
+}
 TEXT_SAMPLES = {
     "asterisk-cel": "asterisk-cel.csv",
     "cdr-csv": "cdr-csv.csv",
@@ -20,6 +24,7 @@ TEXT_SAMPLES = {
     "freeswitch-csv": "freeswitch-csv.csv",
     "freeswitch-json": "freeswitch-json.json",
     "json": "json.json",
+    "mast-data": "mast-data.txt",
     "ndjson": "ndjson.ndjson",
     "radius": "radius.detail",
     "uk-standard": "uk-standard.csv",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -13,6 +13,8 @@ import pytest
 from billing.adapters.usage_formats import standard_formats
 from billing.domain.errors import NotFound
 from billing.ports.accounts import Account
+from billing.ports.grants import GrantRow
+from billing.services import usage_balance
 from billing.services.usage import UsageService
 from tests.builders import a_plan, a_service
 from tests.builders_invoicing import Office, an_office
@@ -113,3 +115,20 @@ async def test_the_balance_follows_the_cycle_of_the_moment(office: Office, usage
 async def test_an_unknown_account_has_no_balance(usage: UsageService) -> None:
     with pytest.raises(NotFound):
         await usage.balance("acc_99")
+
+
+async def test_a_cycle_that_nothing_is_carried_to_is_read_in_one_look(
+    office: Office, usage: UsageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, _ = await office.open_account()
+    first = await office.plan_of(account.account_id)
+    office.clock.at = first.closes_at + timedelta(hours=1)
+    looked = list[str]()
+
+    async def look(*_: object) -> Sequence[GrantRow]:
+        looked.append("again")
+        return ()
+
+    monkeypatch.setattr(usage_balance, "carried_ahead", look)
+    assert (await usage.balance(account.account_id)).cycle_number == 2
+    assert looked == []

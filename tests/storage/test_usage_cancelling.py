@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from sqlalchemy import text
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.persistence.unit_of_work import make_engine
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage import IssueSelection
 from billing.ports.usage_corrections import EventsOf
 from billing.ports.usage_files import UsageFile
 from billing.services import usage_cancelling
-from tests.builders_usage import LINE, NOW, UsageWorld, a_usage_world, an_event
+from tests.builders_usage import LINE, NOW, UsageWorld, a_customer, a_usage_world, an_event
 
 HEADER = "record_id,identifier,meter,quantity,started_at,destination"
+NEW_LINE = "+31600000077"
 _numbers = iter(range(10**9))
 
 
@@ -142,6 +145,70 @@ async def test_a_cancelling_that_dies_goes_on(
     assert (await world.service.files.get(file_id)).status == "cancelling"
     assert (await world.service.cancelling.carry_out(file_id)).status == "cancelled"
     assert await counted(world) == []
+
+
+async def test_records_that_were_corrected_are_taken_back_and_foreseen(world: UsageWorld, tmp_path: Path) -> None:
+    path = tmp_path / "usage.ndjson"
+    path.write_text("\n".join(json.dumps(an_event(record_id=name, started_at="yesterday")) for name in "ab"))
+    file, _ = await world.register(path, "ndjson")
+    await world.service.files.import_file(file_id := file.file_id)
+    changes = {"started_at": "2027-01-20T10:00:00Z"}
+    done = await world.service.resubmission.resubmit(IssueSelection(file_id=file_id), changes, author="sanne")
+    assert done.outcomes == {"accepted": 2}
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    assert await cancelled(world, file_id) == "cancelled"
+    assert await counted(world) == []
+
+
+async def test_a_start_that_was_corrected_to_another_day_is_taken_back_too(world: UsageWorld, tmp_path: Path) -> None:
+    file_id = await imported(world, tmp_path, [a_call("a"), a_call("b").replace("2027", "2017")])
+    (issue,) = await world.issues()
+    corrected = a_call("b", day=27)
+    assert (await world.service.resubmit(issue.issue_id, raw=corrected, author="sanne")).outcome == "accepted"
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    await cancelled(world, file_id)
+    assert await counted(world) == []
+
+
+async def test_a_file_whose_starts_are_not_known_is_taken_back_all_the_same(world: UsageWorld, tmp_path: Path) -> None:
+    file_id = await imported(world, tmp_path, [a_call("a"), a_call("b")])
+    async with world.work() as work:
+        await work.usage.change_file(file_id, {"first_start": None, "last_start": None})
+        await work.commit()
+    assert (await world.service.outlook.cancelling(file_id)).events == 2
+    await cancelled(world, file_id)
+    assert await counted(world) == []
+
+
+async def test_what_waits_of_two_files_is_counted_for_the_one_that_stays(world: UsageWorld, tmp_path: Path) -> None:
+    record = a_call("r").replace(LINE, NEW_LINE)
+    first = await imported(world, tmp_path, [record])
+    second = await imported(world, tmp_path, [record, a_call("a")])
+    assert [issue.file_id for issue in await world.issues(kind="recycled")] == [first, second]
+    await cancelled(world, first)
+    async with world.work() as work:
+        account_id, _ = await a_customer(work, number="KL-0002", identifier=NEW_LINE)
+        await work.commit()
+    assert (await world.service.reguide(NEW_LINE)).resolved == 1
+    file = await world.service.files.get(second)
+    assert (file.accepted, file.recycled) == (2, 0)
+    async with world.work() as work:
+        (row,) = await work.usage.counters_of(account_id, 1)
+    assert (row.events, row.quantity) == (1, 60)
+
+
+async def test_a_line_that_waits_twice_is_counted_once_and_told_as_a_duplicate(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    record = a_call("r").replace(LINE, NEW_LINE)
+    files = [await imported(world, tmp_path, lines) for lines in ([record, record], [record, a_call("a")])]
+    async with world.work() as work:
+        await a_customer(work, number="KL-0002", identifier=NEW_LINE)
+        await work.commit()
+    await world.service.reguide(NEW_LINE)
+    found = [await world.service.files.get(file_id) for file_id in files]
+    assert [(file.accepted, file.duplicates, file.recycled) for file in found] == [(1, 1, 0), (1, 1, 0)]
+    assert await world.issues() == []
 
 
 async def test_usage_of_a_billed_cycle_is_taken_back_on_the_next_invoice(world: UsageWorld, tmp_path: Path) -> None:

@@ -253,6 +253,26 @@ async def test_the_content_of_an_old_file_is_forgotten_and_what_is_known_of_it_s
         await world.service.resubmit(issue.issue_id, raw="r-1", author="sanne")
 
 
+async def test_a_content_that_was_handed_in_again_is_not_forgotten_with_its_first_file(
+    world: UsageWorld, tmp_path: Path
+) -> None:
+    path = a_csv(tmp_path, f"r-1,{LINE},voice,60,2027-02-20T10:00:00Z,+31201234567")
+    report = await imported(world, path, "csv")
+    await world.service.cancelling.cancel(report.file_id, "sanne", "wrong")
+    await world.service.cancelling.carry_out(report.file_id)
+    world.clock.at += timedelta(days=60)
+    again, is_new = await world.register(path, "csv")
+    assert is_new
+    world.clock.at += timedelta(days=31)
+    await world.service.forget_older_than(90)
+    assert (await world.service.files.get(report.file_id)).stored_as == ""
+    assert [content.name for content in (tmp_path / "spool").iterdir()] == [again.stored_as]
+    await world.service.files.import_file(again.file_id)
+    world.clock.at += timedelta(days=91)
+    await world.service.forget_older_than(90)
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 async def test_a_held_file_keeps_its_content_however_long_it_waits(world: UsageWorld, tmp_path: Path) -> None:
     file, _ = await world.register(a_csv(tmp_path, "x"), "csv")
     world.clock.at += timedelta(days=1000)

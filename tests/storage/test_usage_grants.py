@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -14,8 +15,10 @@ import pytest
 from billing.adapters.usage_formats import standard_formats
 from billing.persistence.invariants import broken_rules
 from billing.persistence.usage_invariants import counters_disagree
+from billing.ports.usage_corrections import Change, EventsOf
 from billing.services.add_ons import AddOnRequest
 from billing.services.usage import UsageService
+from billing.services.usage_reversal import reverse
 from tests.builders import a_plan
 from tests.builders_invoicing import VOICE_PLAN, Office, an_office
 from tests.builders_usage import RecordingProcess
@@ -183,6 +186,35 @@ async def test_usage_that_came_before_its_purchase_and_starts_after_it_is_counte
     async with office.work() as work:
         assert await counters_disagree(work.connection) == []
     assert await broken_rules(office.engine) == []
+
+
+async def test_usage_that_is_taken_back_at_that_moment_is_not_counted_again(
+    office: Office, usage: UsageService
+) -> None:
+    account, service_id = await office.open_account()
+    plan = await office.plan_of(account.account_id)
+    office.clock.at = bought_at = plan.opens_at + timedelta(days=10)
+    await called(usage, bought_at + timedelta(hours=1), 40)
+    await called(usage, bought_at + timedelta(hours=2), 7)
+    await usage.add_ons._granted(an_hour(account.account_id, service_id), bought_at)
+
+    async def count_again() -> int:
+        async with office.work() as work:
+            moved = await work.grants.count_again(account.account_id, bought_at, bought_at)
+            await work.commit()
+        return moved
+
+    async with office.work() as work:
+        await work.usage.begin_intake()
+        taken = await work.usage.take_out(EventsOf(bought_at, bought_at + timedelta(hours=1)), 10)
+        await reverse(work, taken, Change("cancelled", "wrong", "sanne", bought_at))
+        counting = asyncio.create_task(count_again())
+        await asyncio.sleep(0.5)
+        await work.commit()
+    assert await counting == 1
+    async with office.work() as work:
+        assert await counters_disagree(work.connection) == []
+    assert (await left(usage, account.account_id))["100 minutes"] == (100, 93)
 
 
 async def test_a_week_pass_covers_its_week_only(office: Office, usage: UsageService) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.adapters.usage_formats.lines import LONGEST_LINE_BYTES, Line, as_line
-from billing.ports.usage import DecodedChunk, DecodedLine
+from billing.ports.usage import LARGEST_CHUNK, DecodedChunk, DecodedLine
 from billing.ports.usage_columns import RecordColumns
 
 _BLOCK_BYTES = 2**20
@@ -41,14 +41,17 @@ class Block:
         return [text.rstrip("\r") for text in texts] if any("\r" in text for text in texts) else texts
 
 
-def read_blocks(path: Path, size: int) -> Iterator[Block]:
-    """The lines of a UTF-8 file by ``size``; memory is bounded whatever the file holds."""
-    number, waiting = 1, []
+def read_blocks(path: Path, size: int, most_bytes: int = LARGEST_CHUNK) -> Iterator[Block]:
+    """The lines of a UTF-8 file by ``size``, or by fewer that have about ``most_bytes`` together: memory is bounded
+    whatever the file holds."""
+    number, waiting, held = 1, list[bytes](), 0
     for lines in _lines(path):
         waiting += lines
-        while len(waiting) >= size:
+        held += sum(map(len, lines))
+        while len(waiting) >= size or held >= most_bytes:
             yield Block(number, waiting[:size])
-            number, waiting = number + size, waiting[size:]
+            number, waiting = number + len(waiting[:size]), waiting[size:]
+            held = sum(map(len, waiting))
     if waiting:
         yield Block(number, waiting)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Integer, Table, Text
 
 from billing.persistence.columns import Instant, metadata
 
@@ -16,4 +16,6 @@ usage_archives = Table(
     Column("sha256", Text, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("dropped_at", Instant),
+    # 0, then one row more for each time records of the day were counted after it was dropped.
+    Column("supplement", Integer, primary_key=True, autoincrement=False, server_default="0"),
 )
