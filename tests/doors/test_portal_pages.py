@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import update
 
 from api.app import STATIC
+from billing.persistence.tables.invoicing import invoices
+from billing.persistence.unit_of_work import SqlUnitOfWork
 from billing.services.notice_words import LANGUAGES
 from tests.builders_portal import Browser, PortalWorld, a_portal
 from tests.builders_usage import a_cycle
@@ -137,6 +140,28 @@ async def test_bills_are_listed_shown_and_downloaded(browser: Browser) -> None:
     assert (pdf.status_code, pdf.content[:5], pdf.headers["content-type"]) == (200, b"%PDF-", "application/pdf")
     lines = await browser.client.get("/my/bills/inv_1001/lines.csv")
     assert lines.text.startswith("document,section")
+
+
+async def test_a_bill_shows_one_due_date_what_is_to_pay_and_compares_only_the_same_money(
+    portal: PortalWorld, browser: Browser
+) -> None:
+    async with portal.doors.work() as work:
+        billed = a_cycle(
+            FULL_ACCOUNT, cycle_number=0, status="issued", debit_on=date(2027, 1, 14), invoice_id="inv_1001"
+        )
+        await work.accounts.add_cycle(billed)
+        assert isinstance(work, SqlUnitOfWork)
+        changed = {"to_collect_minor": 4000}
+        await work.connection.execute(update(invoices).where(invoices.c.invoice_id == "inv_1001").values(**changed))
+        await work.connection.execute(
+            update(invoices).where(invoices.c.invoice_id == "inv_1002").values(currency="GBP", to_collect_minor=1815)
+        )
+        await work.commit()
+    page = (await browser.get("/my/bills/inv_1001")).text
+    for said in ("Due: 14 January 2027", "it was 10 January 2027 at first", "-€2.10", "€40.00"):
+        assert said in page
+    other = (await browser.get("/my/bills/inv_1002")).text
+    assert ("The bill before was in another currency" in other, "less" in other) == (True, False)
 
 
 @pytest.mark.parametrize("path", ["", "/bill.pdf", "/lines.csv", "/usage.csv", "/ubl.xml"])
