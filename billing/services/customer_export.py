@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -35,6 +36,8 @@ _LEFT_OUT = frozenset(
     }
 )
 MOST_ENTRIES = 100_000
+# The entry of a decided dispute up to the words of whoever decided.
+_DECIDED = re.compile(r"(Dispute .*? (?:accepted|rejected)): ", re.DOTALL)
 _README = """All data we keep about your account, of {at} UTC.
 
 account.json            who you are to us, and what you chose
@@ -116,7 +119,7 @@ class CustomerExport:
         async with self._make_work() as work:
             entries = await work.timeline.of(account_id, MOST_ENTRIES)
         return [
-            {"at": one.at, "kind": one.kind, "what": one.summary, "by": "you" if one.actor == BY_CUSTOMER else "us"}
+            {"at": one.at, "kind": one.kind, "what": _what(one), "by": "you" if one.actor == BY_CUSTOMER else "us"}
             for one in entries
         ]
 
@@ -132,6 +135,14 @@ class CustomerExport:
     async def _open_cycles(self, account_id: str) -> list[int]:
         async with self._make_work() as work:
             return [one.cycle_number for one in await work.accounts.cycles(account_id) if one.status == "open"]
+
+
+def _what(entry: TimelineEntry) -> str:
+    """What happened, without what staff wrote about a decision."""
+    if entry.kind != "dispute_closed":
+        return entry.summary
+    decided = _DECIDED.match(entry.summary)
+    return decided.group(1) if decided else "Dispute decided"
 
 
 def _without_staff(records: Sequence[Any]) -> list[dict[str, Any]]:
