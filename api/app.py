@@ -17,6 +17,7 @@ from api.audit import AuditTrail
 from api.console.pages import error_page
 from api.container import Container
 from api.hardening import BodyLimit, SecurityHeaders
+from api.pay.pages import error_page as pay_error_page
 from api.portal.pages import error_page as portal_error_page
 from api.routers import (
     accounts,
@@ -227,6 +228,7 @@ def create_app(container: Container) -> FastAPI:
     app.state.container = container
     app.state.error_page = error_page
     app.state.portal_error_page = portal_error_page
+    app.state.pay_error_page = pay_error_page
     errors.install(app)
     app.add_middleware(AuditTrail)
     app.add_middleware(BodyLimit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -13,17 +14,26 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.headers import SECURITY_HEADERS
+from api.refused_tries import FORGED_FORM, FORGED_LINK, tell_refused
 from billing.domain.errors import Conflict, InvalidValue, NotFound, Refusal, TooManyTries, UnableTo
 from billing.ports.openid import ProviderRefused
+from billing.ports.process import ProcessAway
 from billing.services.access_rules import NotRecognised
 from billing.services.balance_watch import TooManyReaders
 from billing.services.daily_totals import ProviderSilent
+from billing.services.paylinks import UnusablePaylink
 from billing.services.usage_grouping import TooBusy
 
+_log = logging.getLogger(__name__)
 PROBLEM = "application/problem+json"
-# Below this path a person looks at errors, not a program.
-PAGES = "/console"
-CUSTOMERS_PAGES = "/my"
+# Below these paths a person looks at errors, not a program: who makes the page (a name of ``app.state``).
+PAGES = {
+    "/console": "error_page",
+    "/my": "portal_error_page",
+    "/pay": "pay_error_page",
+    "/methods": "pay_error_page",
+}
+CUSTOMERS_PAGES = ("/my", "/pay", "/methods")
 
 
 class NotSignedIn(Refusal):
@@ -91,20 +101,20 @@ def problem(status: int, title: str, detail: str, **more: Any) -> ProblemRespons
     return ProblemResponse(problem_body(status, title, detail, **more), status_code=status)
 
 
-def _answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
-    """A problem document; a page for a person where the application shows pages (``app.state.error_page``)."""
+def answer(request: Request, status: int, title: str, detail: str, **more: Any) -> Response:
+    """A problem document; a page for a person where the application shows pages."""
     request.state.refusal = title
-    error_page = getattr(request.app.state, "error_page", None)
-    if error_page is not None and request.url.path.startswith(PAGES):
+    make_page = next((maker for root, maker in PAGES.items() if _is_below(request, root)), "")
+    error_page = getattr(request.app.state, make_page, None) if make_page else None
+    if error_page is not None:
         page: Response = error_page(request, problem_body(status, title, detail, **more))
         return page
-    path = request.url.path
-    if path == CUSTOMERS_PAGES or path.startswith(f"{CUSTOMERS_PAGES}/"):
-        customers_page: Response = request.app.state.portal_error_page(
-            request, problem_body(status, title, detail, **more)
-        )
-        return customers_page
     return problem(status, title, detail, **more)
+
+
+def _is_below(request: Request, root: str) -> bool:
+    path = request.scope["path"]
+    return bool(path == root or path.startswith(f"{root}/"))
 
 
 def status_of(refusal: Refusal) -> int:
@@ -114,14 +124,26 @@ def status_of(refusal: Refusal) -> int:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
+    if any(_is_below(request, root) for root in CUSTOMERS_PAGES):
+        _tell(request, refusal)
     return _answer_refusal(request, status_of(refusal), refusal)
+
+
+def _tell(request: Request, refusal: Refusal) -> None:
+    """What looks like somebody trying doors is told in the log."""
+    if isinstance(refusal, TooManyTries):
+        tell_refused(request, f"too many tries ({refusal.field})")
+    elif isinstance(refusal, UnusablePaylink):
+        tell_refused(request, FORGED_LINK)
+    elif isinstance(refusal, NotAllowed) and refusal.field == "form":
+        tell_refused(request, FORGED_FORM)
 
 
 def _answer_refusal(request: Request, status: int, refusal: Refusal) -> Response:
     title, detail = _said_of(refusal)
     errors = getattr(refusal, "errors", None)  # a refusal of many things at once lists them
     listed = {"errors": errors} if errors else {}
-    return _answer(request, status, title, detail, **_way_out(status, refusal), **listed)
+    return answer(request, status, title, detail, **_way_out(status, refusal), **listed)
 
 
 def _said_of(refusal: Refusal) -> tuple[str, str]:
@@ -172,7 +194,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
         for issue in issues
     ]
     first = errors[0] if errors else {"field": "", "value": "", "message": "The request is not valid."}
-    return _answer(
+    return answer(
         request,
         422,
         "InvalidRequest",
@@ -217,7 +239,7 @@ async def _http(request: Request, error: Exception) -> Response:
         return _answer_refusal(request, error.status_code, error.__cause__)
     asked = f"{request.method} {request.url.path}"
     of_body = error.status_code in (400, 413)
-    answer = _answer(
+    told = answer(
         request,
         error.status_code,
         "HttpError",
@@ -226,10 +248,10 @@ async def _http(request: Request, error: Exception) -> Response:
         value="" if of_body else asked,
         remedy=_REMEDIES.get(error.status_code, USUAL_REMEDY),
     )
-    answer.headers.update(error.headers or {})
+    told.headers.update(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["allow"] = _methods_of(request) or answer.headers["allow"]
-    return answer
+        told.headers["allow"] = _methods_of(request) or told.headers["allow"]
+    return told
 
 
 def _methods_of(request: Request) -> str:
@@ -243,11 +265,18 @@ async def _too_busy(_request: Request, error: Exception) -> Response:
     return problem_of(error).response()
 
 
+async def _away(request: Request, error: Exception) -> Response:
+    """The process server is away: told apart from a mistake of ours, for asking again helps."""
+    _log.warning("%s was not carried out just now: %s", request.method, error)
+    return answer(request, 503, "ProcessAway", FAULT, field="", value="", remedy=AGAIN)
+
+
 async def _fault(request: Request, _error: Exception) -> Response:
     """Something of ours is away or broken; nothing of it is shown."""
-    answer = _answer(request, 500, "Fault", FAULT, field="", value="", remedy=AGAIN)
-    answer.headers.update(SECURITY_HEADERS)  # the middleware that adds them is left already
-    return answer
+    told = answer(request, 500, "Fault", FAULT, field="", value="", remedy=AGAIN)
+    for name, value in SECURITY_HEADERS.items():  # the middleware that adds them is left already
+        told.headers.setdefault(name, value)
+    return told
 
 
 def install(app: FastAPI) -> None:
@@ -256,4 +285,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(TooBusy, _too_busy)
+    app.add_exception_handler(ProcessAway, _away)
     app.add_exception_handler(Exception, _fault)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import answer
 from api.headers import SECURITY_HEADERS
 
 MEBIBYTE = 1024 * 1024
@@ -60,18 +61,18 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-            await _nul_in_address()(scope, receive, send)
+            await _nul_in_address(scope)(scope, receive, send)
             return
         limit = body_limit(scope["path"])
         said = dict(scope["headers"]).get(b"content-length", b"0")
         if not said.isdigit() or int(said) > limit:
-            await _too_large(limit)(scope, receive, send)
+            await _too_large(scope, limit)(scope, receive, send)
             return
         guard = _Guard(limit, receive, send)
         with suppress(BodyTooLarge):
             await self._app(scope, guard.receive, guard.send)
         if guard.is_over and not guard.has_answered:
-            await _too_large(limit)(scope, receive, send)
+            await _too_large(scope, limit)(scope, receive, send)
 
 
 class _Guard:
@@ -104,8 +105,9 @@ class _Guard:
         await self._send(message)
 
 
-def _too_large(limit: int) -> ASGIApp:
-    return problem(
+def _too_large(scope: Scope, limit: int) -> ASGIApp:
+    return answer(
+        Request(scope),
         413,
         "BodyTooLarge",
         f"The body is larger than {limit // MEBIBYTE} MiB.",
@@ -115,8 +117,9 @@ def _too_large(limit: int) -> ASGIApp:
     )
 
 
-def _nul_in_address() -> ASGIApp:
-    return problem(
+def _nul_in_address(scope: Scope) -> ASGIApp:
+    return answer(
+        Request(scope),
         422,
         "InvalidRequest",
         "The address holds the character U+0000, which no text may hold.",

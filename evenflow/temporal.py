@@ -7,7 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -43,11 +48,20 @@ from billing.messages.invariants import InvariantsState
 from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.upkeep import UpkeepState
 from billing.messages.usage import ImportFileRequest
+from billing.ports.process import ProcessAway
 
 # Pure code of ours: passing it through the sandbox saves loading it again for every workflow instance.
 PASSED_THROUGH = ("billing", "activities", "pydantic", "phonenumbers", "structlog")
 # Buckets of the time from a payment to services that are free again: moments as a rule, hours when a network is away.
 RESTORED_WITHIN_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
+# No answer, or one that says to ask later; everything else is a mistake of ours and shows itself.
+NO_ANSWER = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.ABORTED,
+)
 # An update waits for the account's run; a caller of the API should not wait longer than this.
 COMMAND_TIMEOUT = timedelta(seconds=30)
 
@@ -109,9 +123,12 @@ class TemporalProcess:
         self._connected: Client | None = None
 
     async def client(self) -> Client:
-        """The client, connected once."""
+        """The client, connected once. Raises ProcessAway."""
         if self._connected is None:
-            self._connected = await self._connect()
+            try:
+                self._connected = await self._connect()
+            except RuntimeError as error:  # so the client says that nobody answers at the address
+                raise ProcessAway(f"the process server cannot be reached: {error}") from error
         return self._connected
 
     async def _handle(self, workflow_id: str) -> WorkflowHandle[Any, Any]:
@@ -198,7 +215,7 @@ class TemporalProcess:
             return
 
     async def signal(self, workflow_id: str, signal: str, payload: Any) -> None:
-        """Tell a fact. Raises NotFound when no workflow of this id is open."""
+        """Tell a fact. Raises NotFound when no workflow of this id is open, ProcessAway when nobody answers."""
         try:
             await (await self._handle(workflow_id)).signal(signal, payload)
         except RPCError as error:
@@ -213,6 +230,8 @@ class TemporalProcess:
             )
         except WorkflowUpdateFailedError as error:
             raise _refusal(error.cause) from error
+        except RPCTimeoutOrCancelledError as error:
+            raise _away(error) from error
         except RPCError as error:
             raise _missing(workflow_id, error) from error
         return result
@@ -228,6 +247,8 @@ class TemporalProcess:
 
 
 def _missing(workflow_id: str, error: RPCError) -> Exception:
+    if error.status in NO_ANSWER:
+        return _away(error)
     if error.status is not RPCStatusCode.NOT_FOUND:
         return error
     return NotFound(
@@ -236,6 +257,10 @@ def _missing(workflow_id: str, error: RPCError) -> Exception:
         value=workflow_id,
         remedy="Upkeep starts missing workflows within minutes; a closed account has none.",
     )
+
+
+def _away(error: Exception) -> ProcessAway:
+    return ProcessAway(f"the process server gave no answer: {error}")
 
 
 _KINDS: dict[str, type[Refusal]] = {"NotFound": NotFound, "Conflict": Conflict, "InvalidValue": InvalidValue}

@@ -11,12 +11,14 @@ import httpx
 from api.container import Container
 from api.portal.looks import PortalLooks
 from billing.services.access import Caller
+from billing.services.customer_secrets import CustomerSecrets
+from billing.services.customer_tries import CustomerTries
 from billing.services.method_desk import MethodDesk
 from billing.services.method_links import MethodLinks
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 from billing.services.retry_policies import RetryPolicyService
-from tests.builders_payments import PAY_BASE, RecordedProcess, TillWorld
+from tests.builders_payments import PAY_BASE, SIGNING_KEY, RecordedProcess, TillWorld
 
 CREDITOR = "NL00ZZZ000000000000"
 PHONE = {"user-agent": "Phone/1.0"}
@@ -83,6 +85,7 @@ def a_container(till: TillWorld, process: Any, links: MethodLinks) -> Container:
         access=known,
         payments=till.service,
         portal_looks=PortalLooks(till.work, till.clock),
+        customer_tries=CustomerTries(till.work, CustomerSecrets(SIGNING_KEY)),
         payment_methods=methods,
         method_links=links,
         retry_policies=RetryPolicyService(till.work, till.clock),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -16,8 +16,10 @@ from api.portal.looks import PortalLooks
 from billing.domain.errors import NotFound
 from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
 from billing.messages.payments import PaySessionRequest
+from billing.services.customer_secrets import CustomerSecrets
+from billing.services.customer_tries import CustomerTries
 from billing.services.pay_desk import PayDesk
-from tests.builders_payments import PAY_BASE, TillWorld, a_till
+from tests.builders_payments import PAY_BASE, SIGNING_KEY, TillWorld, a_till
 from tests.contracts.simulator_process import Simulator
 
 
@@ -28,11 +30,12 @@ class PromptProcess:
     till: TillWorld
     opened: int = 0
     away: bool = False
+    failure: Exception = field(default_factory=lambda: NotFound("No open workflow."))
 
     async def command(self, workflow_id: str, update: str, command: OpenPaySession) -> CommandResult:
         assert (workflow_id, update) == ("account/vonk/A100001", "open_pay_session")
         if self.away:
-            raise NotFound("No open workflow.")
+            raise self.failure
         self.opened += 1
         attempt_id = f"page-{self.opened}-{self.till.simulator.port}-{id(self)}"
         request = PaySessionRequest(self.till.account_id, attempt_id, amount_minor=command.amount_minor)
@@ -40,6 +43,8 @@ class PromptProcess:
         return CommandResult(command.command_id, bool(page.url), page.reason, page.url)
 
     async def signal(self, workflow_id: str, signal: str, payload: PaymentOutcomeReceived) -> None:
+        if self.away:
+            raise self.failure
         await self.till.settle(payload.attempt_id)
 
 
@@ -84,7 +89,7 @@ async def a_pay_page_customer(database_url: str, faulty: Simulator) -> AsyncIter
     """A customer of a database of their own, with the simulator as provider."""
     async with a_till(database_url, faulty) as till:
         process: Any = PromptProcess(till)
-        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions)
+        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions, patience=())
         container = Container(
             make_work=till.work,
             clock=till.clock,
@@ -92,7 +97,8 @@ async def a_pay_page_customer(database_url: str, faulty: Simulator) -> AsyncIter
             public_url=PAY_BASE,
             pay_desk=desk,
             portal_looks=PortalLooks(till.work, till.clock),
+            customer_tries=CustomerTries(till.work, CustomerSecrets(SIGNING_KEY)),
         )
-        transport = httpx.ASGITransport(create_app(container))
+        transport = httpx.ASGITransport(create_app(container), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=PAY_BASE) as phone:
             yield Customer(till, phone, process)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.container import Container
@@ -46,6 +47,23 @@ def nobodys_look(request: Request) -> Look:
     """Behind an address that is not valid: no brand, in a language the browser wants."""
     language = accepted_language(request) or DEFAULT_LANGUAGE
     return Look(language=language, locale=language)
+
+
+def error_page(request: Request, problem: dict[str, Any]) -> Response:
+    """In plain words, in the customer's language where the address is theirs; nothing of the refusal is shown."""
+    status = problem["status"]
+    look = getattr(request.state, "look", None) or nobodys_look(request)
+    known = {404: "gone", 429: "too_many"}.get(status, "wrong" if status < 500 else "away")
+    root, _, token = request.scope["path"].strip("/").partition("/")
+    # Who was asked to try again goes to the page, or looks again at what became of the payment.
+    home = f"/{root}/{quote(token.partition('/')[0])}"
+    back = "" if known in ("gone", "too_many") else f"{home}/done" if _is_return(request) else home
+    return page("error", look, status, state=known, back=back)
+
+
+def _is_return(request: Request) -> bool:
+    path: str = request.scope["path"]
+    return request.method == "GET" and path.startswith("/pay/") and path.endswith("/done")
 
 
 def page(template: str, look: Look, status: int = 200, **values: Any) -> HTMLResponse:

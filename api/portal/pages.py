@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -29,6 +30,8 @@ from billing.services.usage_words import written_usage
 _log = logging.getLogger(__name__)
 HOME = "/my"
 SIGN_IN = "/my/sign-in"
+# A path below ours in plain characters: no second slash in a row, no dots that climb, no address of another site.
+_OURS = re.compile(r"/my(/[A-Za-z0-9_-]+(\.[A-Za-z0-9]+)?)*")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -116,6 +119,16 @@ def rendered(template: str, look: Look, **values: Any) -> str:
 def back_to(path: str) -> RedirectResponse:
     """See another page: what a form is answered with, so that loading again sends nothing again."""
     return RedirectResponse(path, HTTPStatus.SEE_OTHER, HEADERS)
+
+
+def page_of_ours(path: str) -> str:
+    """The same path when it is a page of self-service that somebody may be led to after signing in, else nothing.
+
+    Never another site's address, however it is written, and none that signs in or out.
+    """
+    if not _OURS.fullmatch(path) or path.startswith((SIGN_IN, "/my/sign-out", "/my/link", "/my/h/")):
+        return ""
+    return path
 
 
 def error_page(request: Request, problem: dict[str, Any]) -> Response:

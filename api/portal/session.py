@@ -56,7 +56,10 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Before:
-    """A browser that is not signed in yet: ``word`` binds its forms, ``request_id`` is the code it waits for."""
+    """A browser that is not signed in yet: ``word`` binds its forms, ``request_id`` is the code it waits for.
+
+    ``wanted`` is the page of ours that it asked for before.
+    """
 
     word: str
     request_id: str = ""
@@ -64,6 +67,7 @@ class Before:
     language: str = ""
     hello: str = ""
     channel: str = ""
+    wanted: str = ""
 
 
 def before_of(request: Request, container: Container) -> Before:
@@ -77,7 +81,15 @@ def before_of(request: Request, container: Container) -> Before:
 
 def keep_before(response: Response, before: Before, container: Container) -> None:
     """Put it into the answer's cookie."""
-    fields = (before.word, before.request_id, before.brand, before.language, before.hello, before.channel)
+    fields = (
+        before.word,
+        before.request_id,
+        before.brand,
+        before.language,
+        before.hello,
+        before.channel,
+        before.wanted,
+    )
     _keep(response, BEFORE, str(_signer(container, "before").dumps(fields)), BEFORE_SECONDS, container)
 
 

@@ -125,7 +125,8 @@ async def documents(account_id: str, visit: ViewerVisit) -> Response:
     """Invoices and credit notes with their files, and the statement of account."""
     shown = await visit.container.accounts.get(account_id)
     picture = await visit.container.queries.picture(account_id)
-    return await _part(visit, shown, "account_documents.html", picture=picture)
+    due_now = await visit.container.invoicing.due_now(account_id)
+    return await _part(visit, shown, "account_documents.html", picture=picture, due_now=due_now)
 
 
 @router.get("/payments")

@@ -13,24 +13,30 @@ from typing import Annotated, Any
 
 from babel.dates import format_date
 from babel.numbers import format_currency
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.container import Container
 from api.dependencies import ContainerDep
-from api.pay.pages import HEADERS, look_of, nobodys_look, page, words_of
+from api.pay.guard import methods_guard
+from api.pay.pages import HEADERS, look_of, page, words_of
+from api.refused_tries import FORGED_FORM, tell_refused
 from billing.domain.errors import InvalidValue
 from billing.domain.money import Money
 from billing.ports.payment_provider import ProviderFault
 from billing.ports.payments import MandateStatus, MethodStatus, PaymentMethod
 from billing.services.method_desk import MethodsNow
 from billing.services.method_links import StaleForm
-from billing.services.paylinks import UnusablePaylink
 from billing.services.payment_methods import UnableToUseMethod
 
 _log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/methods/{token}", tags=["payment methods"], include_in_schema=False)
+router = APIRouter(
+    prefix="/methods/{token}",
+    tags=["payment methods"],
+    include_in_schema=False,
+    dependencies=[Depends(methods_guard)],
+)
 
 Proof = Annotated[str, Form(max_length=500)]
 
@@ -47,21 +53,16 @@ class _Shown:
 
 
 @router.get("")
-async def show(token: str, request: Request, container: ContainerDep) -> Response:
+async def show(token: str, container: ContainerDep) -> Response:
     """What is stored, and what may be added."""
-    try:
-        return await _list(container, token, await container.method_desk.look(token))
-    except UnusablePaylink:
-        return _gone(request)
+    return await _list(container, token, await container.method_desk.look(token))
 
 
 @router.get("/add/{kind}")
-async def offer(token: str, kind: str, request: Request, container: ContainerDep) -> Response:
+async def offer(token: str, kind: str, container: ContainerDep) -> Response:
     """The text to agree to before a method of this kind is left."""
     try:
         offered = await container.method_desk.offer(token, kind)
-    except UnusablePaylink:
-        return _gone(request)
     except InvalidValue:
         return RedirectResponse(f"/methods/{token}", 303, HEADERS)
     return await _page(container, offered.page, "offer", token, text=offered.text, proof=offered.proof)
@@ -74,27 +75,22 @@ async def agree(token: str, proof: Proof, request: Request, container: Container
     agent = request.headers.get("user-agent", "")
     try:
         url = await container.method_desk.agree(token, proof, address, agent)
-    except UnusablePaylink:
-        return _gone(request)
     except StaleForm:
+        tell_refused(request, FORGED_FORM)
         return await _told(container, token, "stale", is_problem=True)
     except ProviderFault:
         _log.warning("the provider's setup page could not be opened", exc_info=True)
-        return await _told(container, token, "away", is_problem=True)
+        return await _told(container, token, "away", is_problem=True, status=503)
     return RedirectResponse(url, 303, HEADERS)
 
 
 @router.get("/done")
-async def done(
-    token: str, request: Request, container: ContainerDep, session: Annotated[str, Query(max_length=200)] = ""
-) -> Response:
+async def done(token: str, container: ContainerDep, session: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Back from the provider."""
     try:
         now, stored = await container.method_desk.returned(token, session)
-    except UnusablePaylink:
-        return _gone(request)
     except ProviderFault:
-        return await _told(container, token, "away", is_problem=True)
+        return await _told(container, token, "away", is_problem=True, status=503)
     words = _words(now.language)
     return await _list(container, token, now, words["stored" if stored else "unfinished"], is_problem=not stored)
 
@@ -104,9 +100,8 @@ async def use(token: str, proof: Proof, request: Request, container: ContainerDe
     """Debit this method from now on."""
     try:
         now = await container.method_desk.use(token, proof)
-    except UnusablePaylink:
-        return _gone(request)
     except StaleForm:
+        tell_refused(request, FORGED_FORM)
         return await _told(container, token, "stale", is_problem=True)
     except UnableToUseMethod:
         return await _told(container, token, "refused", is_problem=True)
@@ -118,9 +113,8 @@ async def remove(token: str, proof: Proof, request: Request, container: Containe
     """Never debit this method again; says what is with the bank already."""
     try:
         removed = await container.method_desk.remove(token, proof)
-    except UnusablePaylink:
-        return _gone(request)
     except StaleForm:
+        tell_refused(request, FORGED_FORM)
         return await _told(container, token, "stale", is_problem=True)
     words = _words(removed.page.language)
     told = words["removed"]
@@ -131,21 +125,23 @@ async def remove(token: str, proof: Proof, request: Request, container: Containe
     return await _list(container, token, removed.page, told)
 
 
-async def _told(container: Container, token: str, word: str, *, is_problem: bool) -> Response:
+async def _told(container: Container, token: str, word: str, *, is_problem: bool, status: int = 200) -> Response:
     now = await container.method_desk.look(token)
-    return await _list(container, token, now, _words(now.language)[word], is_problem=is_problem)
+    return await _list(container, token, now, _words(now.language)[word], is_problem=is_problem, status=status)
 
 
 async def _list(
-    container: Container, token: str, now: MethodsNow, told: str = "", *, is_problem: bool = False
+    container: Container, token: str, now: MethodsNow, told: str = "", *, is_problem: bool = False, status: int = 200
 ) -> Response:
     methods = [_shown(container, now, one) for one in now.methods]
-    return await _page(container, now, "list", token, methods=methods, told=told, is_problem=is_problem)
+    return await _page(container, now, "list", token, status, methods=methods, told=told, is_problem=is_problem)
 
 
-async def _page(container: Container, now: MethodsNow, state: str, token: str, **values: Any) -> Response:
+async def _page(
+    container: Container, now: MethodsNow, state: str, token: str, status: int = 200, **values: Any
+) -> Response:
     look = await look_of(container, now.brand, now.language)
-    return page("methods", look, state=state, page=now, token=token, **values)
+    return page("methods", look, status, state=state, page=now, token=token, **values)
 
 
 def _shown(container: Container, page: MethodsNow, method: PaymentMethod) -> _Shown:
@@ -172,10 +168,6 @@ def _details(words: Mapping[str, str], method: PaymentMethod, language: str) -> 
     elif method.mandate_status is MandateStatus.PENDING:
         lines.append(words["pending"])
     return lines
-
-
-def _gone(request: Request) -> Response:
-    return page("methods", nobodys_look(request), 404, state="gone", page=None)
 
 
 def _words(language: str) -> Mapping[str, str]:

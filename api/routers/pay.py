@@ -9,84 +9,76 @@ from __future__ import annotations
 import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import RedirectResponse
 
 from api.container import Container
 from api.dependencies import ContainerDep
-from api.pay.pages import HEADERS, look_of, nobodys_look, page, words_of
+from api.pay.guard import pay_guard
+from api.pay.pages import HEADERS, look_of, page, words_of
 from api.portal.looks import Look
 from api.portal.pages import Writer
 from api.routers.portal_pay import plain_amount, read_amount
 from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import CommandResult
 from billing.ports.payment_provider import ProviderFault
+from billing.ports.process import ProcessAway
 from billing.services.pay_sessions import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
-from billing.services.paylinks import UnusablePaylink
 
 _log = logging.getLogger(__name__)
 
-router = APIRouter(tags=["paylink"], include_in_schema=False)
+router = APIRouter(tags=["paylink"], include_in_schema=False, dependencies=[Depends(pay_guard)])
 STATES = {"": "open", DEBIT_IN_FLIGHT: "in_flight", BELOW_MINIMUM: "small"}
 
 
 @router.get("/pay/{token}")
-async def show(token: str, request: Request, container: ContainerDep) -> Response:
+async def show(token: str, container: ContainerDep) -> Response:
     """What is open now."""
-    try:
-        payable = await container.pay_desk.look(token)
-    except UnusablePaylink:
-        return _gone(request)
-    return await _state_of(container, payable, token)
+    return await _state_of(container, await container.pay_desk.look(token), token)
 
 
 @router.post("/pay/{token}")
-async def pay(
-    token: str, request: Request, container: ContainerDep, amount: Annotated[str, Form(max_length=30)] = ""
-) -> Response:
+async def pay(token: str, container: ContainerDep, amount: Annotated[str, Form(max_length=30)] = "") -> Response:
     """On to the provider's page for all that is open, or for a part; else the reason why not."""
-    try:
-        payable = await container.pay_desk.look(token)
-    except UnusablePaylink:
-        return _gone(request)
+    payable = await container.pay_desk.look(token)
     part = 0
     if amount and not payable.reason:
         part = _part(amount, payable)
     if part < 0:
         return await _state_of(container, payable, token, 422, told="part_refused", part_written=amount)
     opened = await _opened(container, token, part)
-    if opened.url:
+    if opened is not None and opened.url:
         return RedirectResponse(opened.url, 303, HEADERS)
-    return await _state_of(container, await container.pay_desk.look(token), token, told="refused")
+    status = 503 if opened is None else 200
+    return await _state_of(container, await container.pay_desk.look(token), token, status, told="refused")
 
 
 @router.get("/pay/{token}/done")
-async def done(token: str, request: Request, container: ContainerDep) -> Response:
+async def done(token: str, container: ContainerDep) -> Response:
     """Back from the provider: thanks with a receipt, still waiting for the bank, or nothing was taken."""
-    try:
-        returned = await container.pay_desk.returned(token)
-    except UnusablePaylink:
-        return _gone(request)
+    returned = await container.pay_desk.returned(token)
     payable = returned.payable
     look = await look_of(container, payable.brand, payable.locale)
     write = Writer(look)
     if returned.receipt is not None:
         received = write.amount(returned.receipt.amount_minor, returned.receipt.currency)
         return _page("thanks", look, payable, token, receipt=returned.receipt, received=received)
+    if returned.is_unknown:
+        return _page("looking", look, payable, token, 503)
     if returned.waiting:
         return _page("processing", look, payable, token)
     return await _state_of(container, payable, token, told="unfinished")
 
 
-async def _opened(container: Container, token: str, part: int) -> CommandResult:
-    """The provider's page; none while the account's process or the provider is away."""
+async def _opened(container: Container, token: str, part: int) -> CommandResult | None:
+    """The provider's page; None while the account's process or the provider is away."""
     try:
         return await container.pay_desk.pay(token, part)
     except NotFound:
-        return CommandResult("", accepted=False)
-    except ProviderFault:
+        return None
+    except (ProcessAway, ProviderFault):
         _log.warning("the provider's pay page could not be opened", exc_info=True)
-        return CommandResult("", accepted=False)
+        return None
 
 
 def _part(amount: str, payable: PayableNow) -> int:
@@ -119,24 +111,19 @@ async def _state_of(
     return _page(state, look, payable, token, status, **values)
 
 
-def _page(
-    state: str, look: Look, payable: PayableNow | None, token: str = "", status: int = 200, **values: Any
-) -> Response:
-    given: dict[str, Any] = {"state": state, "payable": payable, "token": token, "amount": ""}
-    if payable is not None:
-        overdue = [one for one in payable.items if payable.today and one.due_on < payable.today]
-        debited = [one.due_on for one in payable.items if one.is_debited]
-        given |= {
-            "amount": Writer(look).amount(payable.amount_minor, payable.currency),
-            "is_late": bool(overdue),
-            "planned_on": min(debited) if debited and not overdue else None,
-            "may_pay_part": payable.least_minor < payable.amount_minor,
-            "least_minor": payable.least_minor,
-            "part_problem": False,
-            "part_written": plain_amount(payable.amount_minor, payable.currency),
-        }
+def _page(state: str, look: Look, payable: PayableNow, token: str, status: int = 200, **values: Any) -> Response:
+    overdue = [one for one in payable.items if payable.today and one.due_on < payable.today]
+    debited = [one.due_on for one in payable.items if one.is_debited]
+    given: dict[str, Any] = {
+        "state": state,
+        "payable": payable,
+        "token": token,
+        "amount": Writer(look).amount(payable.amount_minor, payable.currency),
+        "is_late": bool(overdue),
+        "planned_on": min(debited) if debited and not overdue else None,
+        "may_pay_part": payable.least_minor < payable.amount_minor,
+        "least_minor": payable.least_minor,
+        "part_problem": False,
+        "part_written": plain_amount(payable.amount_minor, payable.currency),
+    }
     return page("pay", look, status, **(given | values))
-
-
-def _gone(request: Request) -> Response:
-    return _page("gone", nobodys_look(request), None, status=404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from billing.domain.invoice import DocumentKind, Section
 from billing.domain.invoice_lines import line_id
 from billing.ports.documents import InvoiceDocument, Syntax
 from billing.services.customer_sessions import BY_CUSTOMER
+from billing.services.disputable import decided_before
 from billing.services.owed_lines import OwedLine, owed_by_line
 
 router = APIRouter(prefix="/my/bills", tags=["self-service"], include_in_schema=False)
@@ -58,6 +60,7 @@ async def _bill(visitor: Visitor, invoice_id: str, status: int = 200, **told: An
     container = visitor.container
     document = await container.invoicing.document(visitor.account_id, invoice_id)
     disputes = await container.disputes.all(visitor.account_id)
+    decided = decided_before(disputes, invoice_id)
     return page(
         "bill.html",
         visitor.look,
@@ -66,7 +69,8 @@ async def _bill(visitor: Visitor, invoice_id: str, status: int = 200, **told: An
         document=document,
         invoice=document.invoice,
         groups=_groups(document),
-        disputable=_disputable(document),
+        disputable=_disputable(document, decided),
+        may_dispute=None not in decided,
         left=document.open_minor - document.disputed_minor,
         disputes=[one for one in disputes if one.invoice_id == invoice_id],
         is_business=visitor.account.customer_kind == "business",
@@ -118,10 +122,14 @@ async def dispute(
     return back_to(f"/my/bills/{invoice_id}?disputed=1")
 
 
-def _disputable(document: InvoiceDocument) -> dict[str, OwedLine]:
-    """Lines for which something is owed, by their identity."""
+def _disputable(document: InvoiceDocument, decided: Collection[int | None] = ()) -> dict[str, OwedLine]:
+    """Lines for which something is owed, by their identity, but those that were decided already."""
     owed = owed_by_line(document.lines, document.taxes, document.brand.tax_table)
-    return {line_id(document.invoice.invoice_id, one.position): one for one in owed if (one.gross_minor or 0) > 0}
+    return {
+        line_id(document.invoice.invoice_id, one.position): one
+        for one in owed
+        if (one.gross_minor or 0) > 0 and one.position not in decided
+    }
 
 
 def _chosen(document: InvoiceDocument, line: str) -> OwedLine:

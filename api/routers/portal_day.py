@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Response
@@ -10,6 +11,7 @@ from api.portal.desk import ask
 from api.portal.pages import Words, Writer, back_to, page
 from api.portal.session import SignedForm, Visitor, VisitorDep
 from billing.domain.cycle_calendar import CycleDayChange
+from billing.domain.cycle_plan import CyclePlan
 from billing.domain.errors import NotFound, Refusal
 from billing.messages.account import ChangeCycleDay
 
@@ -25,7 +27,13 @@ async def show(visitor: VisitorDep, changed: Annotated[str, Query(max_length=5)]
     return _day(visitor, told=Words(visitor.look.language)["day_done"] if changed else "")
 
 
-def _day(visitor: Visitor, status: int = 200, told: str = "", change: CycleDayChange | None = None) -> Response:
+def _day(
+    visitor: Visitor,
+    status: int = 200,
+    told: str = "",
+    change: CycleDayChange | None = None,
+    plans: Sequence[CyclePlan] = (),
+) -> Response:
     zone = Writer(visitor.look).zone
     return page(
         "day.html",
@@ -36,10 +44,7 @@ def _day(visitor: Visitor, status: int = 200, told: str = "", change: CycleDayCh
         is_problem=status >= 400,
         account=visitor.account,
         change=change,
-        periods=[
-            (one.opens_at.astimezone(zone).date(), one.closes_at.astimezone(zone).date())
-            for one in (change.cycles if change else ())
-        ],
+        periods=[(one.opens_at.astimezone(zone).date(), one.invoice_date, one.debit_on) for one in plans],
         form=visitor.form(),
     )
 
@@ -49,7 +54,9 @@ async def preview(visitor: VisitorDep, form: SignedForm, day: Day) -> Response:
     """What would change; nothing is stored."""
     visitor.command_of(form)
     try:
-        return _day(visitor, change=await _previewed(visitor, day))
+        change = await _previewed(visitor, day)
+        plans = await visitor.container.invoicing.preview_plans(visitor.account_id, change)
+        return _day(visitor, change=change, plans=plans)
     except NotFound:
         raise
     except Refusal:

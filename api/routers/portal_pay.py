@@ -11,6 +11,7 @@ from api.portal.pages import HEADERS, Words, Writer, page
 from api.portal.session import SignedForm, Visitor, VisitorDep
 from billing.domain.errors import InvalidValue, NotFound
 from billing.domain.money import minor_digits
+from billing.ports.process import ProcessAway
 from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.dunning_plans import instalments_of
 from billing.services.self_service_links import our_address
@@ -89,7 +90,7 @@ async def pay(
     part = 0 if wanted == money.payable_minor else wanted
     try:
         opened = await container.pay_desk.open_page(visitor.account_id, BY_CUSTOMER, "self-service", back, part)
-    except NotFound:  # the account's process is being started again
+    except (NotFound, ProcessAway):  # the account's process is being started again, or all of them
         return await pay_page(visitor, 503, told=words["pay_refused"], is_problem=True)
     if not opened.url:
         return await pay_page(visitor, 409, told=words["pay_refused"], is_problem=True)

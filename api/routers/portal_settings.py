@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.portal.pages import Words, back_to, page
 from api.portal.session import SignedForm, Visitor, VisitorDep
+from api.refused_tries import WRONG_CODE, tell_refused
 from billing.domain.errors import InvalidValue
 from billing.services.customer_access import WrongCode
 from billing.services.customer_choices import CHOICES, GROUPS, Choices, choices_of
@@ -141,13 +142,14 @@ async def _code_page(visitor: Visitor, change_id: str, status: int = 200, told: 
 
 @router.post("/contact/{change_id}")
 async def confirm(
-    visitor: VisitorDep, change_id: str, form: SignedForm, code: Annotated[str, Form(max_length=40)]
+    visitor: VisitorDep, change_id: str, form: SignedForm, code: Annotated[str, Form(max_length=40)], request: Request
 ) -> Response:
     """Use the new one from now on."""
     visitor.command_of(form)
     try:
         await visitor.container.customer_contacts.confirm(visitor.session, change_id, code, BY_CUSTOMER)
     except WrongCode:
+        tell_refused(request, WRONG_CODE)
         return await _code_page(visitor, change_id, 422, Words(visitor.look.language)["contact_code_wrong"])
     return back_to("/my/settings/contact?changed=1")
 

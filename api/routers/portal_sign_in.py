@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
@@ -14,7 +15,7 @@ from api.container import Container
 from api.dependencies import ContainerDep
 from api.errors import NotSignedIn
 from api.portal.looks import Look, accepted_language
-from api.portal.pages import HOME, SIGN_IN, Words, back_to, page
+from api.portal.pages import HOME, SIGN_IN, Words, back_to, page, page_of_ours
 from api.portal.session import (
     Before,
     SignedForm,
@@ -26,6 +27,7 @@ from api.portal.session import (
     keep_before,
     keep_session,
 )
+from api.refused_tries import WRONG_CODE, WRONG_LINK, tell_refused
 from billing.ports.messenger import EMAIL, SMS
 from billing.services.customer_access import WrongCode
 from billing.services.notice_words import LANGUAGES
@@ -53,10 +55,17 @@ async def ask_page(
     container: ContainerDep,
     brand: Annotated[str, Query(max_length=31)] = "",
     other: Annotated[str, Query(max_length=5)] = "",
+    next_page: Annotated[str, Query(alias="next", max_length=200)] = "",
 ) -> Response:
     """Where to send the code."""
     before = before_of(request, container)
-    before = replace(before, brand=brand or before.brand, hello="" if other else before.hello, request_id="")
+    before = replace(
+        before,
+        brand=brand or before.brand,
+        hello="" if other else before.hello,
+        request_id="",
+        wanted=page_of_ours(next_page) or before.wanted,
+    )
     look = await _look(request, container, before)
     channels = await _channels(container, before)
     form = form_token(container, before.word)
@@ -153,6 +162,7 @@ async def check_code(
     try:
         account_ids = await container.customer_access.check(before.request_id, code, _address(request))
     except WrongCode:
+        tell_refused(request, WRONG_CODE)
         return await _code_page(request, container, Words(look.language)["code_wrong"])
     return await _signed_in(request, container, list(account_ids), "code")
 
@@ -177,36 +187,49 @@ async def open_link(token: str, form: SignedForm, request: Request, container: C
     try:
         account_ids = await container.customer_access.open_link(token, _address(request))
     except WrongCode:
+        tell_refused(request, WRONG_LINK)
         return page("sign_in.html", look, 422, step="gone", languages=LANGUAGES)
     return await _signed_in(request, container, list(account_ids), "link")
 
 
 async def _signed_in(request: Request, container: Container, account_ids: list[str], how: str) -> Response:
-    """The account that the message was about comes first."""
+    """The account that the message was about comes first; then the page that was asked for."""
     before = before_of(request, container)
     wanted = container.self_service_links.account_of(before.hello) if before.hello else None
     account_ids.sort(key=lambda one: one != wanted)
     agent = request.headers.get("user-agent", "")
     cookie = await container.customer_sessions.begin(account_ids, how, agent)
-    answer = back_to(CHOOSE if len(account_ids) > 1 and wanted not in account_ids else HOME)
+    home = page_of_ours(before.wanted) or HOME
+    must_choose = len(account_ids) > 1 and wanted not in account_ids
+    answer = back_to(
+        f"{CHOOSE}?next={quote(home)}" if must_choose and home != HOME else CHOOSE if must_choose else home
+    )
     keep_session(answer, cookie, container)
     return answer
 
 
 @router.get("/accounts")
-async def accounts_page(visitor: VisitorDep) -> Response:
-    """The accounts of the same contact."""
-    accounts = [await visitor.container.accounts.get(one) for one in visitor.session.account_ids]
+async def accounts_page(
+    visitor: VisitorDep, next_page: Annotated[str, Query(alias="next", max_length=200)] = ""
+) -> Response:
+    """The accounts of the same contact; ``next`` is where the chosen one is looked at."""
+    accounts = await visitor.container.customer_sessions.accounts(visitor.session)
     names = {one.account_id: (await visitor.container.portal_looks.of_account(one))[0].name for one in accounts}
-    return page("accounts.html", visitor.look, accounts=accounts, names=names, form=visitor.form())
+    known, form = page_of_ours(next_page), visitor.form()
+    return page("accounts.html", visitor.look, accounts=accounts, names=names, form=form, next_page=known)
 
 
 @router.post("/accounts")
-async def choose(visitor: VisitorDep, form: SignedForm, account_id: Annotated[str, Form(max_length=40)]) -> Response:
+async def choose(
+    visitor: VisitorDep,
+    form: SignedForm,
+    account_id: Annotated[str, Form(max_length=40)],
+    next_page: Annotated[str, Form(alias="next", max_length=200)] = "",
+) -> Response:
     """Look at another one."""
     visitor.command_of(form)
     cookie = await visitor.container.customer_sessions.switch(visitor.session, account_id)
-    answer = back_to(HOME)
+    answer = back_to(page_of_ours(next_page) or HOME)
     keep_session(answer, cookie, visitor.container)
     return answer
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,15 +69,15 @@ class SqlSelfServiceRepository:
         await self._connection.execute(change.where(_s.ended_at.is_(None)).values(ended_at=now))
 
     async def end_sessions(self, account_id: str, now: datetime) -> int:
-        change = update(t.customer_sessions).where(_s.account_id == account_id, _s.ended_at.is_(None))
+        change = update(t.customer_sessions).where(*_may_look_at(account_id, now))
         return (await self._connection.execute(change.values(ended_at=now))).rowcount
 
     async def end_other_sessions(self, account_id: str, session_hash: str, now: datetime) -> None:
-        others = (_s.account_id == account_id, _s.session_hash != session_hash, _s.ended_at.is_(None))
+        others = (*_may_look_at(account_id, now), _s.session_hash != session_hash)
         await self._connection.execute(update(t.customer_sessions).where(*others).values(ended_at=now))
 
     async def sessions(self, account_id: str, now: datetime) -> Sequence[CustomerSession]:
-        query = select(t.customer_sessions).where(_s.account_id == account_id, _s.ended_at.is_(None), _s.ends_at > now)
+        query = select(t.customer_sessions).where(*_may_look_at(account_id, now))
         return await fetch_all(self._connection, CustomerSession, query.order_by(_s.begun_at.desc()))
 
     async def add_change(self, change: ContactChange) -> None:
@@ -106,3 +106,8 @@ class SqlSelfServiceRepository:
             delete(_n).where(_n.c.window_from < instant),
         )
         return sum([(await self._connection.execute(each)).rowcount for each in over])
+
+
+def _may_look_at(account_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Running sessions of this account, and those of another one of the same contact that could switch here."""
+    return (_s.account_ids.contains([account_id]), _s.ended_at.is_(None), _s.ends_at > now)

@@ -32,7 +32,8 @@ class InvoiceDocument:
 
     ``services`` by id; ``pays_by`` names the method of the announced debit in short ("visa 4242"), empty when unknown;
     ``corrects_number`` is the invoice a credit note is about. ``usage`` are the records of its cycle by service, while
-    they are kept; ``disputes`` are those of this document, open and decided ones.
+    they are kept; ``disputes`` are those of this document, open and decided ones. ``moved_to`` is the date on which it
+    is due now, where that is not the one it was issued with.
     """
 
     brand: Brand
@@ -51,6 +52,7 @@ class InvoiceDocument:
     previous: PreviousInvoice | None = None
     usage: Mapping[str, Sequence[EventDetail]] = field(default_factory=dict)
     disputes: Sequence[Dispute] = ()
+    moved_to: date | None = None
 
 
 class UnusableLogo(Exception):

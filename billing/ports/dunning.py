@@ -81,7 +81,8 @@ class Promise:
 class Dispute:
     """An invoice, or ``amount_minor`` of it, that the customer does not accept; ``status`` open, accepted, rejected.
 
-    With ``line_position`` it is about that line, and ``amount_minor`` (gross) is never zero.
+    With ``line_position`` it is about that line, and ``amount_minor`` (gross) is never zero. ``author`` opened it:
+    the customer, somebody of staff, or empty where that is not known any more.
     """
 
     account_id: str
@@ -95,6 +96,7 @@ class Dispute:
     decision: str = ""
     line_position: int | None = None
     line_description: str = ""
+    author: str = ""
 
     @property
     def line_id(self) -> str:

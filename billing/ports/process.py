@@ -10,10 +10,14 @@ from billing.messages.plan_corrections import CorrectPlanRequest
 from billing.messages.usage import ImportFileRequest
 
 
+class ProcessAway(RuntimeError):
+    """The process server gave no answer. What was asked may have been done all the same; asking again does it once."""
+
+
 class Process(Protocol):
     """Starting is idempotent by workflow id; an import that waits for a decision looks again when it is started.
 
-    ``signal`` raises NotFound when no such workflow is open.
+    ``signal``, ``command`` and ``view`` raise NotFound when no such workflow is open, ProcessAway when nobody answers.
     """
 
     async def start_account(self, state: AccountState) -> None: ...

@@ -20,6 +20,7 @@ from billing.ports.barring import Order
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.barring_holds import BY_DUNNING, LIFTED
 from billing.services.barring_standing import CONFIRMED
+from billing.services.fee_words import RECONNECTION, fee_name
 
 KIND = "reconnection_fee"
 A_YEAR = timedelta(days=365)
@@ -104,7 +105,7 @@ async def _charge(
             "amount_minor": net,
             "currency": brand.currency,
             "tax_code": fee.tax_code,
-            "description": "Reconnection fee",
+            "description": fee_name(RECONNECTION, account, brand),
             "reason": f"services restored after payment, order {order.order_id}",
             "author": BY_DUNNING,
             "created_at": now,

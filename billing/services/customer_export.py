@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from typing import Any
 from billing.ports.accounts import TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.invoicing import InvoicingService
 from billing.services.text_cells import harmless
 
@@ -34,6 +36,8 @@ _LEFT_OUT = frozenset(
     }
 )
 MOST_ENTRIES = 100_000
+# The entry of a decided dispute up to the words of whoever decided.
+_DECIDED = re.compile(r"(Dispute .*? (?:accepted|rejected)): ", re.DOTALL)
 _README = """All data we keep about your account, of {at} UTC.
 
 account.json            who you are to us, and what you chose
@@ -98,11 +102,11 @@ class CustomerExport:
                     "agreed_texts": _dicts(acceptances),
                 },
                 "agreements": {
-                    "promises": _dicts(await work.dunning.promises(account_id)),
-                    "instalments": _dicts(await work.arrangements.plans(account_id)),
-                    "disputes": _dicts(await work.dunning.disputes(account_id)),
+                    "promises": _without_staff(await work.dunning.promises(account_id)),
+                    "instalments": _without_staff(await work.arrangements.plans(account_id)),
+                    "disputes": _without_staff(await work.dunning.disputes(account_id)),
                 },
-                "limits": _dicts(await work.limits.changes([account_id])),
+                "limits": _without_staff(await work.limits.changes([account_id])),
                 "messages": {
                     "messages": _dicts(await work.notices.of(account_id, MOST_ENTRIES)),
                     "what_became_of_them": _dicts(evidence),
@@ -115,7 +119,7 @@ class CustomerExport:
         async with self._make_work() as work:
             entries = await work.timeline.of(account_id, MOST_ENTRIES)
         return [
-            {"at": one.at, "kind": one.kind, "what": one.summary, "by": "you" if one.actor == "customer" else "us"}
+            {"at": one.at, "kind": one.kind, "what": _what(one), "by": "you" if one.actor == BY_CUSTOMER else "us"}
             for one in entries
         ]
 
@@ -131,6 +135,26 @@ class CustomerExport:
     async def _open_cycles(self, account_id: str) -> list[int]:
         async with self._make_work() as work:
             return [one.cycle_number for one in await work.accounts.cycles(account_id) if one.status == "open"]
+
+
+def _what(entry: TimelineEntry) -> str:
+    """What happened, without what staff wrote about a decision."""
+    if entry.kind != "dispute_closed":
+        return entry.summary
+    decided = _DECIDED.match(entry.summary)
+    return decided.group(1) if decided else "Dispute decided"
+
+
+def _without_staff(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """As they are kept, but for the names of staff and what staff noted: the customer's own words stay."""
+    return [_told(asdict(one)) for one in records]
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    is_theirs = record["author"] == BY_CUSTOMER
+    notes = ("decision", "end_reason") if is_theirs else ("reason", "decision", "end_reason")
+    kept = {name: value for name, value in record.items() if name != "author" and name not in notes}
+    return kept | {"by": "you" if is_theirs else "us"}
 
 
 def _dicts(records: Sequence[Any]) -> list[dict[str, Any]]:

@@ -8,22 +8,41 @@ from datetime import date
 
 from billing.domain.cycle_calendar import local_date
 from billing.domain.cycle_dates import MethodKind
+from billing.domain.payment_plan import instalment_in_turn
+from billing.messages.notices import NoticeKind
 from billing.ports.accounts import Account, Brand
 from billing.ports.arrangements import StoredPlan
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Promise
 from billing.ports.ledger import OpenInvoice
+from billing.ports.notices import TAKEN
 from billing.ports.payments import PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from billing.services.dunning_plans import instalments_of, owed_minor
 from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PaySessionService
+
+# How many of the newest notices are looked through for the date of another debit.
+_NOTICES_READ = 200
+
+
+@dataclass(frozen=True)
+class DuePart:
+    """What is due on one date: taken by us (``debited``), or to be paid by the customer; bills, or an instalment."""
+
+    on: date
+    amount_minor: int
+    is_overdue: bool = False
+    debited: bool = False
+    is_instalment: bool = False
 
 
 @dataclass(frozen=True)
 class MoneyNow:
     """What is open, in minor units of ``currency``; dates are local.
 
-    ``open_minor`` is undisputed, ``payable_minor`` what the customer may pay at this moment, ``reason`` why it is
-    nothing. ``on`` is when the next of it is taken or due; ``debited`` says that we take it by ``method``.
+    ``open_minor`` is undisputed, ``parts`` what of it is asked for and when: of a running payment plan its next
+    instalment. ``payable_minor`` is what the customer may pay at this moment, ``reason`` why it is nothing.
+    ``again_on`` is the announced date of another debit; ``is_held`` says that nothing is taken for now.
     ``next_bill_on`` is when the running cycle closes.
     """
 
@@ -34,13 +53,28 @@ class MoneyNow:
     payable_minor: int
     reason: str
     credit_minor: int
-    on: date | None
-    is_overdue: bool
-    debited: bool
+    parts: Sequence[DuePart]
     method: PaymentMethod | None
     next_bill_on: date | None
     promise: Promise | None = None
     plan: StoredPlan | None = None
+    again_on: date | None = None
+    is_held: bool = False
+
+    @property
+    def to_pay_minor(self) -> int:
+        """All that is asked for, now or on its date."""
+        return sum(one.amount_minor for one in self.parts)
+
+    @property
+    def is_overdue(self) -> bool:
+        """The day of some of it has passed."""
+        return any(one.is_overdue for one in self.parts)
+
+    @property
+    def instalment(self) -> DuePart | None:
+        """The next one of the running plan."""
+        return next((one for one in self.parts if one.is_instalment), None)
 
     @property
     def is_on_its_way(self) -> bool:
@@ -66,8 +100,8 @@ class CustomerMoney:
             wanted = [one for one in bills if one.open_minor > one.disputed_minor]
             method = await work.payments.usable_method(account.account_id, now)
             cycle = await work.accounts.open_cycle(account.account_id)
-            first = min(wanted, key=lambda one: one.due_on, default=None)
-            debited = first is not None and method is not None and await _is_debited(work, first)
+            plan = await work.arrangements.running_plan(account.account_id)
+            is_held = account.paused or (account.hold_until is not None and now < account.hold_until)
             promises = await work.dunning.promises(account.account_id)
             return MoneyNow(
                 currency=brand.currency,
@@ -77,14 +111,46 @@ class CustomerMoney:
                 payable_minor=payable.amount_minor,
                 reason=payable.reason,
                 credit_minor=await work.ledger.credit_minor(account.account_id, brand.currency),
-                on=first.due_on if first else None,
-                is_overdue=first is not None and first.due_on < today,
-                debited=debited,
+                parts=await _parts(work, wanted, plan, today, may_debit=method is not None),
                 method=method,
                 next_bill_on=local_date(cycle.closes_at, account.zone) if cycle else None,
                 promise=next((one for one in promises if not one.outcome), None),
-                plan=await work.arrangements.running_plan(account.account_id),
+                plan=plan,
+                again_on=None if is_held else await _again_on(work, wanted, today),
+                is_held=is_held,
             )
+
+
+async def _parts(
+    work: UnitOfWork, wanted: Sequence[OpenInvoice], plan: StoredPlan | None, today: date, *, may_debit: bool
+) -> list[DuePart]:
+    """What is asked for by date, the earliest first; bills of one date and way of paying are one part."""
+    parts: dict[tuple[date, bool], int] = {}
+    planned = [one for one in wanted if plan is not None and one.invoice_id in plan.invoice_ids]
+    for one in wanted:
+        if one not in planned:
+            key = one.due_on, may_debit and await _is_debited(work, one)
+            parts[key] = parts.get(key, 0) + one.open_minor - one.disputed_minor
+    found = [DuePart(on, minor, on < today, debited) for (on, debited), minor in parts.items()]
+    owed = owed_minor(planned)
+    turn = instalment_in_turn(instalments_of(plan), plan.total_minor, owed) if plan is not None and owed else None
+    if turn is not None:
+        one_of_plan, left_minor = turn
+        overdue = one_of_plan.due_on < today
+        found.append(DuePart(one_of_plan.due_on, min(left_minor, owed), overdue, is_instalment=True))
+    return sorted(found, key=lambda one: one.on)
+
+
+async def _again_on(work: UnitOfWork, wanted: Sequence[OpenInvoice], today: date) -> date | None:
+    """The date that the customer was told for another debit of something open, while it is still to come."""
+    open_ids = {one.invoice_id for one in wanted}
+    if not open_ids:
+        return None
+    for notice in await work.notices.of(wanted[0].account_id, _NOTICES_READ):
+        is_retry = notice.kind is NoticeKind.RETRY and notice.status in TAKEN
+        if is_retry and notice.named_on is not None and open_ids.intersection(notice.invoice_ids):
+            return notice.named_on if notice.named_on >= today else None
+    return None
 
 
 async def _is_debited(work: UnitOfWork, bill: OpenInvoice) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from billing.domain import identity
 from billing.domain.errors import InvalidValue, NotFound
-from billing.ports.accounts import TimelineEntry
+from billing.ports.accounts import Account, TimelineEntry
 from billing.ports.clock import BusinessClock
 from billing.ports.self_service import CustomerSession
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -89,14 +89,22 @@ class CustomerSessions:
         return kept is not None and _runs(kept, self._real_now())
 
     async def switch(self, session: CustomerSession, account_id: str) -> str:
-        """A session of another account of the same contact, in the place of this one. Raises NotFound."""
-        if account_id not in session.account_ids:
-            raise NotFound("There is no such account here.", field="account_id", value=account_id)
+        """A session of another account of the same contact, in the place of this one. Raises NotFound.
+
+        The contact may have changed since the session began: then the other account is not theirs any more.
+        """
         async with self._make_work() as work:
+            if account_id not in [one.account_id for one in await _theirs(work, session)]:
+                raise NotFound("There is no such account here.", field="account_id", value=account_id)
             cookie = await self._begin(work, account_id, session.account_ids, session.user_agent)
             await work.self_service.end_session(session.account_id, session.session_hash, self._real_now())
             await work.commit()
         return cookie
+
+    async def accounts(self, session: CustomerSession) -> Sequence[Account]:
+        """The account looked at, and those that may be switched to."""
+        async with self._make_work() as work:
+            return await _theirs(work, session)
 
     async def end(self, session: CustomerSession) -> None:
         """Sign this browser out."""
@@ -105,7 +113,7 @@ class CustomerSessions:
             await work.commit()
 
     async def end_all(self, account_id: str) -> int:
-        """Sign every browser of an account out; how many there were."""
+        """Sign every browser out that may look at an account, wherever it is now; how many there were."""
         async with self._make_work() as work:
             ended = await work.self_service.end_sessions(account_id, self._real_now())
             await self._tell(work, account_id, "Customer signed out everywhere.", ended=ended)
@@ -122,6 +130,16 @@ class CustomerSessions:
     async def _tell(self, work: UnitOfWork, account_id: str, summary: str, **inputs: object) -> None:
         entry = TimelineEntry(account_id, self._clock.now(), "self_service", summary, dict(inputs), BY_CUSTOMER)
         await work.timeline.add(entry)
+
+
+async def _theirs(work: UnitOfWork, session: CustomerSession) -> list[Account]:
+    here = await work.accounts.get(session.account_id)
+    known = [here if one == here.account_id else await work.accounts.get(one) for one in session.account_ids]
+    return [one for one in known if one is here or _share_a_contact(one, here)]
+
+
+def _share_a_contact(one: Account, other: Account) -> bool:
+    return bool((one.email and one.email == other.email) or (one.mobile and one.mobile == other.mobile))
 
 
 def _runs(session: CustomerSession, now: datetime) -> bool:

@@ -24,6 +24,11 @@ ASK_BY_CONTACT = Allowance("ask_contact", 5, HOUR)
 ASK_BY_ADDRESS = Allowance("ask_address", 30, HOUR)
 GUESS_BY_ADDRESS = Allowance("guess_address", 60, HOUR)
 CHANGE_BY_ACCOUNT = Allowance("change_account", 5, HOUR)
+# Behind a pay or methods address. A right one always opens: its signature cannot be guessed, and a whole town may share
+# one address. What is limited is trying wrong ones, and pressing buttons.
+WRONG_LINK_BY_ADDRESS = Allowance("link_address", 60, HOUR)
+PRESS_BY_LINK = Allowance("press_link", 60, HOUR)
+PRESS_BY_ADDRESS = Allowance("press_address", 600, HOUR)
 DOWNLOAD_BY_ACCOUNT = Allowance("download_account", 3, DAY)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.domain.invoice_lines import line_id
 from billing.domain.money import Money
+from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 from billing.ports.unit_of_work import UnitOfWork
+from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.owed_lines import OwedLine, owed_line
 
-_STANDING = ("open", "accepted")  # what was refused may be disputed again, what was credited may not
+_STANDING = ("open", "accepted")  # what was refused may be disputed again by staff, what was credited may not
+# The field of a refusal to look at the same thing a second time.
+DECIDED = "again"
 
 
 class UnableToDispute(UnableTo):
@@ -25,6 +30,27 @@ class DisputablePart:
     amount_minor: int
     line_position: int | None = None
     line_description: str = ""
+
+
+def decided_before(disputes: Sequence[Dispute], invoice_id: str) -> set[int | None]:
+    """Positions of lines whose dispute by the customer was rejected; None among them: that of the whole invoice."""
+    return {
+        one.line_position
+        for one in disputes
+        if one.invoice_id == invoice_id and one.status == "rejected" and one.author == BY_CUSTOMER
+    }
+
+
+def refuse_decided(disputes: Sequence[Dispute], invoice: Invoice, position: int | None) -> None:
+    """Raises UnableToDispute for what the customer disputed before in vain, each of which stops collection."""
+    decided = decided_before(disputes, invoice.invoice_id)
+    if position in decided or None in decided:
+        raise UnableToDispute(
+            f"A dispute of this part of invoice {invoice.number} was looked at and rejected.",
+            field=DECIDED,
+            value=invoice.invoice_id,
+            remedy="Write to us; staff may open another dispute.",
+        )
 
 
 async def disputable(work: UnitOfWork, invoice: Invoice, amount_minor: int, position: int | None) -> DisputablePart:

@@ -20,7 +20,8 @@ from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.disputable import DisputablePart, disputable
+from billing.services.customer_sessions import BY_CUSTOMER
+from billing.services.disputable import DisputablePart, disputable, refuse_decided
 
 OPEN, ACCEPTED, REJECTED = "open", "accepted", "rejected"
 
@@ -52,8 +53,9 @@ class DisputeService:
         """Dispute ``amount_minor`` of an invoice (gross), or all that is open on it (zero).
 
         With ``line_id`` it is about that line: zero is then what is owed for the line, its discount and VAT included,
-        as far as it is still open and not disputed. The same dispute again answers the one that is open. Raises
-        NotFound, InvalidValue, UnableToDispute.
+        as far as it is still open and not disputed. The same dispute again answers the one that is open. What was
+        rejected is not opened again by the customer, but may be by staff. Raises NotFound, InvalidValue,
+        UnableToDispute.
         """
         _refuse_empty("reason", reason)
         async with self._make_work() as work:
@@ -62,6 +64,8 @@ class DisputeService:
             position = position_of(line_id, invoice_id) if line_id else None
             dispute = await _same_open(work, invoice, _Asked(amount_minor, reason, position))
             if dispute is None:
+                if author == BY_CUSTOMER:
+                    refuse_decided(await work.dunning.disputes(account_id), invoice, position)
                 part = await disputable(work, invoice, amount_minor, position)
                 dispute = await _store(work, invoice, part, reason, author, self._clock.now())
                 await work.commit()
@@ -171,6 +175,7 @@ async def _store(
             "opened_at": now,
             "line_position": part.line_position,
             "line_description": part.line_description,
+            "author": author,
         }
     )
     amount = Money(part.amount_minor, invoice.currency) if part.amount_minor else "all that is open"

@@ -20,9 +20,7 @@ from billing.ports.arrangements import Fee
 from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Case
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-
-REMINDER, RECONNECTION = "reminder", "reconnection"
-_WORDS = {REMINDER: "Reminder fee", RECONNECTION: "Reconnection fee"}
+from billing.services.fee_words import ENGLISH, RECONNECTION, REMINDER, fee_name
 
 
 class UnableToWaiveFee(UnableTo):
@@ -85,11 +83,10 @@ async def _book(work: UnitOfWork, charge: _Charge, now: datetime) -> None:
     if fee is None:
         return
     if not note:
-        adjustment_id = await _add_line(
-            work, fee, charge.amount_minor, _WORDS[charge.kind], charge.rule, "evenflow", now
-        )
+        name = fee_name(charge.kind, account, brand)
+        adjustment_id = await _add_line(work, fee, charge.amount_minor, name, charge.rule, "evenflow", now)
         await work.arrangements.change_fee(account.account_id, fee.fee_id, {"adjustment_id": adjustment_id})
-    summary = f"{_WORDS[charge.kind]} of {amount} {f'not charged: {note}' if note else 'on the next invoice'}"
+    summary = f"{ENGLISH[charge.kind]} of {amount} {f'not charged: {note}' if note else 'on the next invoice'}"
     reason = {"rule": charge.rule, "case_id": charge.case.case_id, "fee_id": fee.fee_id, "tax_code": charge.tax_code}
     await work.timeline.add(TimelineEntry(account.account_id, now, "fee_charged", summary, reason))
 
@@ -139,16 +136,17 @@ class FeeService:
         Raises NotFound, or UnableToWaiveFee for one that was never charged or has no next invoice to be taken back on.
         """
         async with self._make_work() as work:
-            await work.accounts.lock(account_id)
+            account = await work.accounts.lock(account_id)
             fee = await work.arrangements.fee(account_id, fee_id)
             if fee.waived_at is not None:
                 return fee
             await _refuse_unwaivable(work, fee)
             now = self._clock.now()
-            await _add_line(work, fee, -fee.amount_minor, f"{_WORDS[fee.kind]} waived", reason, author, now)
+            name = fee_name(fee.kind, account, await work.accounts.brand(account.brand), waived=True)
+            await _add_line(work, fee, -fee.amount_minor, name, reason, author, now)
             values = {"waived_at": now, "waived_by": author, "waive_reason": reason}
             await work.arrangements.change_fee(account_id, fee_id, values)
-            summary = f"{_WORDS[fee.kind]} of {Money(fee.amount_minor, fee.currency)} waived"
+            summary = f"{ENGLISH[fee.kind]} of {Money(fee.amount_minor, fee.currency)} waived"
             told = {"rule": "a person's decision", "fee_id": fee_id, "case_id": fee.case_id, "reason": reason}
             await work.timeline.add(TimelineEntry(account_id, now, "fee_waived", summary, told, author))
             waived = await work.arrangements.fee(account_id, fee_id)

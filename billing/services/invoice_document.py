@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from billing.domain.cycle_calendar import zone_info
 from billing.domain.invoice import DocumentKind, DocumentState, InvoiceLine, document_state
@@ -99,7 +99,13 @@ class InvoiceDocuments(InvoicingUseCases):
                 corrects_date=corrected.invoice_date if corrected else None,
                 previous=await _previous(work, invoice, invoices),
                 disputes=[one for one in await work.dunning.disputes(account_id) if one.invoice_id == invoice_id],
+                moved_to=opened.due_on if opened and opened.due_on != invoice.due_on else None,
             )
+
+    async def due_now(self, account_id: str) -> Mapping[str, date]:
+        """The dates on which open documents are due, by id: a debit's date may have moved since they were issued."""
+        async with self._make_work() as work:
+            return {name: one.due_on for name, one in (await _open_by_id(work, account_id)).items()}
 
     async def pdf(self, account_id: str, invoice_id: str) -> tuple[str, bytes]:
         """File name and content, drawn from what is stored; a business's carries its electronic invoice (Factur-X)."""

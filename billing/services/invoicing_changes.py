@@ -48,6 +48,14 @@ class CycleChanges(InvoicingUseCases):
             running = await _running_cycle(work, account, self._clock.now())
             return _change(account, brand, running, cycle_day, policy)
 
+    async def preview_plans(self, account_id: str, change: CycleDayChange) -> list[CyclePlan]:
+        """The dates of the cycles of a change, in their order: when each is billed and debited, or due."""
+        async with self._make_work() as work:
+            account = await work.accounts.get(account_id)
+            brand = await work.accounts.brand(account.brand)
+            method = await planned_method(work, account_id, self._clock.now())
+        return [cycles.plan_of(cycle, brand, method) for cycle in change.cycles]
+
     async def change_cycle_day(self, request: ChangeCycleDayRequest) -> CyclePlanChanged:
         """Move the running cycle's close, or the next one's, to the new day.
 

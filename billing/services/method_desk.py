@@ -76,6 +76,11 @@ class MethodDesk:
         self._providers = providers
         self._creditor_id = creditor_id
 
+    async def whose(self, token: str) -> Account:
+        """The account behind an address."""
+        account, _ = await self._customer(await self._links.account_of(token))
+        return account
+
     async def look(self, token: str) -> MethodsNow:
         """The methods stored and the kinds that may be added."""
         return await self._page(await self._links.account_of(token))

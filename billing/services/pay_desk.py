@@ -5,7 +5,8 @@ Opening a page goes through the account's process, the one collector, so that a 
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -14,9 +15,10 @@ from billing.domain.errors import NotFound
 from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
 from billing.messages.payments import PaymentStatus
+from billing.ports.accounts import Account
 from billing.ports.clock import BusinessClock
 from billing.ports.payments import Attempt
-from billing.ports.process import Process
+from billing.ports.process import Process, ProcessAway
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.pay_sessions import PayableNow, PaySessionService
 from billing.services.paylinks import Paylinks
@@ -35,12 +37,20 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Returned:
-    """What a customer sees after the provider's page: ``paid`` of the newest page, or still waiting for the bank."""
+    """What a customer sees after the provider's page: ``paid`` of the newest page, or still waiting for the bank.
+
+    ``is_unknown``: nobody could be asked, so it is not known whether something was paid.
+    """
 
     payable: PayableNow
     paid: bool
     waiting: bool
     receipt: Receipt | None = None
+    is_unknown: bool = False
+
+
+# How long somebody who comes back waits for the process to ask the provider, in seconds of real time.
+PATIENCE = (0.1, 0.2, 0.4, 0.8)
 
 
 class PayDesk:
@@ -53,12 +63,20 @@ class PayDesk:
         process: Process,
         paylinks: Paylinks,
         sessions: PaySessionService,
+        patience: Sequence[float] = PATIENCE,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._process = process
         self._paylinks = paylinks
         self._sessions = sessions
+        self._patience = patience
+
+    async def whose(self, token: str) -> Account:
+        """The account behind an address."""
+        account_id = await self._paylinks.account_of(token)
+        async with self._make_work() as work:
+            return await work.accounts.get(account_id)
 
     async def look(self, token: str) -> PayableNow:
         """What is open now."""
@@ -85,32 +103,47 @@ class PayDesk:
 
     async def back(self, account_id: str) -> Returned:
         """The same for a customer who is signed in."""
-        newest = await self._newest_page(account_id)
+        newest, was_asked = await self._newest_page(account_id), True
         if newest is not None and newest.settled_at is None:
-            await self._ask_provider(account_id, newest)
-            newest = await self._newest_page(account_id)
+            was_asked = await self._ask_provider(account_id, newest)
+            newest = await self._after_asking(account_id) if was_asked else newest
         payable = await self._sessions.payable(account_id)
         if newest is None:
             return Returned(payable, paid=False, waiting=False)
+        if newest.settled_at is None and not was_asked:
+            return Returned(payable, paid=False, waiting=True, is_unknown=True)
         if newest.status == PaymentStatus.SUCCEEDED:
             return Returned(payable, paid=True, waiting=False, receipt=await self._receipt(newest))
         is_open = newest.status == PaymentStatus.ACTION_REQUIRED
         return Returned(payable, paid=False, waiting=newest.settled_at is None and not is_open)
+
+    async def _after_asking(self, account_id: str) -> Attempt | None:
+        """The newest page once the process has heard of it from the provider, or as it is when that takes long."""
+        newest = await self._newest_page(account_id)
+        for seconds in self._patience:
+            if newest is None or newest.settled_at is not None or newest.status != PaymentStatus.ACTION_REQUIRED:
+                break
+            await asyncio.sleep(seconds)
+            newest = await self._newest_page(account_id)
+        return newest
 
     async def _newest_page(self, account_id: str) -> Attempt | None:
         async with self._make_work() as work:
             attempts = await work.payments.attempts(account_id)
         return next((one for one in attempts if one.provider_session), None)
 
-    async def _ask_provider(self, account_id: str, page: Attempt) -> None:
-        """Let the process ask at once, once a minute; it may be starting again, then it asks by itself."""
+    async def _ask_provider(self, account_id: str, page: Attempt) -> bool:
+        """Let the process ask at once, once a minute; False while it is away: then it asks by itself later."""
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
         minute = f"{self._clock.now():%Y%m%d%H%M}"
         fact = PaymentOutcomeReceived(f"return-{page.attempt_id}-{minute}", page.attempt_id)
-        with suppress(NotFound):
-            workflow = account_workflow_id(account.brand, account.number)
+        workflow = account_workflow_id(account.brand, account.number)
+        try:
             await self._process.signal(workflow, "payment_outcome_received", fact)
+        except (NotFound, ProcessAway):
+            return False
+        return True
 
     async def _receipt(self, page: Attempt) -> Receipt:
         async with self._make_work() as work:

@@ -169,6 +169,8 @@ async def test_a_change_of_the_day_is_previewed_first_and_again_when_it_is_chang
     shown = await send(world, path, cycle_day="20", bridge="extended", **WHY)
     assert shown.status_code == 200, shown.text[-2000:]
     assert "What it would do" in shown.text
+    for said in ("Bill of", "2027-02-20", "Due"):
+        assert said in shown.text
     assert world.process.commands == []
     confirmed = hidden(shown)
     changed = await world.client.post(path, data=confirmed | {"cycle_day": "21", "bridge": "extended"} | WHY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from api.app import STATIC
+from billing.ports.documents import InvoiceDocument, PreviousInvoice
 from billing.services.notice_words import LANGUAGES
 from tests.builders_portal import Browser, PortalWorld, a_portal
 from tests.builders_usage import a_cycle
@@ -137,6 +139,29 @@ async def test_bills_are_listed_shown_and_downloaded(browser: Browser) -> None:
     assert (pdf.status_code, pdf.content[:5], pdf.headers["content-type"]) == (200, b"%PDF-", "application/pdf")
     lines = await browser.client.get("/my/bills/inv_1001/lines.csv")
     assert lines.text.startswith("document,section")
+
+
+async def test_a_bill_shows_one_due_date_what_is_to_pay_and_compares_only_the_same_money(
+    portal: PortalWorld, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with portal.doors.work() as work:
+        billed = a_cycle(
+            FULL_ACCOUNT, cycle_number=0, status="issued", debit_on=date(2027, 1, 14), invoice_id="inv_1001"
+        )
+        await work.accounts.add_cycle(billed)
+        await work.commit()
+    invoicing = portal.doors.container.invoicing
+    document = await invoicing.document(FULL_ACCOUNT, "inv_1001")
+    collected = replace(document.invoice, to_collect_minor=4000)
+
+    async def shown(*_: str) -> InvoiceDocument:
+        return replace(document, invoice=collected, previous=PreviousInvoice(1000, "GBP", {}))
+
+    monkeypatch.setattr(invoicing, "document", shown)
+    page = (await browser.get("/my/bills/inv_1001")).text
+    for said in ("Due: 14 January 2027", "it was 10 January 2027 at first", "-€2.10", "€40.00"):
+        assert said in page
+    assert ("The bill before was in another currency" in page, '<svg class="chart"' in page) == (True, False)
 
 
 @pytest.mark.parametrize("path", ["", "/bill.pdf", "/lines.csv", "/usage.csv", "/ubl.xml"])

@@ -257,4 +257,29 @@ async def test_only_accounts_of_the_same_contact_can_be_switched_to(portal: Port
     await again.get("/my/accounts")
     assert "A100002" not in again.page
     assert (await again.post("/my/accounts", account_id="acc_1002")).status_code == 404
-    assert (await browser.get("/my/accounts")).status_code == 200
+    await browser.get("/my/accounts")
+    assert "A100002" not in browser.page, "its contact has changed since this browser signed in"
+    assert (await browser.post("/my/accounts", account_id="acc_1002")).status_code == 404
+
+
+async def test_signing_out_everywhere_reaches_a_browser_that_switched_to_another_account(portal: PortalWorld) -> None:
+    here, elsewhere = await portal.signed_in(), await portal.signed_in()
+    await elsewhere.get("/my/accounts")
+    await elsewhere.post("/my/accounts", account_id="acc_1002")
+    assert "A100002" in (await elsewhere.get("/my")).text
+    await here.get("/my/settings/sessions")
+    await here.post("/my/sign-out", everywhere="1")
+    assert (await elsewhere.get("/my")).status_code == 303
+
+
+async def test_a_changed_contact_ends_the_sessions_that_could_switch_back(portal: PortalWorld) -> None:
+    here, elsewhere = await portal.signed_in(), await portal.signed_in()
+    await elsewhere.get("/my/accounts")
+    await elsewhere.post("/my/accounts", account_id="acc_1002")
+    await here.get("/my/settings/contact")
+    asked = await here.post("/my/settings/contact", channel="email", contact="new@example.com")
+    await here.follow(asked)
+    changed = await here.post(asked.headers["location"], code=portal.code())
+    assert changed.status_code == 303
+    assert (await elsewhere.get("/my")).status_code == 303
+    assert (await here.get("/my")).status_code == 200

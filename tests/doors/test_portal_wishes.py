@@ -45,6 +45,35 @@ async def test_a_line_is_disputed_with_its_vat_and_the_rest_stays_payable(
     assert (one.invoice_id, one.reason, told.actor) == ("inv_1001", "I was abroad", "customer")
 
 
+async def test_what_staff_noted_on_a_dispute_is_not_shown_and_the_decision_is(
+    portal: PortalWorld, browser: Browser
+) -> None:
+    disputes = portal.doors.container.disputes
+    theirs = await disputes.open(FULL_ACCOUNT, "inv_1001", 100, "Suspect: rings often", "robin@vonk.example")
+    await disputes.open(FULL_ACCOUNT, "inv_1001", 200, "I was abroad", "customer")
+    await disputes.close(FULL_ACCOUNT, theirs.dispute_id, "rejected", "Nonsense", "robin@vonk.example")
+    page = (await browser.get("/my/bills/inv_1001")).text
+    for noted in ("Suspect", "Nonsense", "robin"):
+        assert noted not in page
+    assert "I was abroad" in page
+    decided = portal.doors.container.clock.now()
+    assert f"the amount stands. Decided on {decided.day} {decided:%B %Y}." in page
+
+
+async def test_a_rejected_dispute_is_opened_again_by_staff_only(portal: PortalWorld, browser: Browser) -> None:
+    disputes = portal.doors.container.disputes
+    form = (await browser.get("/my/bills/inv_1001")).text
+    await browser.post("/my/bills/inv_1001/dispute", reason="I was abroad")
+    (first,) = await disputes.all(FULL_ACCOUNT)
+    browser.page = form
+    await disputes.close(FULL_ACCOUNT, first.dispute_id, "rejected", "Roaming is in the plan", "Robin")
+    again = await browser.post("/my/bills/inv_1001/dispute", reason="But I was")
+    assert (again.status_code, "please write to us" in again.text) == (409, True)
+    assert '<textarea id="reason"' not in again.text
+    assert len(await disputes.all(FULL_ACCOUNT)) == 1
+    assert (await disputes.open(FULL_ACCOUNT, "inv_1001", 0, "A letter came", "Robin")).status == "open"
+
+
 async def test_all_or_part_is_paid_through_a_page_of_ours(portal: PortalWorld, browser: Browser) -> None:
     portal.doors.process.answer = lambda command: CommandResult(command.command_id, url="https://bank.example/pay")
     await browser.get("/my/pay")
@@ -106,6 +135,11 @@ async def test_the_bill_day_is_shown_before_it_is_changed(portal: PortalWorld, b
     await browser.get("/my/settings/day")
     shown = await browser.post("/my/settings/day/preview", day="25")
     assert ("Change to day 25" in shown.text, portal.doors.process.commands) == (True, [])
+    invoicing = portal.doors.container.invoicing
+    change = await invoicing.preview_cycle_day(FULL_ACCOUNT, 25, "extended")
+    for plan in await invoicing.preview_plans(FULL_ACCOUNT, change):
+        due_on = plan.debit_on
+        assert f"</th><td>{due_on.day} {due_on:%B %Y}</td>" in shown.text
     assert (await browser.post("/my/settings/day", day="25")).status_code == 303
     command = portal.doors.process.commands[-1][2]
     assert isinstance(command, ChangeCycleDay)
@@ -151,7 +185,11 @@ async def test_a_new_address_is_confirmed_there_and_told_to_the_old_one(portal: 
         assert (await browser.post("/my/settings/contact", channel="email", contact=wrong)).status_code == 422
 
 
-async def test_all_data_comes_as_one_archive_a_few_times_a_day(browser: Browser) -> None:
+async def test_all_data_comes_as_one_archive_a_few_times_a_day(portal: PortalWorld, browser: Browser) -> None:
+    disputes = portal.doors.container.disputes
+    theirs = await disputes.open(FULL_ACCOUNT, "inv_1001", 100, "Rings very often", "robin@vonk.example")
+    await disputes.open(FULL_ACCOUNT, "inv_1001", 200, "I was abroad", "customer")
+    await disputes.close(FULL_ACCOUNT, theirs.dispute_id, "rejected", "Utter nonsense", "robin@vonk.example")
     await browser.get("/my/settings/data")
     answers = [await browser.post("/my/settings/data") for _ in range(DOWNLOAD_BY_ACCOUNT.most)]
     archive = zipfile.ZipFile(io.BytesIO(answers[0].content))
@@ -160,8 +198,10 @@ async def test_all_data_comes_as_one_archive_a_few_times_a_day(browser: Browser)
     assert {"README.txt", "account.json", "payments.csv", "timeline.json", "bills/V15-2027-000001.pdf"} <= names
     account = json.loads(archive.read("account.json"))
     assert (account["customer_name"], account["email"]) == ("Sanne de Vries", EMAIL)
-    everything = b"".join(archive.read(name) for name in names)
-    for secret in (b"provider_method", b"the agent", b"acc_1002"):
-        assert secret not in everything
+    everything = b"".join(archive.read(name) for name in names if not name.endswith(".pdf"))
+    agreed = json.loads(archive.read("agreements.json"))["disputes"]
+    assert [(one["by"], one.get("reason")) for one in agreed] == [("us", None), ("you", "I was abroad")]
+    for secret in (b"provider_method", b"the agent", b"acc_1002", b"robin@", b"Rings", b"Utter"):
+        assert (secret, secret in everything) == (secret, False)
     await browser.get("/my/settings/data")
     assert (await browser.post("/my/settings/data")).status_code == 429

@@ -52,7 +52,7 @@ async def test_the_first_reminder_is_free_and_a_case_costs_at_most_its_bound(deb
         ("reminder@2", 1000),
         ("reminder@3", 500),
     ]
-    assert await lines(debt) == [("Reminder fee", 1000, "outside"), ("Reminder fee", 500, "outside")]
+    assert await lines(debt) == [("Herinneringskosten", 1000, "outside"), ("Herinneringskosten", 500, "outside")]
     assert all(one.summary.endswith("on the next invoice") for one in await debt.world.timeline("fee_charged"))
 
 
@@ -64,9 +64,9 @@ async def test_a_waived_fee_is_taken_back_on_the_next_invoice_once(debt: Arrange
         waived = await debt.fees.waive(debt.account_id, fee.fee_id, "goodwill", "Robin")
     assert (waived.waived_by, waived.waive_reason) == ("Robin", "goodwill")
     assert await lines(debt) == [
-        ("Reminder fee", 1000, "outside"),
-        ("Reminder fee", 500, "outside"),
-        ("Reminder fee waived", -1000, "outside"),
+        ("Herinneringskosten", 1000, "outside"),
+        ("Herinneringskosten", 500, "outside"),
+        ("Herinneringskosten kwijtgescholden", -1000, "outside"),
     ]
     with pytest.raises(NotFound):
         await debt.fees.waive(debt.account_id, "fee_9", "goodwill", "Robin")
@@ -92,7 +92,7 @@ async def test_a_reconnection_is_charged_once_and_only_after_a_bar(debt: Arrange
     await debt.world.pay(invoice)
     for _ in range(2):
         await debt.world.service.close_case(CloseCaseRequest(debt.account_id, case.case_id, "settled"))
-    assert await lines(debt) == [("Reconnection fee", 3000, "standard")]
+    assert await lines(debt) == [("Heraansluitkosten", 3000, "standard")]
     other, another = await debt.a_case()
     await debt.world.pay(another)
     await debt.world.service.close_case(CloseCaseRequest(debt.account_id, other.case_id, "settled"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -83,6 +85,30 @@ async def test_amount_and_due_date_come_first_in_the_customers_language(
     issued = await office.issue(account.account_id)
     words = await drawn_words(office, account.account_id, issued.invoice_id)
     assert words.index(" ".join(amount.split())) < words.index(due) < words.index("+31610100001")
+
+
+@pytest.mark.parametrize(("to_pay", "between"), [(1920, "-€5.00"), (2620, "€2.00")])
+async def test_from_the_total_to_what_is_to_pay_the_document_adds_up(office: Office, to_pay: int, between: str) -> None:
+    account, _ = await office.open_account(locale="en_IE")
+    issued = await office.issue(account.account_id)
+    document = await office.service.document(account.account_id, issued.invoice_id)
+    plain = PdfReader(io.BytesIO(PdfRenderer().pdf(document))).pages[0].extract_text()
+    assert "Earlier amounts and credit" not in plain
+    differs = replace(document, invoice=replace(document.invoice, to_collect_minor=to_pay))
+    words = " ".join(PdfReader(io.BytesIO(PdfRenderer().pdf(differs))).pages[0].extract_text().split())
+    assert f"Total €24.20 Earlier amounts and credit {between} To pay €{to_pay / 100:.2f}" in words
+
+
+async def test_a_due_date_that_moved_is_told_beside_the_one_of_issue(office: Office) -> None:
+    account, _ = await office.open_account()
+    issued = await office.issue(account.account_id)
+    assert (await office.service.document(account.account_id, issued.invoice_id)).moved_to is None
+    async with office.work() as work:
+        await work.invoices.collect_with(account.account_id, [issued.invoice_id], issued.invoice_id)
+        await work.accounts.change_cycle(account.account_id, 1, {"debit_on": date(2027, 3, 9)})
+        await work.commit()
+    assert (await office.service.document(account.account_id, issued.invoice_id)).moved_to == date(2027, 3, 9)
+    assert await office.service.due_now(account.account_id) == {issued.invoice_id: date(2027, 3, 9)}
 
 
 async def test_the_first_page_names_the_method_of_the_debit(office: Office) -> None:

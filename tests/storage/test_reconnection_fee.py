@@ -53,7 +53,7 @@ async def told(world: DebtWorld) -> list[str]:
 
 async def test_a_restoration_after_payment_costs_the_fee_and_the_timeline_says_why(world: DebtWorld) -> None:
     await restored(world)
-    assert await charges(world) == [(1500, "standard", "Reconnection fee")]
+    assert await charges(world) == [(1500, "standard", "Heraansluitkosten")]
     (entry,) = await world.timeline("reconnection_fee")
     assert entry.summary == "Reconnection fee: 15.00 EUR net on the next invoice"
     assert (entry.reason["order_id"], entry.reason["per_service_minor"]) == ("case_1-2", 1500)
@@ -66,7 +66,7 @@ async def test_the_maximum_is_what_the_customer_pays_with_vat_for_all_lines_toge
             await work.accounts.add_service(a_service(world.account_id, identifier=f"+3168765432{last}"))
         await work.commit()
     await restored(world)
-    assert await charges(world) == [(2479, "standard", "Reconnection fee")]  # 29.9959 with 21 % VAT
+    assert await charges(world) == [(2479, "standard", "Heraansluitkosten")]  # 29.9959 with 21 % VAT
     assert ReconnectionFee(1500, 3000).net_minor(3, Decimal(21)) == 2479
     assert ReconnectionFee(1500).net_minor(3, Decimal(21)) == 4500
 

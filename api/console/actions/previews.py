@@ -28,10 +28,17 @@ async def cycle_day(desk: AccountDesk, said: ChangeCycleDayIn) -> Preview:
     bridge = f"The days from {change.bridge_opens_on} to {change.bridge_closes_on} lie between"
     charged = f", of which {change.charged_days} of {change.month_days} are charged" if change.charged_days else ""
     rows = [
-        (str(cycle.number), local_time(cycle.opens_at, zone), local_time(cycle.closes_at, zone), str(cycle.cycle_day))
-        for cycle in change.cycles
+        (
+            str(plan.cycle_number),
+            local_time(plan.opens_at, zone),
+            local_time(plan.closes_at, zone),
+            str(plan.cycle_day),
+            str(plan.invoice_date),
+            str(plan.debit_on),
+        )
+        for plan in await desk.container.invoicing.preview_plans(desk.account_id, change)
     ]
-    return Preview(f"{bridge}{charged}.", ("Cycle", "Opens", "Closes", "Day"), rows)
+    return Preview(f"{bridge}{charged}.", ("Cycle", "Opens", "Closes", "Day", "Bill of", "Due"), rows)
 
 
 async def bar(desk: AccountDesk, said: BarIn) -> Preview:

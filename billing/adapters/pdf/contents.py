@@ -53,6 +53,7 @@ class _Contents:
             "compared": self._compared(),
             "totals": self._totals(),
             "total": [words["total"], self._amount(invoice.total_minor)],
+            "after_total": self._after_total(),
             "notes": list(dict.fromkeys(tax.note for tax in self.document.taxes if tax.note)),
             "details": self._details(),
             "usage": usage_of(self.document, self.locale, words),
@@ -188,6 +189,16 @@ class _Contents:
             label = self.words["vat"].format(percent=percent, net=self._amount(tax.net_minor))
             rows.append([label, self._amount(tax.vat_minor)])
         return rows
+
+    def _after_total(self) -> list[list[str]]:
+        """From the total to what is to pay: amounts carried from earlier invoices, less credit that was used."""
+        invoice, words = self.document.invoice, self.words
+        if invoice.to_collect_minor <= 0 or invoice.to_collect_minor == invoice.total_minor:
+            return []
+        return [
+            [words["earlier"], self._amount(invoice.to_collect_minor - invoice.total_minor)],
+            [words["to_pay"], self._amount(invoice.to_collect_minor)],
+        ]
 
     def _details(self) -> dict[str, Any]:
         groups: dict[str, list[dict[str, Any]]] = {}

@@ -88,4 +88,5 @@ disputes = Table(
     Column("decision", Text, nullable=False, server_default=""),
     Column("line_position", Integer),  # none: the dispute is of the invoice, not of one line
     Column("line_description", Text, nullable=False, server_default=""),  # as printed
+    Column("author", Text, nullable=False, server_default=""),  # customer, or who of staff; empty: not known
 )
