@@ -31,6 +31,8 @@ ASK_AGAIN = timedelta(hours=12)
 ASK_UNKNOWN = timedelta(minutes=15)
 # A step that was refused, or that a vendor kept from ending, is taken again: staff mend the cause meanwhile.
 TAKE_AGAIN = timedelta(hours=6)
+# No debit of it is announced or made.
+AT_REST = (CollectionStage.SETTLED, CollectionStage.OVERDUE)
 
 
 class Collector:
@@ -157,7 +159,7 @@ class Collector:
         )
         self._desk.put(replace(collection, attempt_id=attempt, stage=CollectionStage.SUBMITTED, wake_at=None))
         if result.status in (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED):
-            self._desk.inbox.drop_hints("payment_outcome_received", attempt)
+            self._desk.inbox.drop_outcome_hints(attempt)
         await self.apply(result)
 
     def _is_too_late(self, collection: OpenCollection) -> bool:
@@ -197,7 +199,7 @@ class Collector:
                 # The other instalments are still to come; the case, which is told of the money, asks for them.
                 self._desk.put(replace(collection, stage=CollectionStage.OVERDUE, wake_at=None, instalment=""))
             case PaymentStatus.SUCCEEDED | PaymentStatus.NOTHING_TO_COLLECT:
-                self._desk.put(replace(collection, stage=CollectionStage.SETTLED, wake_at=None))
+                await self._settle(collection, result)
             case PaymentStatus.PENDING:
                 late = result.expected_by is None or result.expected_by <= now
                 self._desk.put(replace(collection, wake_at=now + ASK_AGAIN if late else result.expected_by))
@@ -211,6 +213,17 @@ class Collector:
                 await self.pursuit.hand_over(collection, category="method_dead")
             case PaymentStatus.FAILED | PaymentStatus.CANCELLED | PaymentStatus.DISPUTED:
                 await self.pursuit.hand_over(collection, category=result.category, attempt=result.attempt_id)
+
+    async def _settle(self, collection: OpenCollection, result: PaymentResult) -> None:
+        """What is paid is done with; what the debit left open, disputed or not, is dunning's, which waits for disputes.
+
+        Too little to be paid by itself goes with the next invoice.
+        """
+        left = tuple(one for one in collection.invoice_ids if one in result.owed_invoice_ids)
+        if left:
+            await self.pursuit.hand_over(replace(collection, invoice_ids=left), category="")
+        else:
+            self._desk.put(replace(collection, stage=CollectionStage.SETTLED, wake_at=None))
 
     def want_retry(self, collection: OpenCollection, not_before: datetime) -> None:
         """Announce and try again: a debit with a new date needs its own notice."""
@@ -290,16 +303,23 @@ class Collector:
                     keep=True,
                 )
             )
-        reopened = OpenCollection(
-            result.reopened_invoice_ids[0],
-            result.reopened_invoice_ids,
-            result.amount_minor,
-            result.currency,
-            CollectionStage.OVERDUE,
-            attempt_id=result.attempt_id,
-        )
-        known = self._desk.find(reopened.invoice_id)
-        if known is None or known.stage is not CollectionStage.OVERDUE:
+        known = self._desk.find(result.reopened_invoice_ids[0])
+        if known is not None and known.stage is CollectionStage.OVERDUE:
+            return
+        # News of an old chargeback must not call off the debit that was announced, or made, since.
+        covered = {name for one in self._desk.collections if one.stage not in AT_REST for name in one.invoice_ids}
+        left = tuple(one for one in result.reopened_invoice_ids if one not in covered)
+        if left != result.reopened_invoice_ids and not workflow.patched("collections-under-way-are-kept"):
+            left = result.reopened_invoice_ids
+        if left:
+            reopened = OpenCollection(
+                left[0],
+                left,
+                result.amount_minor,
+                result.currency,
+                CollectionStage.OVERDUE,
+                attempt_id=result.attempt_id,
+            )
             await self.pursuit.hand_over(reopened, category=result.category, attempt=result.attempt_id)
 
     async def _thank(self, result: PaymentResult) -> None:

@@ -31,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
         RetryCollection,
         WaiveInvoice,
     )
-    from billing.messages.dunning import BarringState, CaseCommand
+    from billing.messages.dunning import BarringState, CaseCommand, CaseCommandResult
     from billing.messages.identities import barring_workflow_id
     from billing.messages.invoicing import (
         AdjustBalanceRequest,
@@ -49,6 +49,7 @@ from workflows._collecting import Collector
 from workflows._desk import Desk
 from workflows._limits import LimitCommands, UsageStops
 from workflows._options import COLLECT, QUICK_WRITE, order_priority
+from workflows._promised import wait_for_promise
 from workflows.barring import BarringWorkflow
 
 
@@ -108,15 +109,26 @@ class Commands:
         return CommandResult(command.command_id, summary=summary)
 
     async def _promise(self, command: PromiseToPay) -> CommandResult:
-        summary = await self._change_case(
+        changed = await self._changed_case(
             "promise_to_pay", command, pay_by=command.pay_by, amount_minor=command.amount_minor
         )
-        self._call_off_retries()
+        summary = changed.summary
+        if changed.until is None or changed.in_case or not changed.invoice_ids:
+            self._call_off_retries(changed.invoice_ids)
+        elif wait_for_promise(self._desk, changed.invoice_ids, changed.until):
+            summary += (
+                " A debit announced for an earlier day is called off; what is not paid by then is announced anew."
+            )
         return CommandResult(command.command_id, summary=summary)
 
-    def _call_off_retries(self) -> None:
-        """A further debit before the promised day would break our word: dunning asks again when the promise is over."""
+    def _call_off_retries(self, invoice_ids: tuple[str, ...] = ()) -> None:
+        """A further debit before the promised day would break our word: dunning asks again when the promise is over.
+
+        Of ``invoice_ids`` only, or of everything.
+        """
         for collection in list(self._desk.collections):
+            if invoice_ids and not set(invoice_ids) & set(collection.invoice_ids):
+                continue
             wanted = collection.stage is CollectionStage.RETRY_WANTED
             announced = collection.is_retry and collection.stage is CollectionStage.REMINDED
             if wanted or announced:
@@ -133,12 +145,15 @@ class Commands:
         return CommandResult(command.command_id, summary=summary)
 
     async def _change_case(self, kind: str, command: Command, **more: Any) -> str:
+        return (await self._changed_case(kind, command, **more)).summary
+
+    async def _changed_case(self, kind: str, command: Command, **more: Any) -> CaseCommandResult:
         request = CaseCommand(self._desk.account_id, kind, command.command_id, command.author, command.reason, **more)
         changed = await workflow.execute_activity_method(
             DunningActivities.change_case, request, summary=f"{kind} by {command.author}", **QUICK_WRITE
         )
         await self._collector.pursuit.tell(kind)
-        return changed.summary
+        return changed
 
     async def _retry(self, command: RetryCollection) -> CommandResult:
         overdue = [

@@ -11,6 +11,8 @@ from billing.messages.account import Command, CommandResult, InboxItem
 # Enough to recognise every repeat a provider sends within a cycle; bounded, so that the carried state stays small.
 SEEN_MESSAGES = 200
 REMEMBERED_RESULTS = 50
+# A provider's hint about an attempt's first outcome, and nothing later.
+ONLY_OUTCOME = "outcome"
 
 
 class Inbox:
@@ -42,9 +44,15 @@ class Inbox:
         ):
             self._facts.append(item)
 
-    def drop_hints(self, kind: str, subject: str) -> None:
-        """Forget waiting hints about something that has just been read where it is kept."""
-        self._facts = deque(one for one in self._facts if (one.kind, one.subject) != (kind, subject))
+    def drop_outcome_hints(self, attempt: str) -> None:
+        """Forget waiting hints about the first outcome of an attempt that was just read where it is kept.
+
+        News of its refunds and disputes is kept: the vendor's answer to the debit may not have known of them yet.
+        """
+        about = [one for one in self._facts if (one.kind, one.subject) == ("payment_outcome_received", attempt)]
+        later = [one for one in about if one.detail != ONLY_OUTCOME]
+        kept = later if later and workflow.patched("later-hints-are-kept") else []
+        self._facts = deque(one for one in self._facts if one not in about or one in kept)
 
     def drop_kind(self, kind: str) -> None:
         """Forget waiting facts of a kind that a newer event has overtaken."""

@@ -37,14 +37,13 @@ from workflows._arrangement_updates import ArrangementUpdates
 from workflows._collecting import Collector
 from workflows._commands import Commands
 from workflows._desk import Desk
+from workflows._inbox import ONLY_OUTCOME
 from workflows._limits import UsageStops, limit_item
 from workflows._options import QUICK_WRITE
 from workflows._updates import AccountUpdates
 
 # Nothing more to do for it within the cycle: paid, or with dunning.
 SETTLED_ENOUGH = (CollectionStage.SETTLED, CollectionStage.OVERDUE)
-# A provider's hint about an attempt's first outcome, and nothing later.
-ONLY_OUTCOME = "outcome"
 HANDED_OVER = "handed_over"
 # A bill that was refused is tried again after this; staff see that they are needed.
 BILL_AGAIN = timedelta(hours=6)
@@ -207,6 +206,8 @@ class AccountWorkflow(AccountUpdates, ArrangementUpdates):
                     await self._commands.review_method(fact.subject)
                 case "collection_requested":
                     self._try_again(fact)
+                case "rest_left":
+                    self._desk.settle(fact.detail.split(","))
                 case "dunning_ended":
                     self._desk.dunning_running = False
                     if fact.detail == HANDED_OVER:
@@ -307,6 +308,9 @@ class AccountWorkflow(AccountUpdates, ArrangementUpdates):
 
     @workflow.signal(name="dunning_ended", description="The account's dunning case closed.")
     def dunning_ended(self, fact: DunningEnded) -> None:
+        if fact.left_invoice_ids:
+            left = ",".join(fact.left_invoice_ids)
+            self._desk.inbox.put(InboxItem("rest_left", f"{fact.message_id}-rest", fact.case_id, left))
         self._desk.inbox.put(InboxItem("dunning_ended", fact.message_id, fact.case_id, fact.outcome))
 
     @workflow.signal(name="dunning_lost", description="The account's open case was found without a workflow.")

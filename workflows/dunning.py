@@ -222,7 +222,7 @@ class DunningWorkflow:
             **QUICK_WRITE,
         )
         if not self._joined:
-            await self._tell_the_account(outcome)
+            await self._tell_the_account(outcome, step.invoice_ids if outcome == "settled" else ())
         if self._joined:  # also what joined while the account was told: a new case begins
             self._go_on(None)
         return outcome
@@ -240,11 +240,12 @@ class DunningWorkflow:
         while not is_news() and self._deadline.now() < again:
             await self._deadline.wait(again, is_news, "until the cause is mended")
 
-    async def _tell_the_account(self, outcome: str) -> None:
+    async def _tell_the_account(self, outcome: str, left_invoice_ids: tuple[str, ...]) -> None:
         account = workflow.get_external_workflow_handle(account_workflow_id(self._state.brand, self._state.number))
         try:
             await account.signal(
-                "dunning_ended", DunningEnded(f"{self._state.case_id}-{outcome}", self._state.case_id, outcome)
+                "dunning_ended",
+                DunningEnded(f"{self._state.case_id}-{outcome}", self._state.case_id, outcome, left_invoice_ids),
             )
         except FailureError:
             workflow.logger.info("the account %s ended before its case", self._state.account_id)

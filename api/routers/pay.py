@@ -44,8 +44,9 @@ async def pay(token: str, container: ContainerDep, amount: Annotated[str, Form(m
     part = 0
     if amount and not payable.reason:
         part = _part(amount, payable)
-    if part < 0:
-        return await _state_of(container, payable, token, 422, told="part_refused", part_written=amount)
+    if part < 0 or payable.leaves_too_little(part):
+        told = "part_refused" if part < 0 else "part_leaves"
+        return await _state_of(container, payable, token, 422, told=told, part_written=amount)
     opened = await _opened(container, token, part)
     if opened is not None and opened.url:
         return RedirectResponse(opened.url, 303, HEADERS)
@@ -103,7 +104,8 @@ async def _state_of(
         write = Writer(look)
         limits = {
             "least": write.amount(payable.least_minor, payable.currency),
-            "most": write.amount(payable.amount_minor, payable.currency),
+            "most": write.amount(payable.most_part_minor or payable.amount_minor, payable.currency),
+            "all": write.amount(payable.amount_minor, payable.currency),
         }
         if told:
             values |= {"told": words_of("pay", look.language)[told].format(**limits), "is_problem": True}
@@ -121,7 +123,7 @@ def _page(state: str, look: Look, payable: PayableNow, token: str, status: int =
         "amount": Writer(look).amount(payable.amount_minor, payable.currency),
         "is_late": bool(overdue),
         "planned_on": min(debited) if debited and not overdue else None,
-        "may_pay_part": payable.least_minor < payable.amount_minor,
+        "may_pay_part": payable.most_part_minor > 0,
         "least_minor": payable.least_minor,
         "part_problem": False,
         "part_written": plain_amount(payable.amount_minor, payable.currency),

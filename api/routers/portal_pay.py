@@ -12,6 +12,7 @@ from api.portal.session import SignedForm, Visitor, VisitorDep
 from billing.domain.errors import InvalidValue, NotFound
 from billing.domain.money import minor_digits
 from billing.ports.process import ProcessAway
+from billing.services.customer_money import MoneyNow
 from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.dunning_plans import instalments_of
 from billing.services.self_service_links import our_address
@@ -78,14 +79,9 @@ async def pay(
         wanted = read_amount(amount, money.currency) if amount else 0
     except InvalidValue:
         wanted = -1
-    least = min(visitor.brand.minimum_charge_minor, money.payable_minor)
-    if wanted and not least <= wanted <= money.payable_minor:
-        write = Writer(visitor.look)
-        limits = {
-            "least": write.amount(least, money.currency),
-            "most": write.amount(money.payable_minor, money.currency),
-        }
-        return await pay_page(visitor, 422, told=words.fill("pay_part_refused", **limits), is_problem=True)
+    refusal = _refusal(visitor, words, money, wanted)
+    if refusal:
+        return await pay_page(visitor, 422, told=refusal, is_problem=True)
     back = f"{our_address(container.public_url)}/pay/done"
     part = 0 if wanted == money.payable_minor else wanted
     try:
@@ -95,6 +91,20 @@ async def pay(
     if not opened.url:
         return await pay_page(visitor, 409, told=words["pay_refused"], is_problem=True)
     return page("pay_on.html", visitor.look, section="pay", url=opened.url)
+
+
+def _refusal(visitor: Visitor, words: Words, money: MoneyNow, wanted: int) -> str:
+    """Why an amount cannot be paid and which can, in the customer's words; empty when it can (0: everything)."""
+    minimum, most = visitor.brand.minimum_charge_minor, money.payable_minor
+    write = Writer(visitor.look)
+    least = min(minimum, most)
+    if wanted and not least <= wanted <= most:
+        limits = {"least": write.amount(least, money.currency), "most": write.amount(most, money.currency)}
+        return words.fill("pay_part_refused", **limits)
+    if wanted and 0 < most - wanted < minimum:
+        limits = {"least": write.amount(minimum, money.currency), "all": write.amount(most, money.currency)}
+        return words.fill("pay_part_leaves", **limits)
+    return ""
 
 
 @router.get("/done")

@@ -7,7 +7,7 @@
     ├── Bar         set the account's services to a level
     ├── HandOver    the end of the ladder: collection agency or write-off, a person decides
     ├── Wait        nothing now; look again at ``until``, or when something changes (None)
-    └── Close       nothing is owed any more
+    └── Close       nothing is owed any more, or too little to be paid by itself
 
 Every decision carries its reason: the rule, the policy's version, and the inputs it was taken on.
 """
@@ -34,6 +34,7 @@ class CaseFacts:
     ``warned_at`` is when the last barring warning left, ``warning_delivered_at`` when it arrived (None: not yet),
     ``warning_failed`` that it bounced. ``attempt_times`` are all tries with the instrument in use, also the failed one;
     ``method_untried`` that the instrument came after the failure. ``country`` names the public holidays.
+    Less than ``least_payable_minor`` cannot be paid by itself.
     """
 
     opened_at: datetime
@@ -65,6 +66,7 @@ class CaseFacts:
     segment: str = "standard"
     rested_days: int = 0
     handed_over: bool = False
+    least_payable_minor: int = 1
 
     def promised_minor(self, now: datetime) -> int:
         """The undisputed amount a running promise covers at ``now``."""
@@ -130,4 +132,4 @@ class Wait(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Decision):
-    """Nothing is owed: end the case and lift what it barred."""
+    """Nothing is owed, or too little to be paid by itself: end the case and lift what it barred."""

@@ -66,6 +66,8 @@ class _View(CaseMoment):
         case, now = self.case, self.now
         if case.open_amount_minor <= 0:
             return Close(reason=self.because("nothing is owed"))
+        if case.open_amount_minor < case.least_payable_minor:
+            return Close(reason=self.because("what is left is too little to be paid by itself; the next bill takes it"))
         if case.handed_over:
             return HandOver(step="", reason=self.because("a person hands the case over"))
         if case.paused:
@@ -75,9 +77,10 @@ class _View(CaseMoment):
         if case.attempt_in_flight:
             tomorrow = now + timedelta(days=1)
             return Wait(until=tomorrow, reason=self.because("the outcome of a payment is not known yet"))
-        if case.pursued_minor(now) == 0:
+        if case.pursued_minor(now) < max(1, case.least_payable_minor):
             until = case.promise_until if case.promised_minor(now) else None
-            return Wait(until=until, reason=self.because("all that is owed is disputed, promised or in a payment plan"))
+            most = "all but too little to be paid by itself" if case.pursued_minor(now) else "all that is owed"
+            return Wait(until=until, reason=self.because(f"{most} is disputed, promised or in a payment plan"))
         return None
 
     def assess(self, step: DunningStep) -> Decision | Blocked:

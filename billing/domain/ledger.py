@@ -159,12 +159,40 @@ def payment_received(
 
 
 def reversed_entry(original: Entry, kind: EntryKind, reference: str, at: datetime, reason: str) -> Entry:
-    """The mirror of an entry: a chargeback of a payment, or the chargeback lost by the customer's bank."""
+    """The mirror of an entry: a chargeback of a payment, or a refund that failed."""
     mirrored = tuple(
         Posting(posting.ledger_account, -posting.amount_minor, posting.currency, posting.invoice_id)
         for posting in original.postings
     )
     return Entry(original.account_id, kind, at, original.provider, reference, mirrored, reason)
+
+
+def money_returned(reversal: Entry, reference: str, at: datetime, open_minor: Mapping[str, int], reason: str) -> Entry:
+    """A dispute was won: its money pays what is still open of the invoices that the reversal had reopened.
+
+    ``open_minor`` is what each of them owes now, minor units. What was paid, credited or given up meanwhile is not
+    owed twice: that part is the customer's credit. Where nothing changed, it is the reversal's mirror.
+    """
+    returned = -sum(one.amount_minor for one in reversal.postings if one.ledger_account is LedgerAccount.CASH)
+    currency = reversal.postings[0].currency
+    reopened = reopened_by(reversal)
+    shares = spread(returned, [(name, min(minor, open_minor.get(name, 0))) for name, minor in reopened.items()])
+    postings = [Posting(LedgerAccount.CASH, returned, currency)]
+    postings += [Posting(LedgerAccount.RECEIVABLE, -share, currency, name) for name, share in shares.items()]
+    surplus = returned - sum(shares.values())
+    if surplus:
+        postings.append(Posting(LedgerAccount.CUSTOMER_CREDIT, -surplus, currency))
+    kind = EntryKind.REVERSAL_WITHDRAWN
+    return Entry(reversal.account_id, kind, at, reversal.provider, reference, tuple(postings), reason)
+
+
+def reopened_by(reversal: Entry) -> dict[str, int]:
+    """What a reversal made owed again, by invoice, minor units."""
+    return {
+        one.invoice_id: one.amount_minor
+        for one in reversal.postings
+        if one.ledger_account is LedgerAccount.RECEIVABLE and one.invoice_id is not None
+    }
 
 
 def refund_paid(

@@ -219,11 +219,15 @@ class CollectionRequested:
 
 @dataclass(frozen=True)
 class DunningEnded:
-    """The account's dunning case closed; ``outcome`` is settled or handed_over."""
+    """The account's dunning case closed; ``outcome`` is settled or handed_over.
+
+    Of ``left_invoice_ids`` so little is left that it goes with the next invoice.
+    """
 
     message_id: str = ""
     case_id: str = ""
     outcome: str = ""
+    left_invoice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

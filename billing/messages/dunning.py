@@ -90,6 +90,7 @@ class NextStep:
 
     ``notice`` is the kind of notice for NOTIFY and WARN, about ``amount_minor`` of ``invoice_ids``, naming ``on`` (the
     local date services will be restricted). ``level`` is the level for BAR; for CLOSE and WAIT the level in force.
+    The invoices of CLOSE are those of which too little to be paid by itself is left.
     ``until`` is when to decide again for WAIT (None: when something changes). ``occasion`` tells repeats apart.
     ``stage`` is the last step of the case; ``orders_placed`` counts its orders to the network so far. ``hurry`` sends
     the notice in quiet hours too: the bank waits for the customer. ``channels`` are those the policy names for the
@@ -145,10 +146,15 @@ class CaseCommand:
 
 @dataclass(frozen=True)
 class CaseCommandResult:
-    """What the command changed, in words; ``until`` is when a hold or promise ends."""
+    """What the command changed, in words; ``until`` is when a hold or promise ends.
+
+    ``invoice_ids`` are those a promise covers, ``in_case`` says that a case presses for them.
+    """
 
     summary: str
     until: datetime | None = None
+    invoice_ids: tuple[str, ...] = ()
+    in_case: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class PaymentResult:
     ``settled_invoice_ids`` are now fully paid; ``reopened_invoice_ids`` owe again (a dispute or a late failure);
     ``open_minor`` is all that is due on the account afterwards; ``expected_by`` when a pending outcome is due.
     ``received_minor`` is the money newly booked by this call: zero when it was booked before, so thanks go out once.
+    ``owed_invoice_ids`` are all of the account's invoices of which at least the smallest payable amount is open.
     """
 
     attempt_id: str
@@ -69,6 +70,7 @@ class PaymentResult:
     reopened_invoice_ids: tuple[str, ...] = ()
     open_minor: int = 0
     explanation: str = ""
+    owed_invoice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, Text, and_, exists, func, insert, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,7 +17,9 @@ from billing.domain.errors import NotFound
 from billing.domain.invoice import InvoiceLine, Section
 from billing.domain.money import Money
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
+from billing.persistence.tables import arrangements, dunning
 from billing.persistence.tables import invoicing as t
+from billing.persistence.tables.console import open_invoices
 from billing.ports.invoicing import Invoice, InvoiceTax, PendingAdjustment
 
 _invoices, _lines, _taxes = t.invoices.c, t.invoice_lines.c, t.invoice_taxes.c
@@ -122,26 +124,50 @@ class SqlDocumentRepository:
 class SqlInvoiceRepository(SqlDocumentRepository):
     """Documents, with what waits for the next one and what corrections answered."""
 
-    async def carried_over(self, account_id: str) -> Sequence[str]:
-        """Invoices that no debit has been announced for yet, oldest first."""
-        collections = t.invoice_collections.c
+    async def carried_over(self, account_id: str, least_minor: int) -> Sequence[str]:
+        """Invoices that the next debit takes along, oldest first.
+
+        No debit was announced for them yet; or less than ``least_minor``, what can be paid by itself, was left open.
+        """
+        collections, opened = t.invoice_collections.c, open_invoices.c
         announced = select(collections.invoice_id).where(collections.account_id == account_id)
+        # Where more is left of a debit, it is still to come or dunning has it: what it covers stays together.
+        small = (
+            select(collections.collected_with_invoice_id)
+            .join(
+                open_invoices,
+                (opened.account_id == collections.account_id) & (opened.invoice_id == collections.invoice_id),
+            )
+            .where(collections.account_id == account_id)
+            .group_by(collections.collected_with_invoice_id)
+            .having(func.max(opened.open_minor) < least_minor)
+        )
+        rests = announced.where(collections.collected_with_invoice_id.in_(small))
         query = select(_invoices.invoice_id).where(
             _invoices.account_id == account_id,
             _invoices.kind == "invoice",
             _invoices.total_minor > 0,
-            _invoices.invoice_id.not_in(announced),
+            or_(
+                _invoices.invoice_id.not_in(announced), and_(_invoices.invoice_id.in_(rests), ~_pressed_for(account_id))
+            ),
         )
         return list((await self._connection.execute(query.order_by(_invoices.invoice_id))).scalars())
 
     async def collect_with(self, account_id: str, invoice_ids: Sequence[str], invoice_id: str) -> None:
-        """Say with which invoice's debit these are collected."""
+        """Say with which invoice's debit these are collected; a rest that is carried over gets another one."""
         rows = [
             {"account_id": account_id, "invoice_id": collected, "collected_with_invoice_id": invoice_id}
             for collected in invoice_ids
         ]
         if rows:
-            await self._connection.execute(insert(t.invoice_collections), rows)
+            added = upsert(t.invoice_collections)
+            await self._connection.execute(
+                added.on_conflict_do_update(
+                    index_elements=["account_id", "invoice_id"],
+                    set_={"collected_with_invoice_id": added.excluded.collected_with_invoice_id},
+                ),
+                rows,
+            )
 
     async def add_adjustment(self, values: Mapping[str, Any]) -> PendingAdjustment:
         return await insert_returning(self._connection, PendingAdjustment, t.pending_adjustments, values)
@@ -176,6 +202,15 @@ class SqlInvoiceRepository(SqlDocumentRepository):
                 account_id=account_id, command_id=command_id, kind=kind, result=result, at=at
             )
         )
+
+
+def _pressed_for(account_id: str) -> ColumnElement[bool]:
+    """True for invoices of the open case, and of cases that an agency has."""
+    cases, given = dunning.dunning_cases.c, arrangements.hand_overs.c
+    name = literal(f"{identity.INVOICE}_") + _invoices.invoice_id.cast(Text)
+    in_case = (cases.account_id == account_id) & cases.closed_at.is_(None) & func.jsonb_exists(cases.invoice_ids, name)
+    with_agency = (given.account_id == account_id) & given.taken_back_at.is_(None)
+    return or_(exists().where(in_case), exists().where(with_agency, func.jsonb_exists(given.invoice_ids, name)))
 
 
 def _of(account_id: str) -> Select[Any]:

@@ -105,8 +105,11 @@ class InvoiceRepository(Protocol):
         """The taxes of all credit notes on an invoice."""
         ...
 
-    async def carried_over(self, account_id: str) -> Sequence[str]:
-        """Invoices that no debit has been announced for yet, oldest first."""
+    async def carried_over(self, account_id: str, least_minor: int) -> Sequence[str]:
+        """Invoices that the next debit takes along, oldest first.
+
+        No debit was announced for them yet; or less than ``least_minor``, what can be paid by itself, was left open.
+        """
         ...
 
     async def collect_with(self, account_id: str, invoice_ids: Sequence[str], invoice_id: str) -> None: ...

@@ -7,7 +7,7 @@ step is safe to repeat, so that no customer is told, debited or barred twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from billing.domain.clock import ClockSegment
 from billing.domain.cycle_plan import CyclePlan
 from billing.messages.account import AccountState, CollectionStage, InboxItem, OpenCollection
 from billing.ports.accounts import Account
-from billing.ports.dunning import Case
+from billing.ports.dunning import Case, Promise
 from billing.ports.invoicing import Invoice
 from billing.ports.payments import Attempt, AttemptPurpose
 from billing.ports.unit_of_work import UnitOfWork
@@ -27,13 +27,19 @@ OWN_ORDERS = ("hand-", "limit-")  # placed by the account itself; dunning counts
 
 @dataclass(frozen=True)
 class _Books:
-    """What is read once per account: open amounts by invoice, tries, what is in flight, the case that matters."""
+    """What is read once per account: open amounts by invoice, tries, what is in flight, the case that matters.
+
+    ``announced`` are the invoices with a debit of their own; less than ``least_minor`` goes with the next one.
+    """
 
     open_minor: dict[str, int]
     attempts: tuple[Attempt, ...]
     in_flight: dict[str, Attempt]
     case: Case | None
     has_method: bool
+    announced: frozenset[str]
+    least_minor: int
+    promise: Promise | None
 
 
 async def state_from_books(
@@ -43,8 +49,9 @@ async def state_from_books(
     plan, last_bill_is_out = await _plan(work, account)
     if plan is None:
         return None
-    books = await _read(work, account, now)
-    collections = [one for doc in await work.invoices.of_account(account.account_id) if (one := _open(doc, books, now))]
+    documents = await work.invoices.of_account(account.account_id)
+    books = await _read(work, account, documents, now)
+    collections = [one for doc in documents if (one := _open(doc, books, now))]
     dated = tuple([await _with_dates(work, one, account.account_id) for one in collections])
     overdue = any(one.stage is CollectionStage.OVERDUE for one in dated)
     case_id = books.case.case_id if books.case else ""
@@ -92,19 +99,23 @@ async def _plan(work: UnitOfWork, account: Account) -> tuple[CyclePlan | None, b
     return CyclePlan.from_dict(dict(max(issued, key=lambda one: one.cycle_number).plan)), True
 
 
-async def _read(work: UnitOfWork, account: Account, now: datetime) -> _Books:
+async def _read(work: UnitOfWork, account: Account, documents: Sequence[Invoice], now: datetime) -> _Books:
     account_id = account.account_id
     in_flight = {}
     for attempt in await work.payments.live_attempts(account_id):
         for share in await work.payments.allocations(account_id, attempt.attempt_id):
             in_flight[share.invoice_id] = attempt
     cases = sorted(await work.dunning.cases(account_id), key=lambda one: one.opened_at)
+    promises = await work.dunning.promises(account_id)
     return _Books(
         open_minor={one.invoice_id: one.open_minor for one in await work.ledger.open_invoices(account_id)},
         attempts=tuple(await work.payments.attempts(account_id)),
         in_flight=in_flight,
         case=cases[-1] if cases else None,
         has_method=await work.payments.usable_method(account_id, now) is not None,
+        announced=frozenset(one.invoice_id for one in documents if one.to_collect_minor > 0),
+        least_minor=(await work.accounts.brand(account.brand)).minimum_charge_minor,
+        promise=promises[-1] if promises and promises[-1].until > now and not promises[-1].outcome else None,
     )
 
 
@@ -113,28 +124,43 @@ def _open(invoice: Invoice, books: _Books, now: datetime) -> OpenCollection | No
     left = tuple(one for one in invoice.collect_invoice_ids if books.open_minor.get(one, 0) > 0)
     if invoice.to_collect_minor <= 0 or not left:
         return None
-    stage, attempt_id = _stage(left, books)
+    stage, attempt_id = _stage(invoice.invoice_id, left, books)
+    amount_minor = sum(books.open_minor[one] for one in left)
+    if amount_minor < books.least_minor and stage is not CollectionStage.SUBMITTED:
+        return None
     return OpenCollection(
         invoice_id=invoice.invoice_id,
         invoice_ids=left,
-        amount_minor=sum(books.open_minor[one] for one in left),
+        amount_minor=amount_minor,
         currency=invoice.currency,
         stage=stage,
         debits=books.has_method,
         cycle_number=invoice.cycle_number or 0,
-        wake_at=None if stage is CollectionStage.OVERDUE else now,
+        wake_at=None if stage is CollectionStage.OVERDUE else _from(stage, left, books, now),
         attempt_id=attempt_id,
     )
 
 
-def _stage(left: tuple[str, ...], books: _Books) -> tuple[CollectionStage, str]:
-    """With the provider, with dunning, or to be announced, which finds what was announced and goes on from there."""
+def _from(stage: CollectionStage, left: tuple[str, ...], books: _Books, now: datetime) -> datetime:
+    """When to go on: at once, but for what was promised, which waits until the promise is over."""
+    promise = books.promise
+    if promise is None or stage is CollectionStage.SUBMITTED or not set(left) & set(promise.invoice_ids):
+        return now
+    return promise.until
+
+
+def _stage(invoice_id: str, left: tuple[str, ...], books: _Books) -> tuple[CollectionStage, str]:
+    """With the provider, with dunning, or to be announced, which finds what was announced and goes on from there.
+
+    What became of an earlier debit, of which a small rest was carried over, says nothing about this one.
+    """
     flying = [books.in_flight[one] for one in left if one in books.in_flight]
     debit = next((one for one in flying if one.purpose == AttemptPurpose.DEBIT), None)
     if debit is not None:
         return CollectionStage.SUBMITTED, debit.attempt_id
-    tried = any(one.attempt_id.rpartition("-")[0] in left and one.settled_at is not None for one in _debits(books))
-    with_dunning = books.case is not None and bool(set(left) & set(books.case.invoice_ids))
+    own = {one for one in left if one == invoice_id or one not in books.announced}
+    tried = any(one.attempt_id.rpartition("-")[0] in own and one.settled_at is not None for one in _debits(books))
+    with_dunning = books.case is not None and bool(own & set(books.case.invoice_ids))
     return (CollectionStage.OVERDUE if tried or with_dunning else CollectionStage.ISSUED), ""
 
 

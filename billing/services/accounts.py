@@ -24,6 +24,7 @@ from billing.services.invoicing_cycles import open_first_cycle
 from billing.services.plan_periods import plan_at
 from billing.services.reach_checks import refuse_unusable_channels, usable_locale
 from billing.services.subscribing import NewService, phone_number, subscribe
+from billing.services.write_offs import write_off_small_rest
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,15 @@ class AccountService:
         return zlib.crc32(f"{account.brand}/{account.number}".encode()) % self._spread_seconds
 
     async def end(self, request: EndAccountRequest) -> AccountClosed:
-        """Mark a closing account closed, once its last amount is settled or handed over. Safe to repeat."""
+        """Mark a closing account closed, once its last amount is settled or handed over. Safe to repeat.
+
+        What is left and too little to be paid by itself is written off: no bill follows that could take it.
+        """
         now = self._clock.now()
         async with self._make_work() as work:
             account = await work.accounts.lock(request.account_id)
             if account.status != "closed":
+                await write_off_small_rest(work, account, now)
                 await work.accounts.change(account.account_id, {"status": "closed"})
                 reason = {"rule": "a closed account ends when nothing is open or a person has the rest"}
                 entry = TimelineEntry(account.account_id, now, "account_ended", "The account has ended", reason)

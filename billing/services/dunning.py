@@ -125,7 +125,10 @@ class DunningService:
             await work.dunning.change_case(
                 case.account_id, case.case_id, {"closed_at": now, "outcome": request.outcome, "next_action_at": None}
             )
-            words = {"settled": "nothing is owed any more", "handed_over": "handed over to a person"}
+            words = {
+                "settled": "nothing is owed any more, or too little to be paid by itself",
+                "handed_over": "handed over to a person",
+            }
             summary = f"Dunning case {case.case_id} closed: {words.get(request.outcome, request.outcome)}"
             reason = {"rule": case.reason, "steps": list(case.steps_done)}
             await work.timeline.add(TimelineEntry(case.account_id, now, "case_closed", summary, reason))

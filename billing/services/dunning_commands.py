@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 from billing.domain.errors import InvalidValue, UnableTo
 from billing.messages.dunning import CaseCommand, CaseCommandResult
@@ -26,14 +27,22 @@ async def change_case(work: UnitOfWork, account: Account, command: CaseCommand, 
     known = await earlier_result(work, context)
     if known is not None:
         until = known["until"]
-        return CaseCommandResult(known["summary"], datetime.fromisoformat(until) if until else None)
+        return CaseCommandResult(
+            known["summary"],
+            datetime.fromisoformat(until) if until else None,
+            tuple(known.get("invoice_ids", ())),
+            known.get("in_case", False),
+        )
     result = await _HANDLERS[command.kind](work, account, command, now)
     reason = {"rule": "operator's or customer's command", "command_id": command.command_id, "reason": command.reason}
     await work.timeline.add(
         TimelineEntry(account.account_id, now, command.kind, result.summary, reason, command.author)
     )
     until = result.until.isoformat() if result.until else None
-    await remember(work, context, {"summary": result.summary, "until": until})
+    kept: dict[str, Any] = {"summary": result.summary, "until": until}
+    if result.invoice_ids:
+        kept |= {"invoice_ids": list(result.invoice_ids), "in_case": result.in_case}
+    await remember(work, context, kept)
     return result
 
 

@@ -36,7 +36,7 @@ class CaseView:
     ``pursued`` are the case's invoices with more open than disputed; ``hardest_level`` is all that dunning holds on the
     account's services, confirmed or only ordered. ``failure_codes`` are the schemes' codes of
     all tries that failed in this case, also with methods that may not be used any more; of ``asked_for_customer`` the
-    bank wants the customer to prove that it is them.
+    bank wants the customer to prove that it is them. ``open_invoice_ids`` are the case's with anything open.
     """
 
     facts: CaseFacts
@@ -44,6 +44,7 @@ class CaseView:
     hardest_level: str
     failure_codes: frozenset[str] = frozenset()
     asked_for_customer: frozenset[str] = frozenset()
+    open_invoice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ async def read_view(work: UnitOfWork, account: Account, case: Case, policy: Dunn
         await _hardest_level(work, account.account_id),
         await _failure_codes(work, case, failed),
         frozenset(one.attempt_id for one in failed if one.status == PaymentStatus.ACTION_REQUIRED),
+        tuple(one.invoice_id for one in overdue),
     )
 
 
@@ -130,6 +132,7 @@ async def _read_facts(
         paused=account.paused,
         barring_level=level,
         barred_at=barred_at,
+        least_payable_minor=max(brand.minimum_charge_minor, 1),
     )
 
 

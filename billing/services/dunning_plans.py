@@ -142,6 +142,8 @@ async def _facts(
     policy: DunningPolicy,
 ) -> PlanFacts:
     instalments, open_minor = instalments_of(plan), owed_minor(owed)
+    if open_minor < (await work.accounts.brand(account.brand)).minimum_charge_minor:
+        open_minor = 0  # too little to be paid by itself: nobody could keep the plan
     turn = instalment_in_turn(instalments, plan.total_minor, open_minor)
     failed = await _failed_debit(work, account.account_id, turn[0]) if turn else None
     untold = {one["attempt_id"] for one in case.failures if not one["told"]}

@@ -35,7 +35,7 @@ async def promise(work: UnitOfWork, account: Account, command: CaseCommand, now:
     brand = await work.accounts.brand(account.brand)
     amount = Money(known.amount_minor, brand.currency) if known.amount_minor else "everything open"
     words = f"Promised to pay {amount} by {known.pay_by}; nothing is pressed for until then."
-    return CaseCommandResult(words, known.until)
+    return CaseCommandResult(words, known.until, tuple(known.invoice_ids), known.case_id is not None)
 
 
 async def _store(

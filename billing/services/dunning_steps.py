@@ -42,7 +42,9 @@ def next_step(case: Case, view: CaseView, policy: DunningPolicy, now: datetime) 
         invoice_ids=tuple(one.invoice_id for one in view.pursued),
     )
     if isinstance(decision, Close):
-        return replace(base, action=NextAction.CLOSE, level=view.hardest_level)
+        return replace(
+            base, action=NextAction.CLOSE, level=view.hardest_level, invoice_ids=view.open_invoice_ids, amount_minor=0
+        )
     standing = _why_nothing_is_pressed_for(view)
     if standing:
         return replace(base, step="", reason=f"{standing} ({decision.reason})")

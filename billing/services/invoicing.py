@@ -176,7 +176,7 @@ async def _book(work: UnitOfWork, billing: _Billing, draft: Invoice) -> Collecti
                 draft.account_id, draft.invoice_id, billing.now, draft.net_minor, draft.vat_minor, draft.currency
             )
         )
-    credit_used = await use_credit(work, draft, billing.now)
+    credit_used = await use_credit(work, draft, billing.brand.minimum_charge_minor, billing.now)
     collecting = await decide_collecting(
         work,
         draft,

@@ -21,7 +21,7 @@ class Collecting:
     explanation: str
 
 
-async def use_credit(work: UnitOfWork, draft: Invoice, now: datetime) -> int:
+async def use_credit(work: UnitOfWork, draft: Invoice, minimum_charge_minor: int, now: datetime) -> int:
     """Set a negative invoice aside as the customer's credit, then use the credit there is on what is to be paid now.
 
     Answers the credit used, in minor units.
@@ -35,7 +35,7 @@ async def use_credit(work: UnitOfWork, draft: Invoice, now: datetime) -> int:
     credit = await work.ledger.credit_minor(draft.account_id, draft.currency)
     if credit <= 0:
         return 0
-    shares = books.spread(credit, await _payable(work, draft))
+    shares = books.spread(credit, await _payable(work, draft, minimum_charge_minor))
     for invoice_id, share in shares.items():
         reference = f"{draft.invoice_id}/{invoice_id}"
         await work.ledger.post(books.credit_moved(draft.account_id, reference, now, share, draft.currency, invoice_id))
@@ -49,7 +49,7 @@ async def decide_collecting(
 
     After the ``last`` invoice there is nothing to wait for: the small amount is written off.
     """
-    open_amounts = await _payable(work, draft)
+    open_amounts = await _payable(work, draft, minimum_charge_minor)
     total_minor = sum(amount for _, amount in open_amounts)
     text = _explanation(draft, total_minor, credit_used_minor, len(open_amounts))
     if last:
@@ -72,9 +72,9 @@ async def _credit_left(work: UnitOfWork, draft: Invoice) -> str:
     return f" Credit of {Money(credit, draft.currency)} is left and is to be refunded." if credit > 0 else ""
 
 
-async def _payable(work: UnitOfWork, draft: Invoice) -> list[tuple[str, int]]:
+async def _payable(work: UnitOfWork, draft: Invoice, minimum_charge_minor: int) -> list[tuple[str, int]]:
     """Invoices carried over and this one, oldest first, with what is open of each."""
-    candidates = [*await work.invoices.carried_over(draft.account_id), draft.invoice_id]
+    candidates = [*await work.invoices.carried_over(draft.account_id, minimum_charge_minor), draft.invoice_id]
     amounts = [(each, await work.ledger.open_of(draft.account_id, each)) for each in candidates]
     return [(invoice_id, amount) for invoice_id, amount in amounts if amount > 0]
 

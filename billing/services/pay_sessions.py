@@ -25,6 +25,7 @@ ALREADY_PAID = "already_paid"
 DEBIT_IN_FLIGHT = "debit_in_flight"
 BELOW_MINIMUM = "below_minimum"
 MORE_THAN_OPEN = "more_than_open"
+LEAVES_TOO_LITTLE = "leaves_too_little"
 
 ASK_PAGE = timedelta(hours=1)
 
@@ -49,7 +50,8 @@ class PayableItem:
 class PayableNow:
     """What a customer would pay now: the amount and what it is for, or the reason why there is nothing to pay.
 
-    ``least_minor`` is the smallest part that may be paid; ``disputed_minor`` is open and not asked for.
+    ``least_minor`` is the smallest part that may be paid, ``most_part_minor`` the largest one that leaves enough to be
+    paid by itself (0: only everything can be paid); ``disputed_minor`` is open and not asked for.
     """
 
     account_id: str
@@ -65,6 +67,11 @@ class PayableNow:
     least_minor: int = 0
     account_url: str = ""
     today: date | None = None
+    most_part_minor: int = 0
+
+    def leaves_too_little(self, part_minor: int) -> bool:
+        """True when so little would be left after paying a part that nobody could pay it."""
+        return self.most_part_minor < part_minor < self.amount_minor
 
 
 class PaySessionService:
@@ -94,6 +101,7 @@ class PaySessionService:
             amount = sum(collectable(one) for one in due)
             reason = await _reason(work, account_id, amount, brand.minimum_charge_minor)
             items = tuple([await _item(work, one) for one in due])
+            least = max(brand.minimum_charge_minor, 1)
         return PayableNow(
             account_id=account_id,
             brand=brand.brand,
@@ -105,7 +113,8 @@ class PaySessionService:
             reason=reason,
             items=items,
             disputed_minor=sum(one.disputed_minor for one in due),
-            least_minor=min(max(brand.minimum_charge_minor, 1), amount),
+            least_minor=min(least, amount),
+            most_part_minor=amount - least if amount >= 2 * least else 0,
             account_url=brand.account_url,
             today=local_date(self._clock.now(), account.zone),
         )
@@ -141,6 +150,8 @@ class PaySessionService:
         reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
         if not reason and request.amount_minor not in (0, amount):
             reason = MORE_THAN_OPEN
+        if not reason and 0 < sum(collectable(one) for one in due) - amount < brand.minimum_charge_minor:
+            reason = LEAVES_TOO_LITTLE
         if reason:
             return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=sentence(reason))
         attempt = self._frozen(request, customer, amount, due[0].currency)
@@ -286,4 +297,5 @@ def sentence(reason: str) -> str:
         DEBIT_IN_FLIGHT: "A payment is already on its way. You need not do anything.",
         BELOW_MINIMUM: "The amount is too small to pay by itself; it will be part of the next invoice.",
         MORE_THAN_OPEN: "This is more than is open. Choose a smaller amount.",
+        LEAVES_TOO_LITTLE: "What is left would be too little to be paid. Pay everything, or a smaller part.",
     }.get(reason, "")

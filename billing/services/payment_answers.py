@@ -38,6 +38,7 @@ async def answer(work: UnitOfWork, attempt: Attempt, received_minor: int = 0, ex
         reopened_invoice_ids=reopened,
         open_minor=await open_minor(work, attempt.account_id),
         explanation=explanation or _explanation(attempt),
+        owed_invoice_ids=await owed_of(work, attempt.account_id),
     )
 
 
@@ -52,6 +53,7 @@ async def answer_without_attempt(
         settled_invoice_ids=await paid_of(work, request.account_id, request.invoice_ids),
         open_minor=await open_minor(work, request.account_id),
         explanation=explanation,
+        owed_invoice_ids=await owed_of(work, request.account_id),
     )
 
 
@@ -89,6 +91,13 @@ async def collectable_of(work: UnitOfWork, account_id: str, invoice_ids: tuple[s
 async def paid_of(work: UnitOfWork, account_id: str, invoice_ids: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the invoices on which nothing is open any more."""
     return tuple([one for one in invoice_ids if await work.ledger.open_of(account_id, one) <= 0])
+
+
+async def owed_of(work: UnitOfWork, account_id: str) -> tuple[str, ...]:
+    """The account's invoices of which, disputed or not, so much is open that it can be paid by itself."""
+    account = await work.accounts.get(account_id)
+    least = max((await work.accounts.brand(account.brand)).minimum_charge_minor, 1)
+    return tuple(one.invoice_id for one in await work.ledger.open_invoices(account_id) if one.open_minor >= least)
 
 
 async def _thanked(work: UnitOfWork, attempt: Attempt) -> bool:

@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from billing.domain.ledger import Entry, EntryKind, LedgerAccount, Posting, refund_paid, reversed_entry
+from billing.domain.ledger import (
+    Entry,
+    EntryKind,
+    LedgerAccount,
+    Posting,
+    money_returned,
+    refund_paid,
+    reopened_by,
+    reversed_entry,
+)
 from billing.domain.money import Money
 from billing.domain.retry import FailureCategory
 from billing.messages.payments import PaymentStatus
@@ -16,6 +25,7 @@ from billing.ports.payment_provider import DisputeFact, RefundFact
 from billing.ports.payments import Attempt
 from billing.ports.unit_of_work import UnitOfWork
 from billing.services.dead_methods import end_dead_method
+from billing.services.write_offs import recover_written_off
 
 
 async def book_refunds(work: UnitOfWork, attempt: Attempt, facts: Sequence[RefundFact], now: datetime) -> None:
@@ -81,9 +91,20 @@ async def _book_dispute(work: UnitOfWork, attempt: Attempt, fact: DisputeFact, n
 
 
 async def _withdraw(work: UnitOfWork, attempt: Attempt, fact: DisputeFact, reversal: Entry, now: datetime) -> None:
-    back = reversed_entry(reversal, EntryKind.REVERSAL_WITHDRAWN, fact.reference, now, "the dispute was won")
+    """The invoices may have been paid otherwise, credited or given up meanwhile: only what is open is paid by it."""
+    known = await work.ledger.find(attempt.account_id, attempt.provider, fact.reference, EntryKind.REVERSAL_WITHDRAWN)
+    if known is not None:
+        return
+    reopened = reopened_by(reversal)
+    returned_minor = sum(reopened.values())
+    await recover_written_off(work, attempt.account_id, reopened, returned_minor, f"won-{fact.reference}", now)
+    open_minor = {name: await work.ledger.open_of(attempt.account_id, name) for name in reopened}
+    back = money_returned(reversal, fact.reference, now, open_minor, "the dispute was won")
     if await work.ledger.post(back):
         summary = f"The dispute was won: {Money(fact.amount_minor, fact.currency)} is with us again."
+        credit = -sum(one.amount_minor for one in back.postings if one.ledger_account == LedgerAccount.CUSTOMER_CREDIT)
+        if credit > 0:
+            summary += f" {Money(credit, fact.currency)} of it is the customer's credit."
         await _tell(work, attempt, "reversal_withdrawn", summary, fact.reference, "", now)
 
 

@@ -195,7 +195,8 @@ class PaymentService:
         due = await answers.open_minor(work, query.account_id)
         status = PaymentStatus.NOTICE_MISSING if due else PaymentStatus.NOTHING_TO_COLLECT
         why = "This attempt was never begun."
-        return PaymentResult(query.attempt_id, status, open_minor=due, explanation=why)
+        owed = await answers.owed_of(work, query.account_id)
+        return PaymentResult(query.attempt_id, status, open_minor=due, explanation=why, owed_invoice_ids=owed)
 
     async def history(self, account_id: str) -> Sequence[Attempt]:
         """Every try at a payment, newest first."""

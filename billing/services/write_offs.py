@@ -62,6 +62,24 @@ async def write_off_debt(work: UnitOfWork, account: Account, command: WriteOffDe
     return Arranged(summary, command.command_id, tuple(shares), total.amount_minor, currency)
 
 
+async def write_off_small_rest(work: UnitOfWork, account: Account, now: datetime) -> None:
+    """Give up what an ended account owes, where it is less than can be paid by itself. The account is locked."""
+    brand = await work.accounts.brand(account.brand)
+    opened = [one for one in await work.ledger.open_invoices(account.account_id) if one.open_minor > 0]
+    total_minor = sum(one.open_minor for one in opened)
+    is_disputed = any(one.disputed_minor for one in opened)
+    if is_disputed or not 0 < total_minor < brand.minimum_charge_minor:
+        return
+    shares = {one.invoice_id: one.open_minor for one in opened}
+    reference, why = f"end-{account.account_id}", "Below the minimum charge, and no invoice follows."
+    entry = books.written_off(account.account_id, reference, now, shares, brand.currency, why)
+    if await work.ledger.post(entry):
+        await settle_vat_of_bad_debts(work, account.account_id, f"vat-{reference}", now)
+        summary = f"Written off {Money(total_minor, brand.currency)}: too little to be paid, and no bill follows"
+        told = {"rule": "below the minimum charge, after the last invoice", "shares_minor": shares}
+        await work.timeline.add(TimelineEntry(account.account_id, now, "write_off", summary, told))
+
+
 async def _of_newest_case(work: UnitOfWork, account_id: str) -> list[str]:
     cases = sorted(await work.dunning.cases(account_id), key=lambda one: one.opened_at)
     return list(cases[-1].invoice_ids) if cases else []

@@ -65,6 +65,17 @@ async def test_a_part_that_cannot_be_paid_is_refused_with_what_can(customer: Cus
     assert customer.process.opened == 0
 
 
+@pytest.mark.parametrize("amount", ["41,90", "42,09"])
+async def test_a_part_that_leaves_too_little_to_be_paid_is_refused_with_what_can(
+    customer: Customer, amount: str
+) -> None:
+    await customer.till.an_invoice(4210)
+    answer = await customer.phone.post(await customer.link(), data={"amount": amount})
+    assert (answer.status_code, customer.process.opened) == (422, 0)
+    assert "Betaal €\u00a042,10, of laat minstens €\u00a00,50 over." in answer.text
+    assert "Van €\u00a00,50 tot €\u00a041,60." in answer.text
+
+
 async def test_who_comes_back_without_paying_reads_that_nothing_was_taken(customer: Customer) -> None:
     await customer.till.an_invoice(4210)
     link = await customer.link()

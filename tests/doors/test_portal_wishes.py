@@ -88,6 +88,8 @@ async def test_all_or_part_is_paid_through_a_page_of_ours(portal: PortalWorld, b
     for wrong in ("42.11", "0.10", "1.250", "-5", "all"):
         page = await browser.post("/my/pay", amount=wrong)
         assert (page.status_code, "between €0.50 and €42.10" in page.text) == (422, True)
+    page = await browser.post("/my/pay", amount="41.90")
+    assert (page.status_code, "Pay €42.10, or leave at least €0.50." in page.text) == (422, True)
 
 
 async def test_a_form_sent_twice_is_one_command(portal: PortalWorld, browser: Browser) -> None:

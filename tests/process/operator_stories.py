@@ -64,6 +64,42 @@ async def promise_holds_dunning(world: World) -> None:
     assert "barring_warning" not in await customer.notices()
 
 
+async def promise_holds_the_announced_debit(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("ready")
+    pay_by = (world.now() + timedelta(days=20)).date()
+    result = await customer.command("promise_to_pay", PromiseToPay("promise-1", **WHO, pay_by=pay_by))
+    assert result.accepted, result
+    await asyncio.sleep(world.day_seconds * 18)
+    assert await customer.attempts() == [], "no debit before the promised day"
+    await customer.told("thank_you")
+    assert "retry" in await customer.notices(), "what was not paid by then was announced anew"
+    assert await customer.open_minor() == 0
+
+
+async def disputed_before_the_debit_and_rejected(world: World) -> None:
+    customer = await a_customer(world, "pm_card_visa")
+    await customer.told("ready")
+    async with world.parts.make_work() as work:
+        invoice = (await work.ledger.open_invoices(customer.account_id))[0]
+    path = f"/v1/accounts/{customer.account_id}/disputes"
+    opened = await world.api.post(path, json={"invoice_id": invoice.invoice_id, "reason": "not mine"})
+    assert opened.status_code == 201, opened.text
+
+    async def waits_in_a_case() -> bool:
+        async with world.parts.make_work() as work:
+            return bool(await work.dunning.cases(customer.account_id))
+
+    await world.until(waits_in_a_case, 60, "nobody collects what was disputed", customer.story)
+    assert await customer.attempts() == []
+    closed = await world.api.post(
+        f"{path}/{opened.json()['dispute_id']}/close", json={"outcome": "rejected", "decision": "it is yours"}
+    )
+    assert closed.status_code == 200, closed.text
+    await customer.told("thank_you")
+    assert await customer.open_minor() == 0
+
+
 async def handed_over_then_pays(world: World) -> None:
     ladder = (("failed_notice", 0), ("warn", 1), ("bar_full", 8), ("hand_over", 40))
     steps = [{"action": action, "day": day} for action, day in ladder]
@@ -200,6 +236,8 @@ OPERATOR_STORIES: tuple[Story, ...] = (
     paused_and_resumed,
     cycle_day_changed,
     promise_holds_dunning,
+    promise_holds_the_announced_debit,
+    disputed_before_the_debit_and_rejected,
     handed_over_then_pays,
     retried_by_hand,
     waived,

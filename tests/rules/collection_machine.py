@@ -6,7 +6,6 @@ dates and decisions against it after every step.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -173,16 +172,16 @@ class CollectionMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.reversed))
     @rule(data=st.data())
     def a_dispute_is_won(self, data: st.DataObject) -> None:
-        """Possible only while the invoices still owe what it reopened: else it is the customer's credit."""
+        """Its money pays what is still open of what it reopened; the rest of it is the customer's credit."""
         reference = data.draw(st.sampled_from(sorted(self.reversed)))
-        back = self.reversed[reference]
-        again = ledger.reversed_entry(back, ledger.EntryKind.REVERSAL_WITHDRAWN, self.name("won"), self.now, "won")
-        needed = Counter({one.invoice_id: -one.amount_minor for one in again.postings if one.invoice_id})
-        if any(self.open_of(str(name)) < amount for name, amount in needed.items()):
-            return
-        del self.reversed[reference]
-        self.entries.append(again)
-        self.taken_back += again.postings[0].amount_minor * -1
+        back = self.reversed.pop(reference)
+        returned, owed, credit = -back.postings[0].amount_minor, self.owed, self.credit
+        reopened = ledger.reopened_by(back)
+        opened = {name: self.open_of(name) for name in reopened}
+        self.entries.append(ledger.money_returned(back, self.name("won"), self.now, opened, "won"))
+        still_owed = sum(min(minor, opened[name]) for name, minor in reopened.items())
+        assert (self.owed, self.credit) == (owed - still_owed, credit + returned - still_owed)
+        self.taken_back -= returned
 
     @precondition(lambda self: self.credit > 0)
     @rule(data=st.data())

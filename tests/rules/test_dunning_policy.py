@@ -115,9 +115,18 @@ def test_a_case_closes_as_soon_as_nothing_is_owed(open_amount_minor: int) -> Non
     assert isinstance(decide(STANDARD, paid, on_day(17)), Close)
 
 
+def test_a_case_closes_when_so_little_is_left_that_nobody_could_pay_it() -> None:
+    left = a_warned_case(open_amount_minor=20, least_payable_minor=50, barring_level="full")
+    decision = decide(STANDARD, left, on_day(17))
+    assert isinstance(decision, Close)
+    assert "the next bill takes it" in decision.reason
+    assert not isinstance(decide(STANDARD, replace(left, open_amount_minor=50), on_day(17)), Close)
+
+
 @pytest.mark.parametrize(
     ("changes", "until"),
     [
+        ({"disputed_amount_minor": 4190, "least_payable_minor": 50}, None),
         ({"paused": True}, None),
         ({"hold_until": on_day(25)}, on_day(25)),
         ({"promise_until": on_day(20)}, on_day(20)),

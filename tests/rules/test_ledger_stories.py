@@ -17,6 +17,7 @@ AT = datetime(2027, 2, 16, tzinfo=UTC)
 ISSUED = books.invoice_issued("acc_1", "inv_1", AT, 2000, 420, "EUR")
 LATER = books.invoice_issued("acc_1", "inv_2", AT, 500, 105, "EUR")
 PAID = books.payment_received("acc_1", "stripe", "pi_1", AT, 2420, "EUR", {"inv_1": 2420})
+PAID_AGAIN = books.payment_received("acc_1", "stripe", "pi_2", AT, 2420, "EUR", {"inv_1": 2420})
 PAID_TOO_MUCH = books.payment_received("acc_1", "stripe", "pi_1", AT, 3000, "EUR", {"inv_1": 2420})
 PAID_BOTH = books.payment_received("acc_1", "stripe", "pi_1", AT, 3500, "EUR", {"inv_1": 2420, "inv_2": 605})
 REFUNDED = books.refund_paid("acc_1", "stripe", "re_1", AT, 580, "EUR", "asked")
@@ -25,6 +26,10 @@ NOTE = books.credit_note_issued("acc_1", "inv_9", "inv_1", AT, 1000, 210, "EUR",
 
 def _charged_back(receipt: Entry, amount_minor: int) -> Entry:
     return reversal_of(receipt, DisputeFact("du_1", amount_minor, "EUR", "fraudulent", "open"), AT)
+
+
+def _won(reversal: Entry, open_minor: int) -> Entry:
+    return books.money_returned(reversal, "du_1", AT, {"inv_1": open_minor}, "won")
 
 
 def _withdrawn(entry: Entry) -> Entry:
@@ -79,9 +84,24 @@ def _balances(entries: Sequence[Entry]) -> dict[str, int]:
             id="a chargeback opens the invoice again",
         ),
         pytest.param(
-            [ISSUED, PAID, _charged_back(PAID, 2420), _withdrawn(_charged_back(PAID, 2420))],
+            [ISSUED, PAID, _charged_back(PAID, 2420), _won(_charged_back(PAID, 2420), 2420)],
             {"revenue": -2000, "vat": -420, "cash": 2420},
             id="a dispute that is won is paid again",
+        ),
+        pytest.param(
+            [ISSUED, PAID, _charged_back(PAID, 2420), PAID_AGAIN, _won(_charged_back(PAID, 2420), 0)],
+            {"revenue": -2000, "vat": -420, "cash": 4840, "customer_credit": -2420},
+            id="a dispute that is won after the customer paid otherwise is the customer's credit",
+        ),
+        pytest.param(
+            [ISSUED, PAID, _charged_back(PAID, 2420), NOTE, _won(_charged_back(PAID, 2420), 1210)],
+            {"revenue": -1000, "vat": -210, "cash": 2420, "customer_credit": -1210},
+            id="a dispute that is won after a part was credited pays the rest only",
+        ),
+        pytest.param(
+            [ISSUED, PAID_TOO_MUCH, _charged_back(PAID_TOO_MUCH, 3000), _won(_charged_back(PAID_TOO_MUCH, 3000), 2420)],
+            {"revenue": -2000, "vat": -420, "cash": 3000, "customer_credit": -580},
+            id="a dispute that is won gives back the credit it had taken",
         ),
         pytest.param(
             [ISSUED, LATER, PAID_BOTH, _charged_back(PAID_BOTH, 1000)],

@@ -10,7 +10,7 @@ import pytest
 from billing.domain.clock import NORMAL_TIME
 from billing.domain.ledger import payment_received
 from billing.messages.account import AccountState, CollectionStage
-from billing.messages.dunning import CloseCaseRequest, OpenCaseRequest
+from billing.messages.dunning import CaseCommand, CloseCaseRequest, OpenCaseRequest
 from billing.messages.invoicing import CloseAccountRequest
 from billing.messages.payments import MethodKind, PaymentStatus
 from billing.ports.barring import Order, OrderedService
@@ -168,3 +168,36 @@ async def test_what_a_cap_stopped_is_looked_at_at_once(office: Office) -> None:
     state = await restored(office, account.account_id)
     assert state is not None
     assert (state.stops_review_at, state.orders_placed) == (now, 3)
+
+
+async def _pay(office: Office, account_id: str, invoice_id: str, amount_minor: int) -> None:
+    async with office.work() as work:
+        now, shares = office.clock.now(), {invoice_id: amount_minor}
+        await work.ledger.post(payment_received(account_id, "bank", "tx-1", now, amount_minor, "EUR", shares))
+        await work.commit()
+
+
+async def test_a_rest_that_is_carried_over_is_collected_with_the_next_invoice_only(office: Office) -> None:
+    account_id, first = await billed(office)
+    await a_debit(office, account_id, first, PaymentStatus.FAILED, 1)
+    await _pay(office, account_id, first, 2400)
+    alone = await restored(office, account_id)
+    assert alone is not None
+    assert (alone.collections, alone.inbox) == ((), ())
+    second = (await office.issue(account_id, 2)).invoice_id
+    state = await restored(office, account_id)
+    assert state is not None
+    (collection,) = state.collections
+    assert (collection.invoice_ids, collection.amount_minor) == ((first, second), 2440)
+    assert (collection.stage, state.inbox) == (CollectionStage.ISSUED, ())
+
+
+async def test_what_was_promised_before_its_debit_waits_for_the_promise(office: Office) -> None:
+    account_id, _ = await billed(office)
+    await ensure_default(office.work, office.clock)
+    pay_by = (office.clock.now() + timedelta(days=14)).date()
+    command = CaseCommand(account_id, "promise_to_pay", "p-1", "Robin", "asked for", pay_by=pay_by)
+    made = await DunningService(office.work, office.clock).change_case(command)
+    state = await restored(office, account_id)
+    assert state is not None
+    assert [(one.stage, one.wake_at) for one in state.collections] == [(CollectionStage.ISSUED, made.until)]

@@ -113,7 +113,7 @@ async def _a_barred_customer(world: CollectionWorld) -> tuple[str, OpenedCase]:
     return invoice, case
 
 
-@pytest.mark.parametrize(("amount_minor", "currency"), [(4209, "EUR"), (4210, "USD")])
+@pytest.mark.parametrize(("amount_minor", "currency"), [(4160, "EUR"), (4210, "USD")])
 async def test_scenario_27_neither_a_part_nor_another_currency_lifts_a_bar(
     world: CollectionWorld, amount_minor: int, currency: str
 ) -> None:
@@ -125,6 +125,14 @@ async def test_scenario_27_neither_a_part_nor_another_currency_lifts_a_bar(
     await _a_transfer(world, invoice, await world.till.open_of(invoice))
     closing = await world.decide(case)
     assert (closing.action, closing.level) == (NextAction.CLOSE, "outgoing")
+
+
+async def test_a_rest_that_nobody_could_pay_by_itself_lifts_the_bar(world: CollectionWorld) -> None:
+    invoice, case = await _a_barred_customer(world)
+    await _a_transfer(world, invoice, 4190)
+    closing = await world.decide(case)
+    assert (closing.action, closing.level, closing.invoice_ids) == (NextAction.CLOSE, "outgoing", (invoice,))
+    assert "the next invoice" in (await world.page()).reason
 
 
 # After barring, and while the order is under way --------------------------------------------------------------------

@@ -18,7 +18,7 @@ from billing.ports.payment_provider import ProviderPayment, Succeeded
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.services.hand_overs import UnableToHandOver, UnableToTakeBack
 from billing.services.payment_booking import book
-from billing.services.write_offs import UnableToRestoreDebt, UnableToWriteOffDebt
+from billing.services.write_offs import UnableToRestoreDebt, UnableToWriteOffDebt, write_off_small_rest
 from tests.builders_arrangements import WHO, Arrangements, an_arranged_debt
 
 
@@ -199,3 +199,17 @@ async def test_the_books_balance_after_all_of_it(debt: Arrangements) -> None:
     await money_comes(debt, page, 4210)
     broken = [one for one in await broken_rules(debt.world.engine) if not one.startswith("invoice adds up")]
     assert broken == []
+
+
+async def test_what_nobody_could_pay_is_given_up_when_the_account_ends(debt: Arrangements) -> None:
+    _, invoice = await debt.a_case()
+    for paid, left in ((4160, 50), (30, 0)):
+        await debt.world.pay(invoice, paid)
+        for _ in range(2):
+            async with debt.world.work() as work:
+                account = await work.accounts.lock(debt.account_id)
+                await write_off_small_rest(work, account, debt.world.clock.at)
+                await work.commit()
+        assert await open_minor(debt, invoice) == left
+    assert await sum_of(debt, LedgerAccount.WRITE_OFF) == 20
+    assert len(await debt.world.timeline("write_off")) == 1

@@ -9,8 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from billing.domain import ledger as books
+from billing.messages.dunning import OpenCaseRequest
 from billing.messages.invoicing import IssueInvoiceRequest
 from billing.messages.payments import MethodKind
+from billing.services.dunning import DunningService
+from billing.services.dunning_policies import ensure_default
 from billing.services.invoicing import UnableToIssueInvoice
 from tests.builders_invoicing import Office, an_office
 
@@ -159,6 +162,43 @@ async def test_an_amount_below_the_minimum_is_collected_with_the_next_invoice(of
     assert following.collect_invoice_ids == (small.invoice_id, following.invoice_id)
     third = await office.issue(account.account_id, 3)
     assert third.collect_invoice_ids == (third.invoice_id,)
+
+
+async def _paid(office: Office, account_id: str, invoice_id: str, amount_minor: int) -> None:
+    async with office.work() as work:
+        shares = {invoice_id: amount_minor}
+        reference = f"tx-{invoice_id}"
+        await work.ledger.post(
+            books.payment_received(account_id, "bank", reference, office.clock.now(), amount_minor, "EUR", shares)
+        )
+        await work.commit()
+
+
+async def test_a_rest_that_is_too_little_to_be_paid_is_collected_with_the_next_invoice(office: Office) -> None:
+    account, _ = await office.open_account()
+    first = await office.issue(account.account_id)
+    await _paid(office, account.account_id, first.invoice_id, 2400)
+    following = await office.issue(account.account_id, 2)
+    assert following.to_collect_minor == 20 + 2420
+    assert following.collect_invoice_ids == (first.invoice_id, following.invoice_id)
+    async with office.work() as work:
+        dates = {one.due_on for one in await work.ledger.open_invoices(account.account_id)}
+    assert dates == {(await office.plan_of(account.account_id, 2)).debit_on}
+    third = await office.issue(account.account_id, 3)
+    assert third.collect_invoice_ids == (third.invoice_id,), "both are still to be debited together"
+
+
+@pytest.mark.parametrize("left_minor", [20, 50])
+async def test_what_can_be_paid_or_is_pressed_for_is_not_announced_twice(office: Office, left_minor: int) -> None:
+    account, _ = await office.open_account()
+    first = await office.issue(account.account_id)
+    await _paid(office, account.account_id, first.invoice_id, 2420 - left_minor)
+    if left_minor == 20:
+        await ensure_default(office.work, office.clock)
+        dunning = DunningService(office.work, office.clock)
+        await dunning.open_case(OpenCaseRequest(account.account_id, (first.invoice_id,)))
+    following = await office.issue(account.account_id, 2)
+    assert following.collect_invoice_ids == (following.invoice_id,)
 
 
 async def test_late_usage_is_priced_with_the_allowance_of_its_own_cycle(office: Office) -> None:

@@ -54,3 +54,10 @@ async def test_more_than_is_open_and_too_little_open_no_page(till: TillWorld, am
     await till.an_invoice(4210)
     session = await opens(till, "wrong", amount_minor)
     assert (session.url, said in session.reason) == ("", True)
+
+
+@pytest.mark.parametrize(("amount_minor", "is_opened"), [(4190, False), (4161, False), (4160, True), (4210, True)])
+async def test_a_part_leaves_nothing_or_enough_to_be_paid(till: TillWorld, amount_minor: int, is_opened: bool) -> None:
+    await till.an_invoice(4210)
+    session = await opens(till, "part", amount_minor)
+    assert (bool(session.url), "too little" in session.reason) == (is_opened, not is_opened)

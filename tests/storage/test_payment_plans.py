@@ -219,6 +219,14 @@ async def test_the_pay_page_asks_for_the_instalment_in_turn_and_for_what_the_pla
     assert await payable() == {invoice: 2210, other: 500}
 
 
+async def test_a_plan_of_which_so_little_is_left_that_nobody_could_pay_it_is_kept(debt: Arrangements) -> None:
+    case, invoice = await debt.a_case()
+    await debt.agree((5, 2000), (35, 2210))
+    await debt.world.pay(invoice, 4190)
+    step = await debt.world.decide(case)
+    assert ((await debt.plan()).status, step.action, step.invoice_ids) == ("kept", NextAction.CLOSE, (invoice,))
+
+
 # Promises -----------------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +239,18 @@ async def test_a_promise_is_kept_when_its_amount_came_and_covers_nothing_more(de
     assert step.amount_minor == 1210, "the rest is pressed for"
     (told,) = await debt.world.timeline("promise_kept")
     assert "30.00 EUR came" in told.summary
+
+
+async def test_a_promise_says_what_it_covers_also_to_a_command_sent_again(debt: Arrangements) -> None:
+    """The process holds the debits of these invoices: it must hear of them though the first answer was lost."""
+    invoice = await debt.world.an_invoice()
+    made = [await debt.promise(5) for _ in range(2)]
+    assert made[0] == made[1]
+    assert (made[0].invoice_ids, made[0].in_case, made[0].until is not None) == ((invoice,), False, True)
+
+    _, later = await debt.a_case()
+    pressed = await debt.promise(6, command_id="promise-2")
+    assert (pressed.invoice_ids, pressed.in_case) == ((later,), True)
 
 
 async def test_a_promise_without_its_money_is_broken_once_its_day_is_over(debt: Arrangements) -> None:

@@ -235,6 +235,26 @@ async def test_a_paid_invoice_is_not_collected(till: TillWorld) -> None:
     assert await _is_charged_once(till)
 
 
+async def test_what_is_disputed_stays_owed_when_its_debit_takes_nothing(till: TillWorld) -> None:
+    await till.a_card()
+    invoice, small = await till.an_announced_invoice(4210), await till.an_invoice(30)
+    async with till.work() as work:
+        await work.dunning.add_dispute(
+            {
+                "account_id": till.account_id,
+                "invoice_id": invoice,
+                "amount_minor": 0,
+                "status": "open",
+                "opened_at": till.clock.now(),
+                "reason": "not mine",
+            }
+        )
+        await work.commit()
+    result = await till.service.collect(till.a_request(invoice, small))
+    assert (result.status, result.settled_invoice_ids) == (PaymentStatus.NOTHING_TO_COLLECT, ())
+    assert result.owed_invoice_ids == (invoice,), "the small one goes with the next bill"
+
+
 async def test_without_a_method_there_is_no_debit(till: TillWorld) -> None:
     result = await till.service.collect(till.a_request(await till.an_announced_invoice(4210)))
     assert result.status == PaymentStatus.METHOD_MISSING
