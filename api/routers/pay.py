@@ -21,7 +21,7 @@ from api.routers.portal_pay import plain_amount, read_amount
 from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import CommandResult
 from billing.ports.payment_provider import ProviderFault
-from billing.services.pay_sessions import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
+from billing.services.payable import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
 from billing.services.paylinks import UnusablePaylink
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from billing.ports.dunning import Promise
 from billing.ports.ledger import OpenInvoice
 from billing.ports.payments import PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PaySessionService
+from billing.services.pay_sessions import PaySessionService
+from billing.services.payable import DEBIT_IN_FLIGHT
 
 
 @dataclass(frozen=True)
