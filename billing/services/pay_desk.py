@@ -1,25 +1,32 @@
 """What a customer does with a paylink: look at what is open, go to the provider's page, come back.
 
-Opening a page goes through the account's process, the one collector, so that a page and a debit never meet.
+Opening a page goes through the account's process, the one collector, so that a page and a debit never meet. An account
+that has ended has no process and is debited no more: what it still owes is paid without one.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from billing.domain.errors import NotFound
+from billing.domain.errors import Conflict
 from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
-from billing.messages.payments import PaymentStatus
+from billing.messages.payments import PaymentStatus, PaySessionRequest
 from billing.ports.clock import BusinessClock
+from billing.ports.payment_provider import ProviderFault
 from billing.ports.payments import Attempt
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
-from billing.services.pay_sessions import PayableNow, PaySessionService
+from billing.services.pay_sessions import PaySessionService
+from billing.services.payable import PayableNow
 from billing.services.paylinks import Paylinks
+from billing.services.payment_outcomes import CLOSED, PaymentOutcomes
+
+_log = logging.getLogger(__name__)
+AWAY = "The payment page cannot be opened at the moment; try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,14 @@ class PayDesk:
         process: Process,
         paylinks: Paylinks,
         sessions: PaySessionService,
+        outcomes: PaymentOutcomes,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
         self._process = process
         self._paylinks = paylinks
         self._sessions = sessions
+        self._outcomes = outcomes
 
     async def look(self, token: str) -> PayableNow:
         """What is open now."""
@@ -76,8 +85,21 @@ class PayDesk:
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
         command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url, amount_minor)
+        if account.status == CLOSED:
+            return await self._open_of_closed(account_id, command)
         workflow = account_workflow_id(account.brand, account.number)
         return await self._process.command(workflow, "open_pay_session", command)
+
+    async def _open_of_closed(self, account_id: str, command: OpenPaySession) -> CommandResult:
+        """The page of an account that has no process any more; its attempts are told apart by a random part."""
+        attempt_id = f"{account_id}-{uuid4().hex[:12]}"
+        request = PaySessionRequest(account_id, attempt_id, command.return_url, command.amount_minor)
+        try:
+            page = await self._sessions.open(request)
+        except (ProviderFault, Conflict):
+            _log.warning("the page of the closed account %s could not be opened", account_id, exc_info=True)
+            return CommandResult(command.command_id, accepted=False, summary=AWAY)
+        return CommandResult(command.command_id, bool(page.url), page.reason or "Page opened.", page.url)
 
     async def returned(self, token: str) -> Returned:
         """The customer is back: let the process ask the provider at once, and say how it looks now."""
@@ -108,9 +130,10 @@ class PayDesk:
             account = await work.accounts.get(account_id)
         minute = f"{self._clock.now():%Y%m%d%H%M}"
         fact = PaymentOutcomeReceived(f"return-{page.attempt_id}-{minute}", page.attempt_id)
-        with suppress(NotFound):
-            workflow = account_workflow_id(account.brand, account.number)
-            await self._process.signal(workflow, "payment_outcome_received", fact)
+        try:
+            await self._outcomes.tell(account, fact)
+        except ProviderFault:
+            _log.warning("how %s stands could not be asked", page.attempt_id, exc_info=True)
 
     async def _receipt(self, page: Attempt) -> Receipt:
         async with self._make_work() as work:
