@@ -9,13 +9,13 @@ from typing import Any
 from billing.adapters.bank_files.sealing import key_ring_from
 from billing.adapters.bank_statements import read_bank_file
 from billing.ports.clock import BusinessClock
-from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.bank_carrying_out import CarryingOut
 from billing.services.bank_folder import BankFolder
 from billing.services.bank_news import BankNews
 from billing.services.bank_statement_round import BankStatementRound
 from billing.services.bank_statements import BankStatements
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.suspense import SuspenseService
 from evenflow.settings import Settings
 
@@ -35,10 +35,10 @@ class BankStatementParts:
 
 
 def bank_statements(
-    settings: Settings, make_work: UnitOfWorkFactory, clock: BusinessClock, process: Process
+    settings: Settings, make_work: UnitOfWorkFactory, clock: BusinessClock, outcomes: PaymentOutcomes
 ) -> BankStatementParts:
     """Build them; without a folder files are uploaded."""
-    news = BankNews(make_work, process)
+    news = BankNews(make_work, outcomes)
     carrying = CarryingOut(make_work, clock, news)
     seal = key_ring_from(settings.secrets.iban_keys.get_secret_value())
     statements = BankStatements(make_work, clock, read_bank_file, seal, carrying)

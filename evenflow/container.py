@@ -68,7 +68,7 @@ def container_of(parts: Parts, settings: Settings) -> Container:
         method_desk=parts.method_desk,
         retry_policies=RetryPolicyService(make_work, clock),
         pay_sessions=parts.pay_sessions,
-        pay_desk=PayDesk(make_work, clock, process, parts.paylinks, parts.pay_sessions),
+        pay_desk=PayDesk(make_work, clock, process, parts.paylinks, parts.pay_sessions, parts.outcomes),
         notices=parts.notices,
         notice_callbacks=NoticeCallbacks(make_work, clock, parts.messengers, parts.notices, process),
         notice_templates=NoticeTemplates(make_work, clock),

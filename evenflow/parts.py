@@ -44,6 +44,7 @@ from billing.services.notices import NoticeService
 from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_methods import MethodService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.payments import PaymentService
 from billing.services.reconcile import Reconciler
 from billing.services.self_service_links import SelfServiceLinks
@@ -97,6 +98,7 @@ class Parts:
     letterheads: Letterheads
     paylinks: Paylinks
     payments: PaymentService
+    outcomes: PaymentOutcomes
     webhook_inbox: WebhookInbox
     notices: NoticeService
     announcing: AnnouncingService
@@ -141,8 +143,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     process = TemporalProcess(partial(_connect, settings, metrics_address))
     stripe = watched(settings, stripe_of(settings))
     bank = bank_files(settings, make_work, clock, process)
-    bank_in = bank_statements(settings, make_work, clock, process)
     paying = build_paying(settings, make_work, clock, process, stripe, bank)
+    bank_in = bank_statements(settings, make_work, clock, paying.outcomes)
     balances = SqlBalanceSource(settings.database.url.get_secret_value())
     quick = SqlQuickStore(settings.database.url.get_secret_value())
     usage = _usage(settings, make_work, clock, process, balances, quick)
@@ -162,9 +164,11 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         with_collection(people.joining(repairs, barring, reconciler), make_work, clock, process, notices),
         tell_of_methods=MethodNotices(make_work, clock, notices, settings.billing.card_expiry_notice_days).send_due,
         end_promises=promises.end_over,
+        make_refunds=paying.payments.make_refunds,
         look_after_bulk_actions=collections.actions.look_after,
     )
-    upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs)
+    live = LiveAccounts(engine, process)
+    upkeep = UpkeepService(make_work, clock, process, accounts, live, repairs, paying.outcomes)
     return Parts(
         settings=settings,
         engine=engine,

@@ -13,6 +13,7 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from billing.services.webhook_inbox import WebhookInbox
@@ -33,6 +34,7 @@ class Paying:
     method_desk: MethodDesk
     pay_sessions: PaySessionService
     payments: PaymentService
+    outcomes: PaymentOutcomes
     webhook_inbox: WebhookInbox
 
 
@@ -52,6 +54,8 @@ def build_paying(
         stripe, {bank.provider.name: watched(settings, bank.provider)}, settings.payments.sepa_debit
     )
     methods = MethodService(make_work, clock, providers, process)
+    payments = PaymentService(make_work, clock, providers, paylinks)
+    outcomes = PaymentOutcomes(make_work, clock, process, payments.settle)
     return Paying(
         paylinks=paylinks,
         methods=methods,
@@ -60,6 +64,7 @@ def build_paying(
         pay_sessions=PaySessionService(
             make_work, clock, providers, paylinks, PaymentCalls(make_work, clock, providers)
         ),
-        payments=PaymentService(make_work, clock, providers, paylinks),
-        webhook_inbox=WebhookInbox(make_work, process, {stripe.name: stripe}, methods),
+        payments=payments,
+        outcomes=outcomes,
+        webhook_inbox=WebhookInbox(make_work, process, {stripe.name: stripe}, methods, outcomes),
     )

@@ -76,7 +76,7 @@ async def a_circle(database_url: str, directory: Path, listener: Listener) -> As
     try:
         async with a_bank_till(database_url, root) as bank:
             work, clock = bank.till.work, bank.till.clock
-            news = BankNews(work, bank.process)
+            news = BankNews(work, bank.till.outcomes(bank.process))
             statements = BankStatements(work, clock, read_bank_file, bank.seal, CarryingOut(work, clock, news))
             folder = BankFolder(root, statements, quiet_seconds=0)
             found = Circle(bank, simulator, folder, SuspenseService(work, clock, news))

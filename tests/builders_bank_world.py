@@ -17,7 +17,7 @@ from billing.adapters.bank_statements import read_bank_file
 from billing.domain.invoice import InvoiceLine, Section
 from billing.domain.ledger import LedgerAccount, invoice_issued
 from billing.domain.money import Money
-from billing.messages.payments import PaymentStatus
+from billing.messages.payments import AttemptQuery, PaymentStatus
 from billing.persistence.invariants import broken_rules
 from billing.persistence.unit_of_work import SqlUnitOfWork, make_engine
 from billing.ports.accounts import Account
@@ -28,6 +28,7 @@ from billing.ports.suspense import SuspenseFilter, SuspenseItem
 from billing.services.bank_carrying_out import CarryingOut
 from billing.services.bank_news import BankNews
 from billing.services.bank_statements import BankStatements, TakenIn
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.suspense import SuspenseService
 from tests.builders import a_brand, an_account
 from tests.builders_bank_statements import DAY, OUR_IBAN
@@ -68,9 +69,10 @@ class BankWorld:
     clock: MovableClock = field(default_factory=lambda: MovableClock(NOON))
     process: RecordedProcess = field(default_factory=RecordedProcess)
     debits: int = 0
+    settled: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        news = BankNews(self.work, self.process)
+        news = BankNews(self.work, PaymentOutcomes(self.work, self.clock, self.process, self._settle))
         self.carrying = CarryingOut(self.work, self.clock, news)
         ring = KeyRing({"test": b"k" * 32})
         self.statements = BankStatements(self.work, self.clock, read_bank_file, ring, self.carrying)
@@ -78,6 +80,10 @@ class BankWorld:
 
     def work(self) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine)
+
+    async def _settle(self, query: AttemptQuery) -> None:
+        """What is booked without a process, because the account has ended."""
+        self.settled.append(query.attempt_id)
 
     @property
     def account_id(self) -> str:

@@ -89,7 +89,8 @@ async def a_pay_page_customer(database_url: str, faulty: Simulator) -> AsyncIter
     """A customer of a database of their own, with the simulator as provider."""
     async with a_till(database_url, faulty) as till:
         process: Any = PromptProcess(till)
-        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions, patience=())
+        outcomes = till.outcomes(process)
+        desk = PayDesk(till.work, till.clock, process, till.paylinks, till.sessions, outcomes, patience=())
         container = Container(
             make_work=till.work,
             clock=till.clock,

@@ -26,6 +26,7 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
 from tests.builders import a_brand, an_account
@@ -188,6 +189,21 @@ class TillWorld:
     async def open_of(self, invoice_id: str) -> int:
         async with self.work() as work:
             return await work.ledger.open_of(self.account_id, invoice_id)
+
+    def outcomes(self, process: Any) -> PaymentOutcomes:
+        """Hints about payments go to this process, and are booked at once where the account has ended."""
+        return PaymentOutcomes(self.work, self.clock, process, self.service.settle)
+
+    async def end_account(self) -> None:
+        """The account has ended: no process runs for it any more."""
+        async with self.work() as work:
+            await work.accounts.change(self.account_id, {"status": "closed", "closed_at": self.clock.now()})
+            await work.commit()
+
+    async def lasting(self, kind: str) -> list[str]:
+        """What the lasting cases of a kind are about."""
+        async with self.work() as work:
+            return [one.subject for one in await work.staff_cases.lasting(kind)]
 
     async def credit(self, currency: str = "EUR") -> int:
         async with self.work() as work:

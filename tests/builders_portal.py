@@ -32,6 +32,7 @@ from billing.services.pay_sessions import PaySessionService
 from billing.services.paylinks import Paylinks
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.payment_plans import PaymentPlans
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payments import PaymentService
@@ -165,6 +166,8 @@ def _parts(
     notices = AccessNotices(make_work, clock, messengers, a_paylink, links.address)
     paylinks = Paylinks(make_work, (SIGNING_KEY,), DOOR)
     sessions = PaySessionService(make_work, clock, providers, paylinks, PaymentCalls(make_work, clock, providers))
+    payments = PaymentService(make_work, clock, providers, paylinks)
+    outcomes = PaymentOutcomes(make_work, clock, process, payments.settle)
     invoicing = InvoicingService(make_work, clock, PdfRenderer())
     return {
         "portal_looks": PortalLooks(make_work, clock),
@@ -177,10 +180,10 @@ def _parts(
         "customer_export": CustomerExport(make_work, clock, invoicing),
         "invoicing": invoicing,
         "disputes": DisputeService(make_work, clock, process),
-        "payments": PaymentService(make_work, clock, providers, paylinks),
+        "payments": payments,
         "payment_methods": MethodService(make_work, clock, providers),
         "method_links": MethodLinks(make_work, (SIGNING_KEY,), DOOR),
-        "pay_desk": PayDesk(make_work, clock, process, paylinks, sessions),
+        "pay_desk": PayDesk(make_work, clock, process, paylinks, sessions, outcomes),
         "payment_plans": PaymentPlans(make_work, clock),
         "limits": LimitService(make_work, clock, doors.container.usage.thresholds),
     }

@@ -91,6 +91,15 @@ ASK_PROVIDER = ActivityOptions(
     retry_policy=_PATIENTLY,
     priority=Urgency.PAID,
 )
+# A customer waits for the page and presses again; a call that went on for ever would keep the run from being renewed.
+OPEN_PAGE = BoundedOptions(
+    task_queue=PAYMENTS_QUEUE,
+    start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=SILENT_AT_MOST,
+    schedule_to_close_timeout=timedelta(minutes=10),
+    retry_policy=_PATIENTLY,
+    priority=Urgency.PAID,
+)
 # A round of upkeep takes as long as there is to mend. Ended and begun anew, it would never come to its end after a bad
 # day; a worker that was killed is noticed by its silence.
 MEND = ActivityOptions(

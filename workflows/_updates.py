@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows._commands import refused
 from workflows._desk import Desk
-from workflows._options import ASK_PROVIDER
+from workflows._options import OPEN_PAGE
 
 
 def require(condition: bool, field: str, value: object, message: str, remedy: str) -> None:
@@ -253,7 +253,7 @@ class AccountUpdates:
                     desk.account_id, desk.new_attempt_id(_first_open(desk)), command.return_url, command.amount_minor
                 ),
                 summary="Open a page to pay on",
-                **ASK_PROVIDER,
+                **OPEN_PAGE,
             )
         except ActivityError as error:
             return refused(command, error)

@@ -23,7 +23,7 @@ from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import CommandResult
 from billing.ports.payment_provider import ProviderFault
 from billing.ports.process import ProcessAway
-from billing.services.pay_sessions import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
+from billing.services.payable import BELOW_MINIMUM, DEBIT_IN_FLIGHT, PayableNow
 
 _log = logging.getLogger(__name__)
 

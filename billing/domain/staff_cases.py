@@ -75,6 +75,8 @@ STUCK_STREAM = "stuck_stream"
 USAGE_IN_FOLDER = "usage_in_folder"
 USAGE_SENT_AGAIN = "usage_sent_again"
 REPAIR_FAILING = "repair_failing"
+MONEY_AFTER_CLOSING = "money_after_closing"
+REFUND_WAITING = "refund_waiting"
 
 DECEASED = "MD07"  # the reason code of the SEPA rulebook
 DECEASED_CODES = frozenset({DECEASED, "recipient_deceased"}) | bacs.DECEASED
@@ -199,6 +201,23 @@ _ALL = (
         "A repair of upkeep fails round after round: what it looks for is not mended meanwhile.",
         "The explanation names the reason, the worker's log the details.",
         told_after=45 * _MINUTES,
+    ),
+    CaseKind(
+        MONEY_AFTER_CLOSING,
+        Severity.HIGH,
+        "Money of an account that has ended moved: it came in, went back or never came. The books have it, and no "
+        "process acts on it any more.",
+        "See what the account owes now, and what credit it has: ask for it by its paylink or write it off, give the "
+        "credit back, and tell the agency where the debt was handed over.",
+        closes_itself=False,
+    ),
+    CaseKind(
+        REFUND_WAITING,
+        Severity.HIGH,
+        "A refund was asked for and the provider has not made it: the customer waits for the money.",
+        "See why at the provider: its balance may be too low, or it is away. Upkeep asks again in every round, and the "
+        "case closes when the refund is made or refused for good.",
+        told_after=30 * _MINUTES,
     ),
 )
 KINDS = {each.kind: each for each in _ALL}

@@ -50,5 +50,6 @@ class UpkeepReport:
     tries_forgotten: int = 0
     mandates_ended: int = 0
     vat_settled: int = 0
+    refunds_made: int = 0
     failures: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()

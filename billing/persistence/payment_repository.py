@@ -139,6 +139,13 @@ class SqlPaymentRepository(SqlWebhookInboxRepository):
         query = select(t.payment_refunds).where(*_of_attempt(t.payment_refunds, account_id, attempt_id))
         return await fetch_all(self._connection, Refund, query.order_by(t.payment_refunds.c.created_at))
 
+    async def waiting_refunds(self, account_id: str = "", limit: int = 200) -> Sequence[Refund]:
+        refunds = t.payment_refunds.c
+        query = select(t.payment_refunds).where(refunds.status == "requested")
+        if account_id:
+            query = query.where(refunds.account_id == account_id)
+        return await fetch_all(self._connection, Refund, query.order_by(refunds.created_at).limit(limit))
+
     async def change_refund(self, account_id: str, refund_id: str, values: Mapping[str, Any]) -> None:
         refunds = t.payment_refunds.c
         of_refund = (refunds.account_id == account_id, refunds.refund_id == refund_id)

@@ -3,7 +3,7 @@
 outcome (a value)          Succeeded | Pending | Failed | ActionRequired | Cancelled | Unknown
 fault (an exception)       ProviderFault: retry later, no step is taken towards the customer
 ├── ProviderBusy           told to slow down (429); ``retry_after_seconds`` when it said so
-├── ProviderAway           a look at the provider got no answer (a *collect* without answer is Unknown instead)
+├── ProviderAway           a call got no usable answer (a *collect* without answer is Unknown instead)
 └── MerchantFault          our own key, account or request is wrong: staff must act, never a customer's decline
 """
 
@@ -33,7 +33,11 @@ class ProviderBusy(ProviderFault):
 
 
 class ProviderAway(ProviderFault):
-    """No usable answer to a question that changes nothing."""
+    """No usable answer. ``key_is_spent``: the same idempotency key would only repeat this one."""
+
+    def __init__(self, message: str, *, key_is_spent: bool = False) -> None:
+        super().__init__(message)
+        self.key_is_spent = key_is_spent
 
 
 class MerchantFault(ProviderFault):
@@ -162,7 +166,7 @@ class CollectCommand:
 
 @dataclass(frozen=True)
 class PaySessionCommand:
-    """A hosted page for one amount. ``purpose`` is told to the customer."""
+    """A hosted page for one amount. ``purpose`` is told to the customer; each ``call_number`` opens a page anew."""
 
     account_id: str
     attempt_id: str
@@ -174,6 +178,7 @@ class PaySessionCommand:
     cancel_url: str
     locale: str = ""
     invoice_numbers: tuple[str, ...] = ()
+    call_number: int = 1
 
 
 @dataclass(frozen=True)
@@ -331,7 +336,13 @@ class PaymentProvider(Protocol):
         ...
 
     async def cancel(self, reference: str) -> ProviderPayment: ...
-    async def refund(self, reference: str, amount_minor: int, refund_id: str) -> RefundFact: ...
+    async def refund(self, reference: str, amount_minor: int, refund_id: str, call_number: int = 1) -> RefundFact:
+        """Give money back, once per ``refund_id``; a new ``call_number`` asks under a new idempotency key.
+
+        Raises ProviderAway with ``key_is_spent`` when only a new call number could be answered otherwise.
+        """
+        ...
+
     async def open_pay_session(self, command: PaySessionCommand) -> HostedPage: ...
     async def pay_session(self, reference: str) -> ProviderPayment:
         """Where the payment of a hosted page stands: ActionRequired while open, Cancelled when it expired unused."""

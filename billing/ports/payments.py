@@ -111,7 +111,8 @@ class Attempt:
     ``attempt_id`` is the idempotency key. ``call_number`` grows when the provider answered 5xx and made nothing, since
     it replays such an answer under the same key; ``submitted_on`` is the local date that call was made with, since a
     repeated call must be the same. ``called_at`` is real time, all else business time.
-    ``expected_minor`` is what was asked for, ``received_minor`` what came.
+    ``expected_minor`` is what was asked for, ``received_minor`` what came. ``return_url`` is the door that a page leads
+    back to, empty for the paylink's.
     """
 
     account_id: str
@@ -137,6 +138,7 @@ class Attempt:
     category: str = ""
     code: str = ""
     settled_at: datetime | None = None
+    return_url: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -157,7 +159,10 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Refund:
-    """Money given back; ``refund_id`` is the key it was asked for with, ``provider_refund`` the provider's object."""
+    """Money given back; ``refund_id`` is the key it was asked for with, ``provider_refund`` the provider's object.
+
+    ``call_number`` grows when the provider answered 5xx, since it replays such an answer under the same key.
+    """
 
     account_id: str
     refund_id: str
@@ -169,6 +174,7 @@ class Refund:
     author: str
     created_at: datetime
     provider_refund: str = ""
+    call_number: int = 1
 
 
 @dataclass(frozen=True)
@@ -264,7 +270,7 @@ class PaymentRepository(MethodRepository, Protocol):
         ...
 
     async def drop_attempt(self, account_id: str, attempt_id: str) -> None:
-        """Forget a try that was never shown to anybody."""
+        """Forget a try that is written anew in the same transaction: its row is how late money is matched."""
         ...
 
     async def change_attempt(self, account_id: str, attempt_id: str, values: Mapping[str, Any]) -> None: ...
@@ -291,6 +297,10 @@ class PaymentRepository(MethodRepository, Protocol):
 
     async def refund(self, account_id: str, refund_id: str) -> Refund | None: ...
     async def refunds(self, account_id: str, attempt_id: str) -> Sequence[Refund]: ...
+    async def waiting_refunds(self, account_id: str = "", limit: int = 200) -> Sequence[Refund]:
+        """Asked for and not made yet, oldest first; of all accounts when none is named."""
+        ...
+
     async def change_refund(self, account_id: str, refund_id: str, values: Mapping[str, Any]) -> None: ...
     async def paylink_revision(self, account_id: str) -> int:
         """1 until revoked for the first time."""

@@ -36,7 +36,7 @@ class UnableToChangeBatch(UnableTo):
 
 @dataclass(frozen=True)
 class Made:
-    """What making files came to: the new batches, debits held for a person, debits dropped with their mandate."""
+    """What making files came to: new batches, debits held for a person, debits dropped with their mandate or debt."""
 
     batches: tuple[BankBatch, ...] = ()
     held: tuple[BankDebit, ...] = ()

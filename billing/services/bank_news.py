@@ -7,30 +7,22 @@ in between, the next round tells it again, and the process counts it once by its
 from __future__ import annotations
 
 import logging
-from typing import Any, Protocol
 
-from billing.domain.errors import NotFound
 from billing.messages.account import PaymentOutcomeReceived
-from billing.messages.identities import account_workflow_id
 from billing.ports.bank_statements import News
 from billing.ports.unit_of_work import UnitOfWorkFactory
+from billing.services.payment_outcomes import PaymentOutcomes
 
 _log = logging.getLogger(__name__)
 AT_ONCE = 500
 
 
-class Signals(Protocol):
-    """The part of the process that is needed here (``billing.ports.process``)."""
-
-    async def signal(self, workflow_id: str, signal: str, payload: Any) -> None: ...
-
-
 class BankNews:
     """Passes news on."""
 
-    def __init__(self, make_work: UnitOfWorkFactory, process: Signals) -> None:
+    def __init__(self, make_work: UnitOfWorkFactory, outcomes: PaymentOutcomes) -> None:
         self._make_work = make_work
-        self._process = process
+        self._outcomes = outcomes
 
     async def tell(self) -> int:
         """Tell what is not told yet; how much was. What cannot be told now waits for the next round."""
@@ -47,13 +39,9 @@ class BankNews:
     async def _tell_one(self, news: News) -> bool:
         async with self._make_work() as work:
             account = await work.accounts.get(news.account_id)
-        workflow = account_workflow_id(account.brand, account.number)
         fact = PaymentOutcomeReceived(f"bank-{news.reference}", news.attempt_id)
-        try:
-            await self._process.signal(workflow, "payment_outcome_received", fact)
-        except NotFound:
-            if account.closed_at is None:
-                return False  # upkeep starts it again
+        if not await self._outcomes.tell(account, fact):
+            return False  # upkeep starts it again
         async with self._make_work() as work:
             await work.bank_statements.drop_news(news)
             await work.commit()

@@ -28,7 +28,7 @@ class Ready:
 
 
 class Sorting:
-    """Sorts the debits of one round: those that can go by file, those held, those whose mandate ended."""
+    """Sorts the debits of one round: those that can go by file, those held, those whose mandate or debt ended."""
 
     def __init__(self, work: UnitOfWork, creditor: Creditor, zone: str, now: datetime, seal: Seal) -> None:
         self._work = work
@@ -48,7 +48,7 @@ class Sorting:
     async def sort(self, debit: BankDebit) -> None:
         """Find where a debit belongs; what keeps it is written on it."""
         method = await self._work.payments.method(debit.account_id, debit.method_id)
-        if method.status != MethodStatus.USABLE:
+        if method.status != MethodStatus.USABLE or await self._is_settled(debit):
             self.dropped.append(await self._set(debit, DebitStatus.CANCELLED))
             return
         line = await line_of(self._work, debit, self._creditor, self._seal)
@@ -64,6 +64,12 @@ class Sorting:
         sequence = await self._sequence(debit, line)
         key = (collect_on, sequence, debit.scheme)
         self._groups.setdefault(key, []).append(Ready(debit, line, collect_on, sequence))
+
+    async def _is_settled(self, debit: BankDebit) -> bool:
+        """A transfer or a credit note paid all that the debit is for since it was handed in."""
+        held = await self._work.payments.allocations(debit.account_id, debit.attempt_id)
+        still_open = [await self._work.ledger.open_of(debit.account_id, one.invoice_id) for one in held]
+        return bool(held) and max(still_open) <= 0
 
     async def _sequence(self, debit: BankDebit, line: DebitLine) -> str:
         """FRST once under a new mandate, where the bank still wants it; of two at once only one is the first.

@@ -2,6 +2,7 @@
 
 Money goes back the way it came, so credit is refunded as parts of payments; each part is a refund of its own, carried
 out by the account's process like any other. The same command again plans what it planned at first.
+What the plan found free is looked at again, with the account locked, when each part is asked for.
 """
 
 from __future__ import annotations
@@ -47,16 +48,31 @@ class CreditRefunds:
             attempts = await work.payments.attempts(account_id)
             made = [one for each in attempts for one in await work.payments.refunds(account_id, each.attempt_id)]
             # Providers know refunds by their ids alone, whoever's they are: two accounts may share a command's id.
-            name = f"{command_id}/{account_id}"
+            name = f"{command_id}{_mark(account_id)}"
             planned = [one for one in made if one.refund_id.startswith(f"{name}/")]
             if planned:
                 return [CreditPart(one.attempt_id, one.amount_minor, one.refund_id) for one in planned]
-            credit = await work.ledger.credit_minor(account_id, currency)
+            credit = await free_credit(work, account_id, currency)
             wanted = amount_minor or credit
             if not 0 < wanted <= credit:
                 raise _unable(wanted, f"Credit of {Money(max(credit, 0), currency)} is held, and no more.")
             left = await _left(work, attempts, made, currency)
         return _parts(left, wanted, name, currency)
+
+
+async def free_credit(work: UnitOfWork, account_id: str, currency: str) -> int:
+    """Credit that no refund has been asked for yet, minor units. Holds as long as the account is locked."""
+    asked = [one for one in await work.payments.waiting_refunds(account_id) if one.currency == currency]
+    return await work.ledger.credit_minor(account_id, currency) - sum(one.amount_minor for one in asked)
+
+
+def is_of_credit(refund_id: str, account_id: str) -> bool:
+    """Whether a refund is a part planned here, and so gives back no more than the credit there is."""
+    return f"{_mark(account_id)}/" in refund_id
+
+
+def _mark(account_id: str) -> str:
+    return f"/{account_id}"
 
 
 async def _left(

@@ -19,7 +19,8 @@ from billing.ports.notices import TAKEN
 from billing.ports.payments import PaymentMethod
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.dunning_plans import instalments_of, owed_minor
-from billing.services.pay_sessions import DEBIT_IN_FLIGHT, PaySessionService
+from billing.services.pay_sessions import PaySessionService
+from billing.services.payable import DEBIT_IN_FLIGHT
 
 # How many of the newest notices are looked through for the date of another debit.
 _NOTICES_READ = 200

@@ -1,27 +1,35 @@
 """What a customer does with a paylink: look at what is open, go to the provider's page, come back.
 
-Opening a page goes through the account's process, the one collector, so that a page and a debit never meet.
+Opening a page goes through the account's process, the one collector, so that a page and a debit never meet. An account
+that has ended has no process and is debited no more: what it still owes is paid without one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from billing.domain.errors import NotFound
+from billing.domain.errors import Conflict
 from billing.messages.account import CommandResult, OpenPaySession, PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
-from billing.messages.payments import PaymentStatus
+from billing.messages.payments import PaymentStatus, PaySessionRequest
 from billing.ports.accounts import Account
 from billing.ports.clock import BusinessClock
+from billing.ports.payment_provider import ProviderFault
 from billing.ports.payments import Attempt
 from billing.ports.process import Process, ProcessAway
 from billing.ports.unit_of_work import UnitOfWorkFactory
-from billing.services.pay_sessions import PayableNow, PaySessionService
+from billing.services.pay_sessions import PaySessionService
+from billing.services.payable import PayableNow
 from billing.services.paylinks import Paylinks
+from billing.services.payment_outcomes import CLOSED, PaymentOutcomes
+
+_log = logging.getLogger(__name__)
+AWAY = "The payment page cannot be opened at the moment; try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class PayDesk:
         process: Process,
         paylinks: Paylinks,
         sessions: PaySessionService,
+        outcomes: PaymentOutcomes,
         patience: Sequence[float] = PATIENCE,
     ) -> None:
         self._make_work = make_work
@@ -70,6 +79,7 @@ class PayDesk:
         self._process = process
         self._paylinks = paylinks
         self._sessions = sessions
+        self._outcomes = outcomes
         self._patience = patience
 
     async def whose(self, token: str) -> Account:
@@ -94,8 +104,21 @@ class PayDesk:
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
         command = OpenPaySession(f"pay-{uuid4()}", author, reason, return_url, amount_minor)
+        if account.status == CLOSED:
+            return await self._open_of_closed(account_id, command)
         workflow = account_workflow_id(account.brand, account.number)
         return await self._process.command(workflow, "open_pay_session", command)
+
+    async def _open_of_closed(self, account_id: str, command: OpenPaySession) -> CommandResult:
+        """The page of an account that has no process any more; its attempts are told apart by a random part."""
+        attempt_id = f"{account_id}-{uuid4().hex[:12]}"
+        request = PaySessionRequest(account_id, attempt_id, command.return_url, command.amount_minor)
+        try:
+            page = await self._sessions.open(request)
+        except (ProviderFault, Conflict):
+            _log.warning("the page of the closed account %s could not be opened", account_id, exc_info=True)
+            return CommandResult(command.command_id, accepted=False, summary=AWAY)
+        return CommandResult(command.command_id, bool(page.url), page.reason or "Page opened.", page.url)
 
     async def returned(self, token: str) -> Returned:
         """The customer is back: let the process ask the provider at once, and say how it looks now."""
@@ -138,12 +161,11 @@ class PayDesk:
             account = await work.accounts.get(account_id)
         minute = f"{self._clock.now():%Y%m%d%H%M}"
         fact = PaymentOutcomeReceived(f"return-{page.attempt_id}-{minute}", page.attempt_id)
-        workflow = account_workflow_id(account.brand, account.number)
         try:
-            await self._process.signal(workflow, "payment_outcome_received", fact)
-        except (NotFound, ProcessAway):
+            return await self._outcomes.tell(account, fact)
+        except (ProcessAway, ProviderFault):
+            _log.warning("how %s stands could not be asked", page.attempt_id, exc_info=True)
             return False
-        return True
 
     async def _receipt(self, page: Attempt) -> Receipt:
         async with self._make_work() as work:

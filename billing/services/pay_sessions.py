@@ -2,76 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from billing.domain.cycle_calendar import local_date
-from billing.domain.invoice import Section
-from billing.messages.payments import MethodKind, PaymentStatus, PaySession, PaySessionRequest
+from billing.messages.payments import PaymentStatus, PaySession, PaySessionRequest
 from billing.ports.clock import BusinessClock
-from billing.ports.ledger import OpenInvoice
 from billing.ports.payment_provider import HostedPage, PaySessionCommand
 from billing.ports.payments import Allocation, Attempt, AttemptPurpose
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from billing.services.dunning_plans import next_part_of_plan
+from billing.services.payable import (
+    LEAVES_TOO_LITTLE,
+    MORE_THAN_OPEN,
+    PayableNow,
+    item_of,
+    parts_of,
+    payable_invoices,
+    reason_against,
+    sentence,
+)
 from billing.services.paylinks import Paylinks
 from billing.services.payment_answers import collectable
 from billing.services.payment_calls import PaymentCalls
 from billing.services.payment_methods import MethodService
 from billing.services.payment_providers import PaymentProviders
 
-ALREADY_PAID = "already_paid"
-DEBIT_IN_FLIGHT = "debit_in_flight"
-BELOW_MINIMUM = "below_minimum"
-MORE_THAN_OPEN = "more_than_open"
-LEAVES_TOO_LITTLE = "leaves_too_little"
+CLOSED = "This page was closed; open a new one."
 
 ASK_PAGE = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class PayableItem:
-    """What is open of one invoice and may be paid now; ``fees`` are its charges for reminders and the like, net.
-
-    ``is_debited`` says that its ready notice announced a debit.
-    """
-
-    number: str
-    period_from: date
-    last_day: date
-    due_on: date
-    open_minor: int
-    fees: tuple[tuple[str, int], ...] = ()
-    is_debited: bool = False
-
-
-@dataclass(frozen=True)
-class PayableNow:
-    """What a customer would pay now: the amount and what it is for, or the reason why there is nothing to pay.
-
-    ``least_minor`` is the smallest part that may be paid, ``most_part_minor`` the largest one that leaves enough to be
-    paid by itself (0: only everything can be paid); ``disputed_minor`` is open and not asked for.
-    """
-
-    account_id: str
-    brand: str
-    brand_name: str
-    masked_number: str
-    amount_minor: int
-    currency: str
-    locale: str
-    reason: str = ""
-    items: tuple[PayableItem, ...] = ()
-    disputed_minor: int = 0
-    least_minor: int = 0
-    account_url: str = ""
-    today: date | None = None
-    most_part_minor: int = 0
-
-    def leaves_too_little(self, part_minor: int) -> bool:
-        """True when so little would be left after paying a part that nobody could pay it."""
-        return self.most_part_minor < part_minor < self.amount_minor
 
 
 class PaySessionService:
@@ -97,10 +55,10 @@ class PaySessionService:
         async with self._make_work() as work:
             account = await work.accounts.get(account_id)
             brand = await work.accounts.brand(account.brand)
-            due = await _due(work, account_id)
+            due = await payable_invoices(work, account_id)
             amount = sum(collectable(one) for one in due)
-            reason = await _reason(work, account_id, amount, brand.minimum_charge_minor)
-            items = tuple([await _item(work, one) for one in due])
+            reason = await reason_against(work, account_id, amount, brand.minimum_charge_minor)
+            items = tuple([await item_of(work, one) for one in due])
             least = max(brand.minimum_charge_minor, 1)
         return PayableNow(
             account_id=account_id,
@@ -138,16 +96,17 @@ class PaySessionService:
     async def _begin(self, work: UnitOfWork, request: PaySessionRequest, customer: str) -> Attempt | PaySession:
         """Freeze the amount and hold the invoices, unless there is nothing to pay or a debit holds them."""
         earlier = await work.payments.attempt(request.account_id, request.attempt_id)
-        if earlier is not None and (earlier.provider_session or earlier.purpose != AttemptPurpose.PAY_SESSION):
-            return PaySession(request.attempt_id, reason="This page was closed; open a new one.")
+        if earlier is not None and not _is_being_opened(earlier):
+            return PaySession(request.attempt_id, reason=CLOSED)
         if earlier is not None:
+            # The same call again: the try is frozen anew under its name, never left without its row.
             await work.payments.drop_attempt(request.account_id, request.attempt_id)
         account = await work.accounts.get(request.account_id)
         brand = await work.accounts.brand(account.brand)
-        due = await _due(work, request.account_id)
-        parts = _parts(due, request.amount_minor)
+        due = await payable_invoices(work, request.account_id)
+        parts = parts_of(due, request.amount_minor)
         amount = sum(part for _, part in parts)
-        reason = await _reason(work, request.account_id, amount, brand.minimum_charge_minor)
+        reason = await reason_against(work, request.account_id, amount, brand.minimum_charge_minor)
         if not reason and request.amount_minor not in (0, amount):
             reason = MORE_THAN_OPEN
         if not reason and 0 < sum(collectable(one) for one in due) - amount < brand.minimum_charge_minor:
@@ -155,6 +114,9 @@ class PaySessionService:
         if reason:
             return PaySession(request.attempt_id, amount_minor=amount, currency=brand.currency, reason=sentence(reason))
         attempt = self._frozen(request, customer, amount, due[0].currency)
+        if earlier is not None:
+            # That call's answer was lost, or a server error that the provider would replay under its key.
+            attempt = replace(attempt, call_number=earlier.call_number + 1)
         held = [Allocation(request.account_id, request.attempt_id, one.invoice_id, part) for one, part in parts]
         await work.payments.add_attempt(attempt, held)
         return attempt
@@ -173,12 +135,13 @@ class PaySessionService:
             provider_customer=customer,
             expected_by=now + ASK_PAGE,
             called_at=self._clock.segment().real(now),
+            return_url=request.return_url,
         )
 
     async def _command(self, work: UnitOfWork, attempt: Attempt, request: PaySessionRequest) -> PaySessionCommand:
         account = await work.accounts.get(attempt.account_id)
         brand = await work.accounts.brand(account.brand)
-        numbers = tuple(one.number for one in await _due(work, attempt.account_id))
+        numbers = tuple(one.number for one in await payable_invoices(work, attempt.account_id))
         paylink = await self._paylinks.within(work, attempt.account_id)
         return PaySessionCommand(
             account_id=attempt.account_id,
@@ -192,22 +155,47 @@ class PaySessionService:
             cancel_url=request.return_url.removesuffix("/done") or paylink,
             locale=account.locale.split("_")[0],
             invoice_numbers=numbers,
+            call_number=attempt.call_number,
         )
 
     async def _opened(self, attempt: Attempt, page: HostedPage) -> PaySession:
+        """Keep the page; when another call, or a debit, came first meanwhile, nobody may pay on it any more."""
         async with self._make_work() as work:
-            values = {"provider_session": page.reference, "session_url": page.url}
-            await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
+            await work.accounts.lock(attempt.account_id)
+            current = await work.payments.attempt(attempt.account_id, attempt.attempt_id)
+            assert current is not None
+            if not current.provider_session and current.expected_minor == attempt.expected_minor:
+                values = {"provider_session": page.reference, "session_url": page.url}
+                await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
+                current = replace(current, provider_session=page.reference, session_url=page.url)
             await work.payments.remember(attempt.provider, page.reference, attempt.account_id, attempt.attempt_id)
             await work.commit()
-        return _shown(replace(attempt, provider_session=page.reference, session_url=page.url))
+        if current.settled_at is None and current.provider_session == page.reference:
+            return _shown(current)
+        closed = await self._providers.of(attempt.provider).close_pay_session(page.reference)
+        if current.provider_session == page.reference:
+            await self._calls.book(current, closed)
+        return await self._instead_of(attempt)
+
+    async def _instead_of(self, attempt: Attempt) -> PaySession:
+        """What a call answers that was overtaken: the page that came first when it is the same to the customer."""
+        for one in await self._open_pages(attempt.account_id):
+            if one.session_url and _is_like(one, attempt.expected_minor, attempt.return_url):
+                return _shown(one)
+        return PaySession(attempt.attempt_id, reason=CLOSED)
 
     async def _reusable(self, request: PaySessionRequest) -> PaySession | None:
-        """The open page when its amount still is what is asked for; any other page is closed first."""
+        """The open page when it still is what is asked for; any other page is closed first."""
+        async with self._make_work() as work:
+            earlier = await work.payments.attempt(request.account_id, request.attempt_id)
+        if earlier is not None and earlier.settled_at is not None:
+            return await self._instead_of(earlier)
         for attempt in await self._open_pages(request.account_id):
+            if attempt.attempt_id == request.attempt_id and not attempt.provider_session:
+                continue
             due_minor = (await self.payable(request.account_id)).amount_minor
             wanted_minor = min(request.amount_minor or due_minor, due_minor)
-            if attempt.expected_minor == wanted_minor and attempt.provider_session:
+            if attempt.provider_session and _is_like(attempt, wanted_minor, request.return_url):
                 result = await self._calls.ask_again(attempt)
                 if result.status == PaymentStatus.ACTION_REQUIRED:
                     return _shown(attempt)
@@ -221,17 +209,28 @@ class PaySessionService:
             await self._close(attempt)
 
     async def _close(self, attempt: Attempt) -> None:
+        if not attempt.provider_session:
+            attempt = await self._withdraw(attempt)
         if attempt.provider_session:
             provider = self._providers.of(attempt.provider)
             await self._calls.book(attempt, await provider.close_pay_session(attempt.provider_session))
-            return
+
+    async def _withdraw(self, attempt: Attempt) -> Attempt:
+        """End a try whose page is not known yet, unless it became known meanwhile; the try as it stands then.
+
+        Its row stays: the call that opens the page may be under way, closes it when it is back, and finds by the row
+        whose the money is if the customer was faster.
+        """
         async with self._make_work() as work:
             await work.accounts.lock(attempt.account_id)
             current = await work.payments.attempt(attempt.account_id, attempt.attempt_id)
-            # Nobody has seen a page whose address never reached us.
-            if current is not None and not current.provider_session:
-                await work.payments.drop_attempt(attempt.account_id, attempt.attempt_id)
+            assert current is not None
+            if _is_being_opened(current):
+                await work.payments.release(attempt.account_id, attempt.attempt_id)
+                values = {"status": PaymentStatus.CANCELLED, "settled_at": self._clock.now()}
+                await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)
                 await work.commit()
+        return current
 
     async def _open_pages(self, account_id: str) -> list[Attempt]:
         async with self._make_work() as work:
@@ -239,63 +238,16 @@ class PaySessionService:
         return [one for one in live if one.status == PaymentStatus.ACTION_REQUIRED]
 
 
-async def _due(work: UnitOfWork, account_id: str) -> list[OpenInvoice]:
-    """What may be paid now: open, not disputed, and not on its way to us already; of a payment plan its next part."""
-    in_flight = await _in_flight(work, account_id)
-    opened = await next_part_of_plan(work, account_id, await work.ledger.open_invoices(account_id))
-    return [one for one in opened if collectable(one) > 0 and one.invoice_id not in in_flight]
+def _is_being_opened(attempt: Attempt) -> bool:
+    """A page was asked for and its address has not reached us."""
+    is_page = attempt.purpose == AttemptPurpose.PAY_SESSION
+    return is_page and not attempt.provider_session and attempt.settled_at is None
 
 
-async def _item(work: UnitOfWork, one: OpenInvoice) -> PayableItem:
-    invoice = await work.invoices.get(one.account_id, one.invoice_id)
-    lines = await work.invoices.lines(one.account_id, one.invoice_id)
-    fees = tuple(
-        (line.description, line.amount.amount_minor)
-        for line in lines
-        if line.section is Section.ADJUSTMENT and line.amount.amount_minor > 0
-    )
-    is_debited = invoice.method_kind != MethodKind.NONE.value and invoice.to_collect_minor > 0
-    last_day = invoice.period_to - timedelta(days=1)
-    return PayableItem(one.number, invoice.period_from, last_day, one.due_on, collectable(one), fees, is_debited)
-
-
-def _parts(due: Sequence[OpenInvoice], wanted_minor: int) -> list[tuple[OpenInvoice, int]]:
-    """What of each invoice is paid by ``wanted_minor`` (0: all that is due): the oldest first."""
-    parts, left = [], wanted_minor or sum(collectable(one) for one in due)
-    for one in due:
-        part = min(left, collectable(one))
-        if part > 0:
-            parts.append((one, part))
-            left -= part
-    return parts
-
-
-async def _in_flight(work: UnitOfWork, account_id: str) -> set[str]:
-    """Invoices held by a payment whose outcome is not known; an open page holds none against a newer page."""
-    held: set[str] = set()
-    for attempt in await work.payments.live_attempts(account_id):
-        if attempt.status != PaymentStatus.ACTION_REQUIRED:
-            allocated = await work.payments.allocations(account_id, attempt.attempt_id)
-            held |= {one.invoice_id for one in allocated}
-    return held
-
-
-async def _reason(work: UnitOfWork, account_id: str, amount: int, minimum: int) -> str:
-    if not amount:
-        return DEBIT_IN_FLIGHT if await _in_flight(work, account_id) else ALREADY_PAID
-    return BELOW_MINIMUM if amount < minimum else ""
+def _is_like(attempt: Attempt, amount_minor: int, return_url: str) -> bool:
+    """The page shows this amount and leads back to the same door."""
+    return (attempt.expected_minor, attempt.return_url) == (amount_minor, return_url)
 
 
 def _shown(attempt: Attempt) -> PaySession:
     return PaySession(attempt.attempt_id, attempt.session_url, attempt.expected_minor, attempt.currency)
-
-
-def sentence(reason: str) -> str:
-    """A reason in words for the customer or an agent."""
-    return {
-        ALREADY_PAID: "Everything has been paid. Thank you.",
-        DEBIT_IN_FLIGHT: "A payment is already on its way. You need not do anything.",
-        BELOW_MINIMUM: "The amount is too small to pay by itself; it will be part of the next invoice.",
-        MORE_THAN_OPEN: "This is more than is open. Choose a smaller amount.",
-        LEAVES_TOO_LITTLE: "What is left would be too little to be paid. Pay everything, or a smaller part.",
-    }.get(reason, "")

@@ -23,7 +23,9 @@ async def answer(work: UnitOfWork, attempt: Attempt, received_minor: int = 0, ex
         received_minor = attempt.received_minor
     allocated = await work.payments.allocations(attempt.account_id, attempt.attempt_id)
     invoices = tuple(one.invoice_id for one in allocated)
-    settled = await paid_of(work, attempt.account_id, invoices) if paid else ()
+    # A try is also withdrawn because its invoices were paid another way.
+    may_be_paid = paid or attempt.status == PaymentStatus.CANCELLED
+    settled = await paid_of(work, attempt.account_id, invoices) if may_be_paid else ()
     reopened = await _reopened(work, attempt)
     return PaymentResult(
         attempt_id=attempt.attempt_id,

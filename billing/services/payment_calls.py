@@ -60,7 +60,9 @@ class PaymentCalls:
         if attempt.provider_payment:
             return await self.book(attempt, await provider.get(attempt.provider_payment))
         if attempt.purpose == AttemptPurpose.PAY_SESSION or attempt.settled_at is not None:
-            return await self.book(attempt, ProviderPayment(Unknown("no page was opened")))
+            # Ended before its answer came: what the provider made of it all the same is the customer's money.
+            found = await provider.find_by_attempt(attempt.provider_customer, attempt.attempt_id)
+            return await self.book(attempt, found or ProviderPayment(Unknown("nothing was made")))
         return await self._find_or_repeat(provider, attempt)
 
     async def _find_or_repeat(self, provider: PaymentProvider, attempt: Attempt) -> PaymentResult:
@@ -81,6 +83,11 @@ class PaymentCalls:
         """The provider has nothing and the date has passed: the invoices are free for a newly announced debit."""
         async with self._make_work() as work:
             await work.accounts.lock(attempt.account_id)
+            current = await work.payments.attempt(attempt.account_id, attempt.attempt_id)
+            assert current is not None
+            if current.settled_at is not None or current.provider_payment:
+                # Another call heard of the payment between our look and this lock.
+                return await answers.answer(work, current)
             await work.payments.release(attempt.account_id, attempt.attempt_id)
             values = {"status": PaymentStatus.CANCELLED, "settled_at": self._clock.now()}
             await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, values)

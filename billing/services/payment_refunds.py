@@ -1,22 +1,33 @@
-"""Refunds: asked for once, written down before the provider is called, booked from what the provider made of them."""
+"""Refunds: asked for once, written down before the provider is called, booked from what the provider made of them.
+
+One that the provider does not make at the moment stays asked for: whatever found it necessary goes on without it, a
+person learns of it, and upkeep asks again.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from billing.domain.errors import NotFound, UnableTo
 from billing.domain.money import Money
+from billing.domain.staff_cases import REFUND_WAITING
 from billing.messages.payments import PaymentStatus, RefundRequest
 from billing.ports.accounts import TimelineEntry
 from billing.ports.bank_files import BANK_FILES
 from billing.ports.bank_statements import BANK_TRANSFER
 from billing.ports.clock import BusinessClock
-from billing.ports.payment_provider import RefundFact
+from billing.ports.payment_provider import MerchantFault, ProviderAway, ProviderFault, RefundFact
 from billing.ports.payments import Attempt, AttemptPurpose, Refund
+from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.bank_payouts import account_of_payment
+from billing.services.credit_refunds import free_credit, is_of_credit
 from billing.services.payment_providers import PaymentProviders
 from billing.services.payment_reversals import book_refunds
+
+_log = logging.getLogger(__name__)
+REQUESTED = "requested"
 
 
 class UnableToRefund(UnableTo):
@@ -48,6 +59,9 @@ class RefundService:
             done = await work.payments.refund(request.account_id, refund_id)
         if done is None or done.status == "failed":
             raise _unable(request, "The provider refuses this refund.", "See the payment at the provider.")
+        if done.status == REQUESTED:
+            amount = Money(refund.amount_minor, refund.currency)
+            return f"A refund of {amount} is asked for; the provider has not made it yet, and is asked again by itself."
         return f"Refunded {Money(refund.amount_minor, refund.currency)}: {done.status}."
 
     async def _ask_for(self, work: UnitOfWork, request: RefundRequest, refund_id: str) -> Refund:
@@ -66,13 +80,15 @@ class RefundService:
         if not 0 < amount <= left:
             remedy = f"At most {left} minor units are left to refund."
             raise _unable(request, f"{amount} cannot be refunded.", remedy)
+        if is_of_credit(refund_id, request.account_id):
+            await _refuse_beyond_credit(work, request, amount, attempt.currency)
         refund = Refund(
             account_id=request.account_id,
             refund_id=refund_id,
             attempt_id=request.attempt_id,
             amount_minor=amount,
             currency=attempt.currency,
-            status="requested",
+            status=REQUESTED,
             reason=request.reason,
             author=request.author,
             created_at=self._clock.now(),
@@ -91,17 +107,60 @@ class RefundService:
         return refund
 
     async def carry_out(self, account_id: str, attempt_id: str) -> bool:
-        """Carry out the refunds asked for and not yet made; True when there was one."""
+        """Have the refunds made that are asked for; True when the provider answered one.
+
+        Never raises for a provider that is away or refuses.
+        """
         async with self._make_work() as work:
             attempt = await work.payments.attempt(account_id, attempt_id)
-            waiting = [one for one in await work.payments.refunds(account_id, attempt_id) if one.status == "requested"]
+            waiting = [one for one in await work.payments.refunds(account_id, attempt_id) if one.status == REQUESTED]
         if attempt is None:
             return False
-        for refund in waiting:
-            provider, reference = _by_whom(attempt)
-            fact = await self._providers.of(provider).refund(reference, refund.amount_minor, refund.refund_id)
-            await self._book(attempt, refund, fact)
-        return bool(waiting)
+        return any([await self._try(attempt, refund) for refund in waiting])
+
+    async def make_waiting(self) -> int:
+        """Ask again for refunds that were not made, over all accounts; how many were answered."""
+        async with self._make_work() as work:
+            waiting = await work.payments.waiting_refunds()
+        payments = dict.fromkeys((one.account_id, one.attempt_id) for one in waiting)
+        made = 0
+        for account_id, attempt_id in payments:
+            try:
+                made += await self.carry_out(account_id, attempt_id)
+            except Exception:
+                _log.warning("the refunds of %s wait for the next round", attempt_id, exc_info=True)
+        return made
+
+    async def _try(self, attempt: Attempt, refund: Refund) -> bool:
+        provider, reference = _by_whom(attempt)
+        try:
+            fact = await self._providers.of(provider).refund(
+                reference, refund.amount_minor, refund.refund_id, refund.call_number
+            )
+        except ProviderFault as fault:
+            _log.warning("the refund %s is not made yet", refund.refund_id, exc_info=True)
+            await self._let_wait(attempt, refund, fault)
+            return False
+        await self._book(attempt, refund, fact)
+        return True
+
+    async def _let_wait(self, attempt: Attempt, refund: Refund, fault: ProviderFault) -> None:
+        """A person learns of it; after a server error the next call has a key of its own, or would hear it again."""
+        amount = Money(refund.amount_minor, refund.currency)
+        why = "refuses it" if isinstance(fault, MerchantFault) else "gives no usable answer"
+        explanation = f"The refund of {amount} on payment {attempt.attempt_id} is not made: the provider {why}."
+        facts = {"attempt_id": attempt.attempt_id, "refund_id": refund.refund_id, "amount_minor": refund.amount_minor}
+        cause = Cause(REFUND_WAITING, refund.refund_id, explanation, attempt.account_id, facts)
+        async with self._make_work() as work:
+            await work.accounts.lock(attempt.account_id)
+            current = await work.payments.refund(attempt.account_id, refund.refund_id)
+            if current is None or current.status != REQUESTED:
+                return  # another call had it made meanwhile
+            if isinstance(fault, ProviderAway) and fault.key_is_spent:
+                values = {"call_number": refund.call_number + 1}
+                await work.payments.change_refund(attempt.account_id, refund.refund_id, values)
+            await work.staff_cases.see([cause], self._clock.now())
+            await work.commit()
 
     async def _book(self, attempt: Attempt, refund: Refund, fact: RefundFact) -> None:
         async with self._make_work() as work:
@@ -126,6 +185,14 @@ async def _refuse_without_account(work: UnitOfWork, request: RefundRequest, atte
     if await work.bank_files.creditor(brand) is None:
         remedy = f"PUT /v1/brands/{brand}/bank-creditor says which bank account the money is sent from."
         raise _unable(request, f"The brand {brand} sends no files to a bank.", remedy)
+
+
+async def _refuse_beyond_credit(work: UnitOfWork, request: RefundRequest, amount: int, currency: str) -> None:
+    """Between the plan and now another refund may have been asked for, or an invoice paid by the credit."""
+    free = await free_credit(work, request.account_id, currency)
+    if amount > free:
+        remedy = f"{Money(max(free, 0), currency)} of credit are left to give back."
+        raise _unable(request, f"{Money(amount, currency)} of credit are not there any more.", remedy)
 
 
 async def _left(work: UnitOfWork, attempt: Attempt) -> int:

@@ -19,6 +19,7 @@ from billing.domain.ledger import (
 )
 from billing.domain.money import Money
 from billing.domain.retry import FailureCategory
+from billing.domain.staff_cases import REFUND_WAITING
 from billing.messages.payments import PaymentStatus
 from billing.ports.accounts import TimelineEntry
 from billing.ports.payment_provider import DisputeFact, RefundFact
@@ -36,6 +37,7 @@ async def book_refunds(work: UnitOfWork, attempt: Attempt, facts: Sequence[Refun
             if refund is not None:
                 values = {"provider_refund": fact.reference, "status": fact.status}
                 await work.payments.change_refund(attempt.account_id, fact.asked_as, values)
+                await work.staff_cases.gone(REFUND_WAITING, attempt.account_id, fact.asked_as, now)
         if fact.status == "failed":
             await _take_refund_out(work, attempt, fact, now)
         else:

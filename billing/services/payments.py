@@ -213,6 +213,10 @@ class PaymentService:
                 raise NotFound("There is no such payment.", field="attempt_id", value=request.attempt_id)
             return await answers.answer(work, attempt, explanation=explanation)
 
+    async def make_refunds(self) -> int:
+        """Ask again for the refunds that providers have not made yet; how many were answered."""
+        return await self._refunds.make_waiting()
+
     async def open_pay_session(self, request: PaySessionRequest) -> PaySession:
         """Open the page where the customer pays what is open now."""
         return await self._sessions.open(request)

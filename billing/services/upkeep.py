@@ -17,11 +17,12 @@ from billing.messages.upkeep import UpkeepReport
 from billing.ports.accounts import Account
 from billing.ports.clock import BusinessClock
 from billing.ports.messenger import VendorBusy, VendorRefusesUs
-from billing.ports.payment_provider import MerchantFault, ProviderAway, ProviderBusy
+from billing.ports.payment_provider import MerchantFault, ProviderAway, ProviderBusy, ProviderFault
 from billing.ports.process import Process
 from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWorkFactory
 from billing.services.accounts import AccountService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.reconcile import Reconciler, Watched
 
 _log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class Repairs:
     look_after_vat: Callable[[], Awaitable[int]] = nothing_to_mend
     end_old_mandates: Callable[[], Awaitable[int]] = nothing_to_mend
     forget_old_tries: Callable[[], Awaitable[int]] = nothing_to_mend
+    make_refunds: Callable[[], Awaitable[int]] = nothing_to_mend
 
 
 class UpkeepService:
@@ -123,6 +125,7 @@ class UpkeepService:
         accounts: AccountService,
         live: LiveProcesses,
         repairs: Repairs,
+        outcomes: PaymentOutcomes,
     ) -> None:
         self._make_work = make_work
         self._clock = clock
@@ -130,6 +133,7 @@ class UpkeepService:
         self._accounts = accounts
         self._live = live
         self._repairs = repairs
+        self._outcomes = outcomes
 
     async def mend(self) -> UpkeepReport:
         """One round. All repairs are tried beside each other, so that one that fails, or hangs, starves no other.
@@ -155,6 +159,7 @@ class UpkeepService:
             "promises_ended": tried.attempt("promises that are over", repairs.end_promises),
             "vat_settled": tried.attempt("VAT of bad debts", repairs.look_after_vat),
             "mandates_ended": tried.attempt("mandates not used for long", repairs.end_old_mandates),
+            "refunds_made": tried.attempt("refunds not made yet", repairs.make_refunds),
             "tries_forgotten": tried.attempt("old tries of cards", repairs.forget_old_tries),
             "plans_correcting": tried.attempt("corrections of prices", repairs.correct_plans),
             "bulk_actions_started": tried.attempt("bulk actions", repairs.look_after_bulk_actions),
@@ -250,7 +255,7 @@ class UpkeepService:
         return True
 
     async def _ask_for_outcomes(self) -> int:
-        """Tell the account's process, the only collector, to ask the provider about attempts past their date."""
+        """Have the provider asked about attempts past their date, by the account's process where it has one."""
         now = self._clock.now()
         async with self._make_work() as work:
             attempts = await work.payments.attempts_to_ask(now)
@@ -260,7 +265,10 @@ class UpkeepService:
             owner = owners[attempt.account_id]
             # The hour makes a further round ask again, and a repeat within it count once.
             message = PaymentOutcomeReceived(f"upkeep-{attempt.attempt_id}-{now:%Y%m%d%H}", attempt.attempt_id)
-            told += await self._tell(owner, "payment_outcome_received", message)
+            try:
+                told += await self._outcomes.tell(owner, message)
+            except ProviderFault:
+                _log.warning("%s of a closed account waits for the next round", attempt.attempt_id, exc_info=True)
         return told
 
 

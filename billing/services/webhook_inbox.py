@@ -17,11 +17,13 @@ from billing.domain.errors import InvalidValue, NotFound
 from billing.messages.account import MandateChanged, PaymentMethodChanged, PaymentOutcomeReceived
 from billing.messages.identities import account_workflow_id
 from billing.messages.payments import PaymentStatus
+from billing.ports.accounts import Account
 from billing.ports.payment_provider import PaymentProvider, ProviderEvent
 from billing.ports.payments import Attempt, InboxRow, InboxStatus
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.payment_methods import MethodService
+from billing.services.payment_outcomes import CLOSED, PaymentOutcomes
 
 _log = logging.getLogger(__name__)
 
@@ -64,13 +66,13 @@ class InboxIsFull(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of a webhook: what is read at the provider first, whom to signal, and how it stands then."""
+    """What becomes of a webhook: what is read at the provider first, whose process is told, and how it stands then."""
 
     status: InboxStatus
     refresh_method: str = ""
     keep_setup: bool = False
     account_id: str = ""
-    workflow: str = ""
+    account: Account | None = None
     signal: str = ""
     payload: Any = None
 
@@ -87,10 +89,12 @@ class WebhookInbox:
         process: Process,
         providers: Mapping[str, PaymentProvider],
         methods: MethodService,
+        outcomes: PaymentOutcomes,
         most_waiting: int = 200,
     ) -> None:
         self._make_work = make_work
         self._methods = methods
+        self._outcomes = outcomes
         self._process = process
         self._providers = providers
         self._waiting, self._most_waiting = 0, most_waiting
@@ -144,23 +148,36 @@ class WebhookInbox:
         return row if owner is None else replace(row, account_id=owner[0], attempt_id=owner[1])
 
     async def dispatch(self, row: InboxRow) -> InboxStatus:
-        """Pass one webhook on; safe to repeat. A process that cannot be reached leaves it for upkeep."""
+        """Pass one webhook on; safe to repeat. A process that cannot be reached leaves it for upkeep.
+
+        What concerns an account that has ended is booked at once.
+        """
         async with self._make_work() as work:
             row = await self._owned(work, row)
             plan = await self._plan(work, row)
         await self._read_first(plan, row)
         status = plan.status
-        if plan.workflow:
-            try:
-                await self._process.signal(plan.workflow, plan.signal, plan.payload)
-            except NotFound:
-                status = InboxStatus.PARKED if row.deliveries + 1 >= MOST_DELIVERIES else InboxStatus.RECEIVED
+        if plan.account is not None and not await self._tell(plan.account, plan):
+            status = InboxStatus.PARKED if row.deliveries + 1 >= MOST_DELIVERIES else InboxStatus.RECEIVED
         async with self._make_work() as work:
             values = {"status": status, "deliveries": row.deliveries + 1}
             known = {"account_id": row.account_id, "attempt_id": row.attempt_id}
             await work.payments.mark(row, values | known)
             await work.commit()
         return status
+
+    async def _tell(self, account: Account, plan: Plan) -> bool:
+        """False when the account's process cannot be reached."""
+        if isinstance(plan.payload, PaymentOutcomeReceived):
+            return await self._outcomes.tell(account, plan.payload)
+        if account.status == CLOSED:
+            return True  # how it could pay matters no more
+        try:
+            workflow = account_workflow_id(account.brand, account.number)
+            await self._process.signal(workflow, plan.signal, plan.payload)
+        except NotFound:
+            return False
+        return True
 
     async def _read_first(self, plan: Plan, row: InboxRow) -> None:
         """Read what changed at the provider, with no transaction open meanwhile."""
@@ -184,9 +201,8 @@ class WebhookInbox:
         if _is_booked(row, attempt):
             return Plan(InboxStatus.HANDLED)
         account = await work.accounts.get(attempt.account_id)
-        workflow = account_workflow_id(account.brand, account.number)
         fact = PaymentOutcomeReceived(row.event_id, attempt.attempt_id, row.kind in _STANDS_AT)
-        return Plan(InboxStatus.DELIVERED, workflow=workflow, signal="payment_outcome_received", payload=fact)
+        return Plan(InboxStatus.DELIVERED, account=account, payload=fact)
 
     async def _plan_method(self, work: UnitOfWork, row: InboxRow) -> Plan:
         owner = await work.payments.method_of(row.provider, [row.object_id, *row.references])
@@ -194,8 +210,7 @@ class WebhookInbox:
             return Plan(InboxStatus.PARKED)
         account_id, method_id = owner
         account = await work.accounts.get(account_id)
-        workflow = account_workflow_id(account.brand, account.number)
-        told = Plan(InboxStatus.DELIVERED, method_id, account_id=account_id, workflow=workflow)
+        told = Plan(InboxStatus.DELIVERED, method_id, account_id=account_id, account=account)
         if row.kind.startswith("mandate."):
             return replace(told, signal="mandate_changed", payload=MandateChanged(row.event_id))
         return replace(told, signal="payment_method_changed", payload=PaymentMethodChanged(row.event_id))

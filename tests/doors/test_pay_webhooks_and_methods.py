@@ -59,8 +59,10 @@ def _client(till: TillWorld, process: Any, make_work: Any = None) -> httpx.Async
         payments=till.service,
         payment_methods=methods,
         paylinks=till.paylinks,
-        pay_desk=PayDesk(till.work, till.clock, process, till.paylinks, till.sessions),
-        webhook_inbox=WebhookInbox(make_work or till.work, process, {"stripe": till.provider}, methods),
+        pay_desk=PayDesk(till.work, till.clock, process, till.paylinks, till.sessions, till.outcomes(process)),
+        webhook_inbox=WebhookInbox(
+            make_work or till.work, process, {"stripe": till.provider}, methods, till.outcomes(process)
+        ),
     )
     transport = httpx.ASGITransport(create_app(container), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url=PAY_BASE, headers={"X-API-Key": "agent"})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing.domain.errors import UnableTo
+from billing.domain.ledger import payment_received
 from billing.messages.payments import PaymentStatus
 from billing.persistence.invariants import broken_rules
 from tests.builders_bank_till import CUT_OFF, DEBIT_ON, MAKE_AT, BankTill, a_bank_till, a_creditor
@@ -223,3 +224,20 @@ async def test_a_removed_mandate_withdraws_its_debits(bank: BankTill) -> None:
     assert ((await bank.debit(pending.attempt_id)).status, bank.outgoing) == ("cancelled", [])
     assert [signal for _, signal, _ in bank.process.signals][-1] == "payment_outcome_received"
     assert (await bank.till.settle(pending.attempt_id)).status == PaymentStatus.CANCELLED
+
+
+async def test_a_debit_whose_invoice_was_paid_meanwhile_goes_with_no_file(bank: BankTill) -> None:
+    await bank.store()
+    pending, other = await bank.collect(), await bank.collect(1000)
+    async with bank.till.work() as work:
+        (held,) = await work.payments.allocations(bank.till.account_id, pending.attempt_id)
+        account, now = bank.till.account_id, bank.till.clock.now()
+        paid = payment_received(account, "bank", "wire", now, 4210, "EUR", {held.invoice_id: 4210})
+        await work.ledger.post(paid)
+        await work.commit()
+    bank.till.clock.at = MAKE_AT
+    await bank.round.look_after()
+    assert [(one.count, one.control_sum_minor) for one in await bank.all_batches()] == [(1, 1000)]
+    assert [fact.attempt_id for _, kind, fact in bank.process.signals if "outcome" in kind] == [pending.attempt_id]
+    assert (await bank.till.settle(pending.attempt_id)).status == PaymentStatus.CANCELLED
+    assert (await bank.debit(other.attempt_id)).status == "sent"

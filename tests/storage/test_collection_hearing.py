@@ -42,7 +42,7 @@ def process() -> RecordedProcess:
 def inbox(world: CollectionWorld, process: RecordedProcess) -> WebhookInbox:
     till, told = world.till, _as_any(process)
     methods = MethodService(till.work, till.clock, PaymentProviders(till.provider), told)
-    return WebhookInbox(till.work, told, {"stripe": till.provider}, methods)
+    return WebhookInbox(till.work, told, {"stripe": till.provider}, methods, till.outcomes(told))
 
 
 def _as_any(made: Any) -> Any:
@@ -68,7 +68,7 @@ def _upkeep(world: CollectionWorld, inbox: WebhookInbox, process: RecordedProces
     till, told = world.till, _as_any(process)
     repairs = Repairs(deliver, nothing, nothing, world.notices.send_waiting)
     accounts = AccountService(till.work, till.clock, told)
-    return UpkeepService(till.work, till.clock, told, accounts, NoAccountIsMissing(), repairs)
+    return UpkeepService(till.work, till.clock, told, accounts, NoAccountIsMissing(), repairs, till.outcomes(told))
 
 
 async def _a_pending_debit(world: CollectionWorld) -> str:

@@ -144,6 +144,7 @@ async def test_a_difference_seen_within_the_day_closes_when_it_is_booked(till: T
         told,
         {"stripe": till.provider},
         MethodService(till.work, till.clock, PaymentProviders(till.provider)),
+        till.outcomes(told),
     )
     reconciler = Reconciler(
         till.work, inbox, {"stripe": till.provider}, lambda: datetime.now(UTC) + timedelta(hours=1, seconds=2)

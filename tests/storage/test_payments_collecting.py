@@ -103,6 +103,20 @@ async def test_scenario_9_an_attempt_nobody_made_is_given_up_after_its_date(till
     assert (given_up.status, await till.charges(), await till.kinds()) == ("notice_missing", [], [])
 
 
+async def test_scenario_9_giving_up_never_overwrites_what_was_booked_meanwhile(till: TillWorld) -> None:
+    await till.a_card()
+    request = till.a_request(await till.an_announced_invoice(4210))
+    till.simulator.fault("error_500_before", path="/stripe/v1/payment_intents", method="POST", count=1)
+    await till.service.collect(request)
+    async with till.work() as work:
+        unknown = await work.payments.attempt(till.account_id, request.attempt_id)
+    assert unknown is not None
+    assert (await till.settle(request.attempt_id)).status == PaymentStatus.SUCCEEDED
+    calls = PaymentCalls(till.work, till.clock, PaymentProviders(till.provider))
+    assert (await calls._give_up(unknown)).status == PaymentStatus.SUCCEEDED
+    assert (await till.settle(request.attempt_id)).status == PaymentStatus.SUCCEEDED
+
+
 async def test_scenario_10_too_many_requests_is_a_fault_and_no_decline(till: TillWorld) -> None:
     await till.a_card()
     request = till.a_request(await till.an_announced_invoice(4210))

@@ -42,7 +42,7 @@ def process() -> RecordedProcess:
 def inbox(till: TillWorld, process: RecordedProcess) -> WebhookInbox:
     told: Any = process
     methods = MethodService(till.work, till.clock, PaymentProviders(till.provider), told)
-    return WebhookInbox(till.work, told, {"stripe": till.provider}, methods)
+    return WebhookInbox(till.work, told, {"stripe": till.provider}, methods, till.outcomes(told))
 
 
 def _webhook(kind: str, subject: dict[str, Any], event_id: str = "") -> tuple[bytes, dict[str, str]]:

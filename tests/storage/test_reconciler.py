@@ -33,7 +33,7 @@ def _reconciler(till: TillWorld, later: timedelta) -> Reconciler:
     """The reconciler as it looks at the provider some time from now."""
     told: Any = RecordedProcess()
     methods = MethodService(till.work, till.clock, PaymentProviders(till.provider), told)
-    inbox = WebhookInbox(till.work, told, {"stripe": till.provider}, methods)
+    inbox = WebhookInbox(till.work, told, {"stripe": till.provider}, methods, till.outcomes(told))
     return Reconciler(till.work, inbox, {"stripe": till.provider}, lambda: datetime.now(UTC) + later)
 
 

@@ -17,6 +17,7 @@ from billing.ports.accounts import Account
 from billing.ports.messenger import VendorRefusesUs
 from billing.ports.payment_provider import MerchantFault, ProviderAway
 from billing.services.accounts import AccountService
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.reconcile import Watched
 from billing.services.upkeep import Repairs, UpkeepService
 from tests.builders_invoicing import Office, an_office
@@ -109,7 +110,8 @@ class UpkeepWorld:
     async def round(self, wanted: Repairs) -> UpkeepReport:
         work, clock, told = self.office.work, self.office.clock, _as_any(self.process)
         accounts = AccountService(work, clock, told)
-        return await UpkeepService(work, clock, told, accounts, self.missing, wanted).mend()
+        outcomes = PaymentOutcomes(work, clock, told, _as_any(mends(0)))
+        return await UpkeepService(work, clock, told, accounts, self.missing, wanted, outcomes).mend()
 
 
 @pytest.fixture

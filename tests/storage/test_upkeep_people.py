@@ -18,6 +18,7 @@ from billing.ports.payment_provider import ProviderAway
 from billing.ports.staff_cases import Cause
 from billing.services.accounts import AccountService
 from billing.services.case_sweep import CaseSweep
+from billing.services.payment_outcomes import PaymentOutcomes
 from billing.services.people_desk import UpkeepDesk
 from billing.services.reconcile import Watched
 from billing.services.staff_alerts import AlertRules, StaffAlerts
@@ -83,7 +84,8 @@ class House:
         alerts = StaffAlerts(work, clock, [self.mailbox], AlertRules(digest_hour=23), lambda: self.office.clock.now())
         desk = UpkeepDesk(CaseSweep(work, clock, {kinds.HELD_USAGE_FILE: held}), alerts)
         repairs = Repairs(mends, mends, mends, mends, may_fail, take_back_resent=resent, people=desk)
-        return await UpkeepService(work, clock, process, AccountService(work, clock, process), self, repairs).mend()
+        accounts, outcomes = AccountService(work, clock, process), PaymentOutcomes(work, clock, process, _as_any(mends))
+        return await UpkeepService(work, clock, process, accounts, self, repairs, outcomes).mend()
 
     async def open_cases(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

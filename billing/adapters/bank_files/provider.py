@@ -159,7 +159,7 @@ class BankFilePayments:
         await work.bank_files.change_debit(locked.account_id, locked.attempt_id, cancelled)
         return replace(locked, status=DebitStatus.CANCELLED, batch_id=None, changed_at=now)
 
-    async def refund(self, reference: str, amount_minor: int, refund_id: str) -> RefundFact:
+    async def refund(self, reference: str, amount_minor: int, refund_id: str, call_number: int = 1) -> RefundFact:
         """Have it sent with the next file of payouts, to the account that the money came from; once per refund.
 
         ``reference`` is the debit's, or account and payment with a slash for money that came by transfer.

@@ -106,7 +106,9 @@ def looking() -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError, stripe.InvalidRequestError) as error:
         raise merchant_fault(error) from error
     except stripe.StripeError as error:
-        raise ProviderAway(f"Stripe did not answer: {type(error).__name__} {error.code or ''}.") from error
+        spent = (error.http_status or 0) >= 500
+        why = f"Stripe did not answer: {type(error).__name__} {error.code or ''}."
+        raise ProviderAway(why, key_is_spent=spent) from error
 
 
 def merchant_fault(error: stripe.StripeError) -> MerchantFault:

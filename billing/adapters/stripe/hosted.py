@@ -31,6 +31,11 @@ def kinds_for(currency: str) -> tuple[MethodKind, ...]:
     return (MethodKind.CARD, *_BANK_DEBITS.get(currency, ()))
 
 
+def numbered(key: str, call_number: int) -> str:
+    """An idempotency key for a call that is made anew: Stripe replays a server error under its key for a day."""
+    return key if call_number == 1 else f"{key}/{call_number}"
+
+
 class StripePages:
     """The part of the provider that sends customers to its pages."""
 
@@ -43,8 +48,8 @@ class StripePages:
         raise NotImplementedError
 
     async def open_pay_session(self, command: PaySessionCommand) -> HostedPage:
-        """A page for one amount; the same page again for the same attempt and amount."""
-        key = f"session/{command.attempt_id}/{command.amount_minor}"
+        """A page for one amount; the same page again for the same attempt, amount and call."""
+        key = numbered(f"session/{command.attempt_id}/{command.amount_minor}", command.call_number)
         with looking():
             session = await self._client.v1.checkout.sessions.create_async(
                 _session_params(command), {"idempotency_key": key}

@@ -14,7 +14,7 @@ import stripe
 
 from billing.adapters.stripe import reading
 from billing.adapters.stripe.failures import NOT_REFUNDABLE, busy, failed, looking, merchant_fault, refused_method
-from billing.adapters.stripe.hosted import StripePages
+from billing.adapters.stripe.hosted import StripePages, numbered
 from billing.adapters.stripe.methods import StripeMethods
 from billing.adapters.stripe.transport import FormClient
 from billing.adapters.stripe.webhooks import verified
@@ -140,7 +140,7 @@ class StripePayments(StripeMethods, StripePages):
                     raise
         return await self.get(reference)
 
-    async def refund(self, reference: str, amount_minor: int, refund_id: str) -> RefundFact:
+    async def refund(self, reference: str, amount_minor: int, refund_id: str, call_number: int = 1) -> RefundFact:
         """Give money back once per ``refund_id``, also when asked again after the key has aged."""
         with looking():
             page = await self._client.v1.refunds.list_async({"payment_intent": reference, "limit": 100})
@@ -151,7 +151,7 @@ class StripePayments(StripeMethods, StripePages):
             try:
                 refund = await self._client.v1.refunds.create_async(
                     {"payment_intent": reference, "amount": amount_minor, "metadata": {"refund_id": refund_id}},
-                    {"idempotency_key": f"refund/{refund_id}"},
+                    {"idempotency_key": numbered(f"refund/{refund_id}", call_number)},
                 )
             except stripe.InvalidRequestError as error:
                 if error.code not in NOT_REFUNDABLE:

@@ -113,6 +113,7 @@ payment_attempts = Table(
     Column("called_at", Instant),
     Column("call_number", Integer, nullable=False),
     Column("settled_at", Instant),
+    Column("return_url", Text, nullable=False, server_default=""),  # the door that a page leads back to
     CheckConstraint("expected_minor > 0", name="expected_minor"),
 )
 Index(
@@ -159,7 +160,14 @@ payment_refunds = Table(
     Column("reason", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("call_number", Integer, nullable=False, server_default="1"),  # grows when the provider answered 5xx
     CheckConstraint("amount_minor > 0", name="amount_minor"),
+)
+# Asked for and not yet made, over all accounts.
+Index(
+    "ix_payment_refunds_requested",
+    payment_refunds.c.created_at,
+    postgresql_where=text("status = 'requested'"),
 )
 
 # Global: whose a provider's object is, when a webhook names only that object.
