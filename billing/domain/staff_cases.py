@@ -75,6 +75,7 @@ STUCK_STREAM = "stuck_stream"
 USAGE_IN_FOLDER = "usage_in_folder"
 USAGE_SENT_AGAIN = "usage_sent_again"
 REPAIR_FAILING = "repair_failing"
+DISPUTE_OPEN = "dispute_open"
 
 DECEASED = "MD07"  # the reason code of the SEPA rulebook
 DECEASED_CODES = frozenset({DECEASED, "recipient_deceased"}) | bacs.DECEASED
@@ -199,6 +200,13 @@ _ALL = (
         "A repair of upkeep fails round after round: what it looks for is not mended meanwhile.",
         "The explanation names the reason, the worker's log the details.",
         told_after=45 * _MINUTES,
+    ),
+    CaseKind(
+        DISPUTE_OPEN,
+        Severity.NORMAL,
+        "The customer does not accept an invoice, or a part of it. That part is not collected or dunned meanwhile.",
+        "Look at the invoice and its usage, and decide the dispute on the account's page: accepted credits the amount, "
+        "rejected lets collection go on. The decision closes the case.",
     ),
 )
 KINDS = {each.kind: each for each in _ALL}

@@ -111,7 +111,8 @@ class Attempt:
     ``attempt_id`` is the idempotency key. ``call_number`` grows when the provider answered 5xx and made nothing, since
     it replays such an answer under the same key; ``submitted_on`` is the local date that call was made with, since a
     repeated call must be the same. ``called_at`` is real time, all else business time.
-    ``expected_minor`` is what was asked for, ``received_minor`` what came.
+    ``expected_minor`` is what was asked for, ``received_minor`` what came; ``taken_back_at`` is when the payer's bank
+    took it back, the last time.
     """
 
     account_id: str
@@ -137,6 +138,7 @@ class Attempt:
     category: str = ""
     code: str = ""
     settled_at: datetime | None = None
+    taken_back_at: datetime | None = None
 
     @property
     def idempotency_key(self) -> str:

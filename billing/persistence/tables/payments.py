@@ -113,6 +113,7 @@ payment_attempts = Table(
     Column("called_at", Instant),
     Column("call_number", Integer, nullable=False),
     Column("settled_at", Instant),
+    Column("taken_back_at", Instant),  # by the payer's bank, the last time
     CheckConstraint("expected_minor > 0", name="expected_minor"),
 )
 Index(
