@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 
+from api.console.amounts import minor_of
 from api.console.posted import Posted
 from billing.domain.errors import InvalidValue, Refusal
-from billing.domain.money import Money
 from billing.services.catalogue_files.problems import CatalogueRefused
 from billing.services.definition_text import LONGEST_TEXT
 
@@ -65,12 +64,7 @@ def typed_text(posted: Posted, name: str, most: int = LONGEST_TEXT) -> str:
 
 def typed_minor(values: Mapping[str, str], name: str, currency: str) -> int:
     """An amount written in whole units, in minor units. Raises InvalidValue."""
-    written = values.get(name, "").strip().replace(",", ".")
-    try:
-        return Money.from_decimal(Decimal(written), currency).amount_minor
-    except (InvalidOperation, ValueError, InvalidValue):
-        remedy = "Write it in whole units, like 60 or 42.10."
-        raise InvalidValue("This is not an amount.", field=name, value=written[:40], remedy=remedy) from None
+    return minor_of(values.get(name, ""), currency, name)
 
 
 def typed_day(values: Mapping[str, str], name: str) -> date:

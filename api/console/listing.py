@@ -10,9 +10,10 @@ Templates draw headers, paging and the export link from what was asked (``_macro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -20,6 +21,7 @@ from fastapi import Request
 from billing.domain.errors import InvalidValue
 
 MOST_PAGES = 100_000
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ class Asked:
         if self.sort != name:
             return "none"
         return "descending" if self.descending else "ascending"
+
+    def arranged(self, rows: Iterable[Row], keys: Mapping[str, Callable[[Row], Any]]) -> list[Row]:
+        """Rows that are all here, in the order asked for; as they are where it has no key."""
+        key = keys.get(self.sort)
+        return list(rows) if key is None else sorted(rows, key=key, reverse=self.descending)
 
     @property
     def export_link(self) -> str:

@@ -107,14 +107,14 @@ def today_tiles(lines: Sequence[TodayLine], day: date) -> Sequence[Tile]:
     closing = sum(one.count for one in lines if one.what == "closing_next")
     today = day.isoformat()
     tiles = [Tile(f"{closed:,}", "cycles closed at midnight", f"{closing:,} close at the next midnight",
-                  f"/console/accounts?cycle_day={day.day}")]  # fmt: skip
+                  f"/console/accounts?closed_on={day.isoformat()}")]  # fmt: skip
     words = (
         ("issued", "invoices issued", f"/console/invoices?issued_on={today}", ""),
         ("due", "announced for today", f"/console/invoices?debit_on={today}", ""),
         ("submitted", "debits submitted", f"/console/payments?created_on={today}&purpose=debit", ""),
         ("received", "payments came in", f"/console/payments?settled_on={today}&status=succeeded", "good"),
         ("failed", "payments failed", f"/console/payments?settled_on={today}&status=failed", "warn"),
-        ("reversed", "payments taken back", "/console/payments?status=disputed", "warn"),
+        ("reversed", "payments taken back", f"/console/payments?taken_back_on={today}", "warn"),
     )
     for what, label, href, tone in words:
         own = [one for one in lines if one.what == what]

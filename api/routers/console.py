@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.console.exports import csv_answer
-from api.console.listing import Asked, Choice, Flag, Listing, Text, Whole
+from api.console.listing import Asked, Choice, Day, Flag, Listing, Text, Whole
 from api.console.overview import OverviewPage
 from api.console.visit import ViewerVisit
 from api.container import Container
@@ -24,7 +24,7 @@ STATES = ("active", "closing", "closed")
 ACCOUNTS = Listing(
     "accounts",
     filters=(Text("q"), Text("brand", 64), Choice("status", STATES), Whole("cycle_day", 1, 31), Text("segment", 64),
-             Flag("in_dunning"), Text("stage", 64), Flag("barred"), Flag("paused"), Flag("overdue")),
+             Day("closed_on"), Flag("in_dunning"), Text("stage", 64), Flag("barred"), Flag("paused"), Flag("overdue")),
     sorts=("account", "name", "number", "cycle_day", "open", "overdue"),
 )  # fmt: skip
 ACCOUNT_COLUMNS = ("account", "brand", "number", "customer", "status", "cycle day", "segment", "lines", "barred lines",
@@ -83,6 +83,7 @@ def _wanted(asked: Asked) -> AccountFilter:
         in_dunning=asked.is_on("in_dunning") or bool(asked.text("stage")),
         dunning_stage=asked.text("stage"),
         segment=asked.text("segment"),
+        closed_on=asked.day("closed_on"),
         is_barred=asked.is_on("barred"),
         is_paused=asked.is_on("paused"),
         is_overdue=asked.is_on("overdue"),

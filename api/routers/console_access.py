@@ -11,20 +11,29 @@ from starlette.responses import Response
 
 from api.console.exports import csv_answer
 from api.console.forms import Form
-from api.console.listing import Asked, Day, Flag, Listing, Text
+from api.console.listing import Asked, Choice, Day, Flag, Listing, Text
 from api.console.posted import AdminForm
 from api.console.visit import AdminVisit, Visit
 from api.errors import NotAllowed
 from api.routers.console_people import ROLE_OPTIONS
 from billing.domain.errors import NotFound
+from billing.ports.access import KeyRecord
 from billing.ports.audit import AuditEvent, AuditFilter, AuditStore
+from billing.services.access import ROLES
 from billing.services.access_rules import real_time
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 PAGE_SIZE = 100
+KEY_STATES = ("active", "revoked")
 AUDIT = Listing(
-    "audit", filters=(Text("actor", 200), Text("subject"), Text("action"), Day("from"), Day("to"), Flag("refused"))
+    "audit",
+    filters=(Text("actor", 200), Text("subject"), Text("action"), Day("from"), Day("to"), Flag("refused")),
+    sorts=("-at",),
 )
+KEYS = Listing(
+    "keys", filters=(Text("q"), Choice("role", ROLES), Choice("state", KEY_STATES)), sorts=("name", "role", "made")
+)
+KEY_COLUMNS = ("name", "role", "made at", "revoked at")
 COLUMNS = (
     "event",
     "at",
@@ -44,12 +53,39 @@ COLUMNS = (
 @router.get("/keys")
 async def keys(visit: AdminVisit) -> Response:
     """The keys of machines."""
+    asked = KEYS.read(visit.request)
+    if asked.as_csv:
+        rows = [(one.name, one.role, one.created_at, one.revoked_at) for one in await _chosen_keys(visit, asked)]
+        return csv_answer("keys", KEY_COLUMNS, rows)
     return await _keys(visit, Form())
 
 
 async def _keys(visit: Visit, form: Form, made: str = "") -> Response:
-    known = await visit.container.access.all()
-    return visit.page("keys.html", title="API keys", keys=known, roles=ROLE_OPTIONS, form=form, made=made)
+    # After a form that was refused the whole list is shown below it.
+    is_list = visit.request.method == "GET"
+    asked = KEYS.read(visit.request) if is_list else Asked("/console/keys", {}, sort="name", sorts=("name",))
+    return visit.page(
+        "keys.html", title="API keys", asked=asked, keys=await _chosen_keys(visit, asked), roles=ROLE_OPTIONS,
+        states=[(state, state) for state in KEY_STATES], form=form, made=made,
+    )  # fmt: skip
+
+
+async def _chosen_keys(visit: Visit, asked: Asked) -> Sequence[KeyRecord]:
+    known = [
+        one
+        for one in await visit.container.access.all()
+        if asked.text("q").casefold() in one.name.casefold()
+        and asked.text("role") in ("", one.role)
+        and asked.text("state") in ("", "revoked" if one.revoked_at else "active")
+    ]
+    return asked.arranged(
+        known,
+        {
+            "name": lambda one: one.name.casefold(),
+            "role": lambda one: ROLES.index(one.role),
+            "made": lambda one: one.created_at or datetime.min.replace(tzinfo=UTC),
+        },
+    )
 
 
 @router.post("/keys")
@@ -59,6 +95,7 @@ async def make_key(posted: AdminForm) -> Response:
     async def act() -> Response:
         name = posted.needed("name", "Name who uses it, like crm.", 100)
         posted.visit.request.state.subject = name
+        posted.need_reason()
         made = await posted.container.access.create(name, posted.text("role", 20))
         return await _keys(posted.visit, Form(), made)
 
@@ -107,6 +144,7 @@ def _wanted(asked: Asked) -> AuditFilter:
         action=asked.text("action"),
         refused=asked.is_on("refused"),
         since=datetime.combine(first, time(), UTC) if first else None,
+        oldest_first=not asked.descending,
         until=datetime.combine(last, time(), UTC) + timedelta(days=1) if last else None,
     )
 

@@ -10,9 +10,9 @@ import structlog
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.balance_document import balance_document
 from api.console.actions.commands import ACTIONS, GROUPS
 from api.console.listing import Listing, Text
+from api.console.live_balance import LiveBalance, live_balance, live_document
 from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from api.event_stream import COMMENT, EventStream, event
@@ -25,7 +25,6 @@ from billing.ports.documents import Syntax
 from billing.ports.queries import AccountFilter
 from billing.ports.staff_cases import CaseFilter
 from billing.services.balance_watch import Reader
-from billing.services.usage_balance import AccountBalance
 
 router = APIRouter(prefix="/console/accounts/{account_id}", include_in_schema=False)
 _log = structlog.get_logger()
@@ -49,33 +48,33 @@ async def account(account_id: str, visit: ViewerVisit) -> Response:
     container = visit.container
     shown = await container.accounts.get(account_id)
     process, is_reached = await _process(container, shown)
-    return await _part(
+    return await part(
         visit,
         shown,
         "account.html",
         process=process,
         is_reached=is_reached,
         workflow_link=_workflow_link(container, shown),
-        balance=await _balance(container, account_id),
+        balance=await _balance(container, shown),
         cases=await container.staff_cases.find(CaseFilter(states=("open", "acknowledged"), account_id=account_id)),
         latest=(await container.queries.timeline(account_id, "", 0, LATEST)).entries,
         actions=[(group, [one for one in ACTIONS if one.group == group and visit.may(one.role)]) for group in GROUPS],
     )
 
 
-async def _part(visit: Visit, account: Account, template: str, **values: Any) -> Response:
+async def part(visit: Visit, account: Account, template: str, **values: Any) -> Response:
     """One part of the page, below the same head."""
     home = f"/console/accounts/{account.account_id}"
     page = await visit.container.queries.accounts(
         AccountFilter(account_id=account.account_id), visit.container.clock.now()
     )
-    picture = await visit.container.queries.picture(account.account_id, 1)
+    cases = await visit.container.queries.dunning_cases(account.account_id)
     return visit.page(
         template,
         title=f"{account.number} {account.customer_name}",
         account=account,
         summary=page.accounts[0],
-        case=next((case for case in picture.dunning_cases if case.closed_at is None), None),
+        case=next((case for case in cases if case.closed_at is None), None),
         home=home,
         tabs=[(name, f"{home}{path}") for name, path in PARTS],
         **values,
@@ -93,10 +92,10 @@ async def _process(container: Container, account: Account) -> tuple[ProcessOut |
         return None, False
 
 
-async def _balance(container: Container, account_id: str) -> AccountBalance | None:
+async def _balance(container: Container, account: Account) -> LiveBalance | None:
     """The live balance; None when the account has no cycle at this moment."""
     try:
-        return await container.usage.balance(account_id)
+        return live_balance(await container.usage.balance(account.account_id), account.zone)
     except Refusal:
         return None
 
@@ -115,34 +114,9 @@ async def timeline(account_id: str, visit: ViewerVisit) -> Response:
     kind = asked.text("kind")
     found = await visit.container.queries.timeline(account_id, kind, (asked.page - 1) * ENTRIES, ENTRIES)
     total = found.kinds.get(kind, 0) if kind else found.total
-    return await _part(
+    return await part(
         visit, shown, "account_timeline.html", asked=asked, found=found, total=total, pages=-(-total // ENTRIES)
     )
-
-
-@router.get("/documents")
-async def documents(account_id: str, visit: ViewerVisit) -> Response:
-    """Invoices and credit notes with their files, and the statement of account."""
-    shown = await visit.container.accounts.get(account_id)
-    picture = await visit.container.queries.picture(account_id)
-    due_now = await visit.container.invoicing.due_now(account_id)
-    return await _part(visit, shown, "account_documents.html", picture=picture, due_now=due_now)
-
-
-@router.get("/payments")
-async def payments(account_id: str, visit: ViewerVisit) -> Response:
-    """Every try at a payment, with the reason of its outcome."""
-    shown = await visit.container.accounts.get(account_id)
-    picture = await visit.container.queries.picture(account_id)
-    return await _part(visit, shown, "account_payments.html", picture=picture)
-
-
-@router.get("/notices")
-async def notices(account_id: str, visit: ViewerVisit) -> Response:
-    """What the customer was told, with the proof."""
-    shown = await visit.container.accounts.get(account_id)
-    picture = await visit.container.queries.picture(account_id)
-    return await _part(visit, shown, "account_notices.html", picture=picture)
 
 
 @router.get("/services")
@@ -152,7 +126,7 @@ async def services(account_id: str, visit: ViewerVisit) -> Response:
     shown = await container.accounts.get(account_id)
     held = {one.service_id: one for one in await container.restrictions.of_account(account_id)}
     lines = await container.accounts.services_of(account_id)
-    return await _part(visit, shown, "account_services.html", services=lines, restrictions=held)
+    return await part(visit, shown, "account_services.html", services=lines, restrictions=held)
 
 
 @router.get("/methods")
@@ -161,7 +135,7 @@ async def methods(account_id: str, visit: ViewerVisit) -> Response:
     shown = await visit.container.accounts.get(account_id)
     async with visit.container.make_work() as work:
         stored, agreed = await work.payments.methods(account_id), await work.evidence.all(account_id)
-    return await _part(visit, shown, "account_methods.html", methods=stored, acceptances=agreed)
+    return await part(visit, shown, "account_methods.html", methods=stored, acceptances=agreed)
 
 
 @router.get("/methods-link")
@@ -171,7 +145,7 @@ async def methods_link(account_id: str, visit: ViewerVisit) -> Response:
     shown = await visit.container.accounts.get(account_id)
     address = await visit.container.method_links.paylink_for(account_id)
     paylink = await visit.container.paylinks.paylink_for(account_id)
-    return await _part(visit, shown, "account_links.html", methods_address=address, pay_address=paylink)
+    return await part(visit, shown, "account_links.html", methods_address=address, pay_address=paylink)
 
 
 @router.get("/agreements")
@@ -179,7 +153,7 @@ async def agreements(account_id: str, visit: ViewerVisit) -> Response:
     """Promises, plans, disputes, fees, write-offs, hand-overs and dunning cases."""
     container = visit.container
     shown = await container.accounts.get(account_id)
-    return await _part(
+    return await part(
         visit,
         shown,
         "account_agreements.html",
@@ -189,21 +163,30 @@ async def agreements(account_id: str, visit: ViewerVisit) -> Response:
         fees=await container.fees.all(account_id),
         write_offs=await container.arrangements.write_offs(account_id),
         hand_overs=await container.hand_overs.all(account_id),
-        picture=await container.queries.picture(account_id),
+        dunning_cases=await container.queries.dunning_cases(account_id),
     )
 
 
 @router.get("/balance/stream")
 async def balance_stream(account_id: str, visit: ViewerVisit) -> EventStream:
-    """The live balance for the page's script; the page is read without it."""
+    """The live balance for the page's script, in the page's words; it ends with the session."""
     seen = visit.request.headers.get("last-event-id", "")[:100]
+    account = await visit.container.accounts.get(account_id)
     reader = await visit.container.balance_watch.follow(account_id, seen)
-    return EventStream(_events(reader), lambda: visit.container.balance_watch.leave(reader))
+    return EventStream(_events(visit, account, reader), lambda: visit.container.balance_watch.leave(reader))
 
 
-async def _events(reader: Reader) -> AsyncIterator[bytes]:
+async def _events(visit: Visit, account: Account, reader: Reader) -> AsyncIterator[bytes]:
     async for change in reader.changes():
-        yield COMMENT if change is None else event("balance", balance_document(change.balance), change.mark)
+        if not await _goes_on(visit):
+            return
+        yield COMMENT if change is None else event("balance", live_document(change.balance, account.zone), change.mark)
+
+
+async def _goes_on(visit: Visit) -> bool:
+    """Whether the session still runs; a guest of a demo has none that could end."""
+    signed_in = visit.session.signed_in
+    return signed_in is None or await visit.container.sessions.is_running(signed_in.session)
 
 
 @router.get("/invoices/{file}")

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.console.exports import csv_answer
 from api.console.forms import Form
 from api.console.listing import Choice, Listing
 from api.console.posted import AgentForm
 from api.console.visit import ViewerVisit, Visit
 from api.console.work_list_words import ACTION_WORDS
+from api.container import Container
 from api.dependencies import ContainerDep
 from api.routers.bulk_actions import SAMPLE, results_file
-from billing.domain.bulk_actions import KINDS, BulkKind, BulkOrder
+from billing.domain.bulk_actions import KINDS, BulkKind, BulkOrder, BulkState
 from billing.domain.errors import InvalidValue
 from billing.domain.work_list import WorkFilter
+from billing.ports.bulk_actions import BULK_ORDERS
 
 router = APIRouter(prefix="/console/bulk-actions", include_in_schema=False)
 PAGE_SIZE = 50
+ROWS_AT_ONCE = 1000
 STATUSES = ("chosen", "done", "unchanged", "refused", "skipped", "failed", "left")
-ACTIONS = Listing("bulk actions", has_export=False)
+STATES = tuple(state.value for state in BulkState)
+ACTIONS = Listing("bulk actions", filters=(Choice("state", STATES),), sorts=BULK_ORDERS)
+COLUMNS = ("action", "what", "accounts", "state", "by", "previewed at", "begun at", "ended at", "undoes", "reason")
 RESULTS = Listing("results", filters=(Choice("status", STATUSES),))
 SAID = {"pause": "It stands still.", "resume": "It goes on.", "cancel": "It is called off; what was done stays done."}
 
@@ -31,14 +38,29 @@ SAID = {"pause": "It stands still.", "resume": "It goes on.", "cancel": "It is c
 async def actions(container: ContainerDep, visit: ViewerVisit) -> Response:
     """The newest first."""
     asked = ACTIONS.read(visit.request)
-    found = await container.bulk_actions.all(asked.after, PAGE_SIZE + 1)
+    state = asked.text("state")
+    if asked.as_csv:
+        return csv_answer("bulk-actions", COLUMNS, _every(container, state))
+    page = (asked.page - 1) * PAGE_SIZE
+    found = await container.bulk_actions.all("", PAGE_SIZE + 1, state, asked.order, page)
     return visit.page(
         "bulk_actions.html",
         title="Bulk actions",
         asked=asked,
         actions=[(one, BulkOrder.from_dict(one.definition).in_words) for one in found[:PAGE_SIZE]],
-        next_after=found[PAGE_SIZE - 1].bulk_id if len(found) > PAGE_SIZE else "",
+        pages=asked.page + (len(found) > PAGE_SIZE),
+        states=[(one, one) for one in STATES],
     )
+
+
+async def _every(container: Container, state: str) -> AsyncIterator[Sequence[object]]:
+    last = ""
+    while found := await container.bulk_actions.all(last, ROWS_AT_ONCE, state):
+        for one in found:
+            what = BulkOrder.from_dict(one.definition).in_words
+            at = (one.previewed_at, one.confirmed_at, one.finished_at)
+            yield (one.bulk_id, what, one.accounts, one.state, one.author, *at, one.undoes, one.reason)
+        last = found[-1].bulk_id
 
 
 @router.get("/{bulk_id}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ from billing.services.plan_versions import compare_plans, plan_text
 
 router = APIRouter(prefix="/console/catalogue", include_in_schema=False)
 ROOT = "/console/catalogue"
-PLANS = Listing("plans", filters=(Text("q"), Text("brand", 64)))
+PLANS = Listing("plans", filters=(Text("q"), Text("brand", 64)), sorts=("code", "name", "brand", "lines"))
 COLUMNS = ("plan", "name", "brand", "versions", "newest version", "published at", "author", "currency", "what it costs")
 Version = Annotated[int | None, Query(ge=1, le=100_000)]
 
@@ -44,6 +44,14 @@ class PlanRow:
     words: PlanInWords
 
 
+PLAN_KEYS: Mapping[str, Callable[[PlanRow], Any]] = {
+    "code": lambda row: row.newest.plan_code,
+    "name": lambda row: row.newest.name.casefold(),
+    "brand": lambda row: row.newest.brand,
+    "lines": lambda row: row.lines,
+}
+
+
 @router.get("")
 async def plans(visit: ViewerVisit) -> Response:
     """Every plan in its newest version."""
@@ -53,7 +61,8 @@ async def plans(visit: ViewerVisit) -> Response:
     for one in await visit.container.catalogue.plans(asked.text("brand") or None):
         if wanted in one.plan_code.casefold() or wanted in one.name.casefold():
             by_code.setdefault(one.plan_code, []).append(one)
-    rows = [await _row(visit.container, versions) for versions in by_code.values()]
+    lines = await visit.container.catalogue.lines_by_plan()
+    rows = asked.arranged([_row(versions, lines) for versions in by_code.values()], PLAN_KEYS)
     if asked.as_csv:
         return csv_answer("plans", COLUMNS, [_exported(row) for row in rows])
     brands = await visit.container.catalogue.brands()
@@ -66,10 +75,9 @@ async def plans(visit: ViewerVisit) -> Response:
     )
 
 
-async def _row(container: Container, versions: Sequence[Plan]) -> PlanRow:
+def _row(versions: Sequence[Plan], lines: Mapping[str, int]) -> PlanRow:
     newest = versions[-1]
-    lines = sum((await container.catalogue.lines_by_version(newest.plan_code)).values())
-    return PlanRow(newest, len(versions), lines, plan_in_words(defined(newest)))
+    return PlanRow(newest, len(versions), lines.get(newest.plan_code, 0), plan_in_words(defined(newest)))
 
 
 def defined(plan: Plan) -> PlanDefinition:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from fastapi import APIRouter
@@ -11,15 +13,18 @@ from api.console.exports import csv_answer
 from api.console.listing import Asked, Day, Listing, Text
 from api.console.visit import ViewerVisit
 from api.routers.console_usage import ROOT, TABS
+from api.routers.usage_lookup import cursor_of, place_of
 from billing.domain import identity
 from billing.domain.errors import InvalidValue
-from billing.ports.usage_lookup import EventSearch
+from billing.ports.usage_lookup import EventSearch, FoundEvent
+from billing.services.usage_explaining import UsageExplaining
 
 router = APIRouter(prefix="/console/usage/lookup", include_in_schema=False)
 FILTERS = (Text("identifier"), Text("account_id", 40), Text("file_id", 40), Day("from"), Day("to"))
 EVENTS = Listing("records", filters=FILTERS)
 RECORD = Listing("record", filters=(Text("source", 64), Text("record_id", 200)), has_export=False)
-MOST = 100
+PAGE_SIZE = 100
+ROWS_AT_ONCE = 1000
 COLUMNS = (
     *("started at", "source", "record_id", "line", "meter", "quantity", "destination", "account", "cycle"),
     *("plan", "price", "billable quantity", "amount", "file"),
@@ -31,23 +36,40 @@ async def lookup(visit: ViewerVisit) -> Response:
     """The newest days of a line, an account or a file."""
     asked = EVENTS.read(visit.request)
     is_asked = any(asked.text(name) for name in ("identifier", "account_id", "file_id"))
-    found = await visit.container.usage.explaining.find(_search(visit, asked)) if is_asked else []
+    search = _search(visit, asked) if is_asked else None
+    explaining = visit.container.usage.explaining
     if asked.as_csv:
-        return csv_answer(
-            "usage-records",
-            COLUMNS,
-            [
-                (
-                    *(one.started_at, one.source, one.record_id, one.identifier, one.meter, one.quantity),
-                    *(one.destination, one.account_id, one.cycle_number, f"{one.plan_code} {one.plan_version}"),
-                    *(one.price_code, one.billable_quantity, one.counted_amount, one.file_id),
-                )
-                for one in found
-            ],
-        )
+        return csv_answer("usage-records", COLUMNS, await _every(explaining, search) if search else [])
+    found = await explaining.find(search) if search else []
     return visit.page(
-        "usage_lookup.html", title="Look up a record", tabs=TABS, asked=asked, is_asked=is_asked, found=found, most=MOST
+        "usage_lookup.html",
+        title="Look up a record",
+        tabs=TABS,
+        asked=asked,
+        is_asked=is_asked,
+        found=found[:PAGE_SIZE],
+        next_after=cursor_of(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
     )
+
+
+async def _every(explaining: UsageExplaining, search: EventSearch) -> AsyncIterator[Sequence[object]]:
+    """Every row of the file. Raises UnableTo, before a row is sent, for a search that takes too long."""
+    search = replace(search, after=None, limit=ROWS_AT_ONCE)
+    return _rows(explaining, search, await explaining.find(search))
+
+
+async def _rows(
+    explaining: UsageExplaining, search: EventSearch, found: Sequence[FoundEvent]
+) -> AsyncIterator[Sequence[object]]:
+    while found:
+        for one in found:
+            yield (
+                *(one.started_at, one.source, one.record_id, one.identifier, one.meter, one.quantity),
+                *(one.destination, one.account_id, one.cycle_number, f"{one.plan_code} {one.plan_version}"),
+                *(one.price_code, one.billable_quantity, one.counted_amount, one.file_id),
+            )
+        search = replace(search, after=found[-1].place)
+        found = await explaining.find(search) if len(found) == ROWS_AT_ONCE else ()
 
 
 def _search(visit: ViewerVisit, asked: Asked) -> EventSearch:
@@ -56,9 +78,9 @@ def _search(visit: ViewerVisit, asked: Asked) -> EventSearch:
             identity.parse(kind, asked.text(name))
     first, last = _start(asked, "from"), _start(asked, "to")
     first, last = visit.container.usage.explaining.span(first, last + timedelta(days=1) if last else None)
-    return EventSearch(
-        first, last, asked.text("account_id"), asked.text("identifier"), asked.text("file_id"), None, MOST
-    )
+    place = place_of(asked.after) if asked.after else None
+    chosen = (asked.text("account_id"), asked.text("identifier"), asked.text("file_id"))
+    return EventSearch(first, last, *chosen, place, PAGE_SIZE + 1)
 
 
 def _start(asked: Asked, name: str) -> datetime | None:

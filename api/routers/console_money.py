@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -11,15 +12,12 @@ from starlette.responses import Response
 from api.console.exports import csv_answer
 from api.console.listing import Asked, Choice, Day, Listing, Text
 from api.console.visit import ViewerVisit
-from api.container import Container
 from billing.domain.errors import InvalidValue
 from billing.ports.money_lists import InvoiceFilter, InvoiceRow, PaymentFilter, PaymentRow
 from billing.ports.search import SearchHit
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 PAGE_SIZE = 50
-ROWS_AT_ONCE = 1000
-MOST_ROWS = 200_000
 AGES = ("not due", "1-30 days", "31-60 days", "61-90 days", "over 90 days")
 STAGES = ("announced", "not_announced", "dunning", "written_off", "open")
 STATUSES = ("succeeded", "pending", "failed", "action_required", "unknown", "cancelled", "disputed")
@@ -32,13 +30,15 @@ INVOICES = Listing(
 )  # fmt: skip
 PAYMENTS = Listing(
     "payments",
-    filters=(Day("created_on"), Day("settled_on"), Choice("status", STATUSES), Choice("purpose", PURPOSES),
-             Text("currency", 3)),
+    filters=(Day("created_on"), Day("settled_on"), Day("taken_back_on"), Choice("status", STATUSES),
+             Choice("purpose", PURPOSES), Text("currency", 3)),
     sorts=("-date",),
 )  # fmt: skip
 INVOICE_COLUMNS = ("account", "number", "customer", "invoice", "date", "due", "currency", "total minor", "open minor")
 PAYMENT_COLUMNS = ("account", "number", "customer", "payment", "purpose", "status", "category", "code", "currency",
                    "asked minor", "received minor", "created at", "ended at")  # fmt: skip
+
+Row = TypeVar("Row")
 
 
 @router.get("/search")
@@ -73,7 +73,8 @@ async def invoices(visit: ViewerVisit) -> Response:
         asked.text("stage"), asked.text("currency").upper(), asked.sort, asked.descending, limit=PAGE_SIZE,
     )  # fmt: skip
     if asked.as_csv:
-        return csv_answer("invoices", INVOICE_COLUMNS, _every_invoice(visit.container, wanted))
+        every = visit.container.money_lists.every_invoice(wanted, visit.container.clock.now())
+        return csv_answer("invoices", INVOICE_COLUMNS, _cells(every, _invoice_cells))
     wanted = replace(wanted, offset=(asked.page - 1) * PAGE_SIZE)
     found = await visit.container.money_lists.invoices(wanted, visit.container.clock.now())
     return visit.page(
@@ -87,11 +88,12 @@ async def payments(visit: ViewerVisit) -> Response:
     """Tries at payments by day and outcome."""
     asked = PAYMENTS.read(visit.request)
     wanted = PaymentFilter(
-        asked.day("created_on"), asked.day("settled_on"), asked.text("status"), asked.text("purpose"),
-        asked.text("currency").upper(), asked.descending, limit=PAGE_SIZE,
+        asked.day("created_on"), asked.day("settled_on"), asked.day("taken_back_on"), asked.text("status"),
+        asked.text("purpose"), asked.text("currency").upper(), asked.descending, limit=PAGE_SIZE,
     )  # fmt: skip
     if asked.as_csv:
-        return csv_answer("payments", PAYMENT_COLUMNS, _every_payment(visit.container, wanted))
+        every = visit.container.money_lists.every_payment(wanted)
+        return csv_answer("payments", PAYMENT_COLUMNS, _cells(every, _payment_cells))
     found = await visit.container.money_lists.payments(replace(wanted, offset=(asked.page - 1) * PAGE_SIZE))
     return visit.page(
         "payments.html", title="Payments", asked=asked, rows=found[:PAGE_SIZE], pages=_pages(asked, found),
@@ -105,23 +107,9 @@ def _pages(asked: Asked, found: Sequence[object]) -> int:
     return asked.page + (len(found) > PAGE_SIZE)
 
 
-async def _every_invoice(container: Container, wanted: InvoiceFilter) -> AsyncIterator[Sequence[object]]:
-    now = container.clock.now()
-    for offset in range(0, MOST_ROWS, ROWS_AT_ONCE):
-        found = await container.money_lists.invoices(replace(wanted, offset=offset, limit=ROWS_AT_ONCE), now)
-        for one in found[:ROWS_AT_ONCE]:
-            yield _invoice_cells(one)
-        if len(found) <= ROWS_AT_ONCE:
-            return
-
-
-async def _every_payment(container: Container, wanted: PaymentFilter) -> AsyncIterator[Sequence[object]]:
-    for offset in range(0, MOST_ROWS, ROWS_AT_ONCE):
-        found = await container.money_lists.payments(replace(wanted, offset=offset, limit=ROWS_AT_ONCE))
-        for one in found[:ROWS_AT_ONCE]:
-            yield _payment_cells(one)
-        if len(found) <= ROWS_AT_ONCE:
-            return
+async def _cells(rows: AsyncIterator[Row], cells: Callable[[Row], Sequence[object]]) -> AsyncIterator[Sequence[object]]:
+    async for one in rows:
+        yield cells(one)
 
 
 def _invoice_cells(one: InvoiceRow) -> Sequence[object]:

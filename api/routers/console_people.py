@@ -15,12 +15,12 @@ from api.console.listing import Asked, Choice, Listing, Text
 from api.console.posted import AdminForm, Posted
 from api.console.visit import AdminVisit, Visit
 from api.container import Container
-from billing.ports.users import STATUSES, User, UserFilter
+from billing.ports.users import STATUSES, USER_ORDERS, User, UserFilter
 from billing.services.access import ROLES
 
 router = APIRouter(prefix="/console/users", include_in_schema=False)
 PAGE_SIZE = 50
-USERS = Listing("users", filters=(Text("q"), Choice("role", ROLES), Choice("status", STATUSES)))
+USERS = Listing("users", filters=(Text("q"), Choice("role", ROLES), Choice("status", STATUSES)), sorts=USER_ORDERS)
 COLUMNS = ("user", "email", "name", "role", "status", "second factor", "signs in by", "last signed in", "created by")
 ROLE_OPTIONS = (
     ("viewer", "viewer: looks"),
@@ -37,17 +37,18 @@ async def people(visit: AdminVisit) -> Response:
 
 
 async def _list(visit: Visit, form: Form) -> Response:
-    asked = USERS.read(visit.request) if visit.request.method == "GET" else Asked(router.prefix, {})
-    wanted = UserFilter(asked.text("q"), asked.text("role"), asked.text("status"), asked.after, PAGE_SIZE + 1)
+    asked = USERS.read(visit.request) if visit.request.method == "GET" else Asked(router.prefix, {}, USER_ORDERS[0])
+    wanted = UserFilter(asked.text("q"), asked.text("role"), asked.text("status"), limit=PAGE_SIZE + 1)
     if asked.as_csv:
         return csv_answer("users", COLUMNS, _every(visit.container, wanted))
-    found = await visit.container.operators.find(wanted)
+    page = replace(wanted, order=asked.order, offset=(asked.page - 1) * PAGE_SIZE)
+    found = await visit.container.operators.find(page)
     return visit.page(
         "users.html",
         title="Users",
         asked=asked,
         users=found[:PAGE_SIZE],
-        next_after=found[PAGE_SIZE - 1].email if len(found) > PAGE_SIZE else "",
+        pages=asked.page + (len(found) > PAGE_SIZE),
         roles=ROLE_OPTIONS,
         statuses=STATUSES,
         form=form,
@@ -68,6 +69,7 @@ async def invite(posted: AdminForm) -> Response:
     """A new user; the link to set the password is shown once."""
 
     async def act() -> Response:
+        posted.need_reason()
         email, name = posted.text("email", 300), posted.text("name", 300)
         user, word = await posted.container.operators.invite(email, name, posted.text("role", 20), posted.author)
         return _link_shown(posted, user, word)
@@ -106,6 +108,7 @@ async def new_link(user_id: str, posted: AdminForm) -> Response:
     """A link to set a password, shown once."""
 
     async def act() -> Response:
+        posted.need_reason()
         user, word = await posted.container.operators.new_link(user_id, posted.author)
         return _link_shown(posted, user, word)
 
@@ -117,7 +120,7 @@ Step = Literal["role", "name", "disable", "enable", "reset-second-factor", "unlo
 
 @router.post("/{user_id}/{step}")
 async def change(user_id: str, step: Step, posted: AdminForm) -> Response:
-    """One change of a user, with a reason where it takes something away or gives more."""
+    """One change of a user, with a reason."""
     operators = posted.container.operators
     steps: dict[str, tuple[Callable[[], Awaitable[object]], str]] = {
         "role": (lambda: operators.change_role(user_id, posted.text("role", 20)), "The role is changed."),
@@ -131,8 +134,7 @@ async def change(user_id: str, step: Step, posted: AdminForm) -> Response:
     carry, said = steps[step]
 
     async def act() -> Response:
-        if step in ("role", "disable", "enable", "reset-second-factor"):
-            posted.need_reason()
+        posted.need_reason()
         await carry()
         return posted.visit.to(f"/console/users/{user_id}", said)
 

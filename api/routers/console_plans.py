@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.account_desk import AccountDesk
 from api.console.actions import options
-from api.console.actions.fields import minor_of
+from api.console.amounts import minor_of
 from api.console.forms import Form
 from api.console.posted import AgentForm, Posted
 from api.console.visit import AgentVisit, Visit
@@ -62,7 +62,7 @@ async def go_on(account_id: str, posted: AgentForm) -> Response:
 
 async def _proposed(posted: Posted, account_id: str) -> ProposedPlan:
     count = posted.needed("count", "Say how many instalments.", 3)
-    if not count.isdigit():
+    if not count.isascii() or not count.isdigit():
         raise InvalidValue("This is not a number.", field="count", value=count, remedy="Write it in digits, 1 to 60.")
     values: dict[str, object] = {"count": int(count), "every": posted.text("every"), "paid_by": posted.text("paid_by")}
     values |= {"first_on": posted.text("first_on")} if posted.text("first_on") else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -30,7 +30,9 @@ from billing.services.dunning_policies import read_definition as read_policy
 from billing.services.law_packs import law_packs
 
 router = APIRouter(prefix="/console/policies", include_in_schema=False)
-POLICIES = Listing("policies", filters=(Text("q"), Choice("law_pack", tuple(law_packs()))))
+POLICIES = Listing(
+    "policies", filters=(Text("q"), Choice("law_pack", tuple(law_packs()))), sorts=("policy", "published", "cases")
+)
 COLUMNS = ("policy", "versions", "newest version", "published at", "author", "law pack", "steps", "open cases")
 ROOT = "/console/policies"
 Version = Annotated[int | None, Query(ge=1, le=100_000)]
@@ -85,6 +87,13 @@ async def _rows(container: Container) -> list[PolicyRow]:
     return rows
 
 
+POLICY_KEYS: Mapping[str, Callable[[PolicyRow], Any]] = {
+    "policy": lambda row: row.code,
+    "published": lambda row: row.newest.published_at,
+    "cases": lambda row: row.cases,
+}
+
+
 @router.get("")
 async def policies(visit: ViewerVisit) -> Response:
     """Every dunning policy in its newest version."""
@@ -95,6 +104,7 @@ async def policies(visit: ViewerVisit) -> Response:
         for row in await _rows(visit.container)
         if wanted in row.code.casefold() and (not pack or row.policy.law_pack == pack)
     ]
+    rows = asked.arranged(rows, POLICY_KEYS)
     if asked.as_csv:
         return csv_answer("dunning-policies", COLUMNS, [_exported(row) for row in rows])
     brands = await visit.container.catalogue.brands()

@@ -17,7 +17,7 @@ from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from api.routers.console_usage import ROOT, TABS
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
-from billing.ports.usage import IssueFilter, IssueSelection, UsageIssue
+from billing.ports.usage import ISSUE_ORDERS, IssueFilter, IssueSelection, UsageIssue
 from billing.ports.usage_files import KEPT_KINDS
 from billing.services.usage_dismissal import Dismissed
 from billing.services.usage_resubmission import Resubmitted
@@ -34,6 +34,7 @@ RECORDS = Listing(
         Text("source"),
         Text("field"),
     ),
+    sorts=ISSUE_ORDERS,
 )
 COLUMNS = (
     "record",
@@ -57,10 +58,17 @@ MEANS = {
 EDITABLE = ("identifier", "meter", "quantity", "started_at", "destination", "visited", "traffic_class", "amount")
 
 
-def _filter(asked: Mapping[str, str], after: str = "") -> IssueFilter:
+def _filter(asked: Mapping[str, str]) -> IssueFilter:
     status = asked.get("status") or "open"
-    chosen = {name: asked.get(name, "") for name in ("kind", "file_id", "identifier", "source", "field")}
-    return IssueFilter(status="" if status == "all" else status, after=after, limit=PAGE_SIZE + 1, **chosen)
+    return IssueFilter(
+        asked.get("kind", ""),
+        "" if status == "all" else status,
+        asked.get("file_id", ""),
+        asked.get("identifier", ""),
+        asked.get("source", ""),
+        field=asked.get("field", ""),
+        limit=PAGE_SIZE + 1,
+    )
 
 
 def _selection(values: Mapping[str, str]) -> IssueSelection:
@@ -84,7 +92,8 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
     if form.values:
         filters = {name: form.value(name) or asked.text(name) for name in asked.filters}
         asked = replace(asked, path=f"{ROOT}/records", filters=filters)
-    found = await visit.container.usage.issues(_filter(filters, asked.after))
+    page = replace(_filter(filters), order=asked.order, offset=(asked.page - 1) * PAGE_SIZE)
+    found = await visit.container.usage.issues(page)
     selectable = any(filters.get(name) for name in ("kind", "file_id", "identifier", "source", "field"))
     values: dict[str, Any] = {"resubmitted": None, "dismissed": None, **more}
     return visit.page(
@@ -93,7 +102,7 @@ async def _show_records(visit: Visit, form: Form, **more: Any) -> Response:
         tabs=TABS,
         asked=asked,
         records=found[:PAGE_SIZE],
-        next_after=found[PAGE_SIZE - 1].issue_id if len(found) > PAGE_SIZE else "",
+        pages=asked.page + (len(found) > PAGE_SIZE),
         is_open=(filters.get("status") or "open") == "open",
         selectable=selectable,
         editable=[("", "none, as it is"), *((name, name) for name in EDITABLE)],
@@ -123,7 +132,8 @@ def as_value(name: str, typed: str) -> object:
     """A typed value as the record holds it: whole numbers for quantities, nothing for an empty field."""
     if not typed:
         return None
-    return int(typed) if name == "quantity" and typed.lstrip("-").isdigit() else typed
+    digits = typed.removeprefix("-")
+    return int(typed) if name == "quantity" and digits.isascii() and digits.isdigit() else typed
 
 
 @router.post("/records/resubmit")
@@ -222,6 +232,7 @@ async def resubmit(issue_id: str, posted: AgentForm) -> Response:
     """Send one record again, with the fields or the line as they were typed."""
 
     async def act() -> Response:
+        posted.need_reason()
         kept = await _kept(posted.container, issue_id)
         raw = posted.text("raw", 65_536)
         uses_line = posted.text("do") == "line"
@@ -257,27 +268,3 @@ async def dismiss(issue_id: str, posted: AgentForm) -> Response:
         return posted.visit.to(f"{ROOT}/records/{issue_id}", "The record is dismissed; it will never be counted.")
 
     return await posted.carry_out(act, lambda form: _show_record(posted.visit, issue_id, form))
-
-
-@router.get("/waiting")
-async def waiting(visit: ViewerVisit) -> Response:
-    """Numbers that wait, and which of them are known by now."""
-    return await _show_waiting(visit, Form())
-
-
-async def _show_waiting(visit: Visit, form: Form) -> Response:
-    found = await visit.container.usage.outlook.waiting()
-    return visit.page("usage_waiting.html", title="Unknown numbers", tabs=TABS, found=found, form=form)
-
-
-@router.post("/waiting/reguide")
-async def reguide(posted: AgentForm) -> Response:
-    """Guide the records of one number, or of all, again."""
-
-    async def act() -> Response:
-        done = await posted.container.usage.reguide(posted.text("identifier", 200))
-        left = done.tried - done.resolved
-        said = f"{done.resolved} of {done.tried} records are counted now."
-        return posted.visit.to(f"{ROOT}/waiting", f"{said} {left} wait on." if left else said)
-
-    return await posted.carry_out(act, lambda form: _show_waiting(posted.visit, form))

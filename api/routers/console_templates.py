@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import HTMLResponse, Response
 
+from api.console.desk import typed_whole
 from api.console.exports import csv_answer
 from api.console.forms import Form
 from api.console.listing import Choice, Listing, Text
@@ -32,7 +33,14 @@ KINDS = tuple(kind.value for kind in NoticeKind)
 TEXTS = Listing(
     "templates",
     filters=(Text("brand", 64), Choice("kind", KINDS), Choice("channel", CHANNELS), Choice("locale", LANGUAGES)),
+    sorts=("kind", "channel", "locale", "version"),
 )
+TEXT_KEYS: Mapping[str, Callable[[NoticeTemplate], Any]] = {
+    "kind": lambda one: one.kind.value,
+    "channel": lambda one: one.channel,
+    "locale": lambda one: one.locale,
+    "version": lambda one: one.template_version,
+}
 COLUMNS = ("brand", "kind", "channel", "locale", "version", "subject", "text", "changed at", "author", "reason")
 OWN_FRAME = SECURITY_HEADERS["content-security-policy"] + "; frame-src 'self'"
 # A mail carries its styles itself; nothing of it may run, load or leave the frame.
@@ -64,6 +72,7 @@ async def texts(visit: ViewerVisit) -> Response:
     found = await visit.container.notice_templates.all_of(brand) if brand else []
     wanted = {name: asked.text(name) for name in ("kind", "channel", "locale") if asked.text(name)}
     shown = [one for one in found if all(str(getattr(one, name)) == value for name, value in wanted.items())]
+    shown = asked.arranged(shown, TEXT_KEYS)
     if asked.as_csv:
         return csv_answer("templates", COLUMNS, [_exported(one) for one in shown])
     return visit.page(
@@ -206,7 +215,7 @@ async def restore(brand: str, kind: str, channel: str, locale: str, posted: Agen
     place = _place(brand, kind, channel, locale)
 
     async def act() -> Response:
-        number = int(posted.needed("version", most=6))
+        number = typed_whole(posted.values, "version", 0, 999_999)
         kept = _chosen(await posted.container.notice_templates.versions(place.at), number)
         saved = await posted.container.notice_templates.save(
             place.at, words_of(kept), posted.author, f"version {number} again: {posted.reason}"

@@ -17,7 +17,7 @@ from api.console.posted import AgentForm, FinanceForm
 from api.console.visit import ViewerVisit, Visit
 from api.container import Container
 from billing.domain.errors import InvalidValue, UnableTo
-from billing.ports.usage_files import CANCELLED, CANCELLING, HELD, REJECTED, FileFilter, UsageFile
+from billing.ports.usage_files import CANCELLED, CANCELLING, FILE_ORDERS, HELD, REJECTED, FileFilter, UsageFile
 from billing.services.usage_outlook import Cancelling, in_hours
 from billing.services.usage_reports import as_text
 
@@ -27,7 +27,7 @@ PAGE_SIZE = 50
 CHUNK_BYTES = 2**20
 LARGEST_UPLOAD_BYTES = 64 * 2**20
 STATES = ("registered", "held", "importing", "done", "rejected", "cancelling", "cancelled")
-FILES = Listing("files", filters=(Choice("status", STATES), Text("profile", 64)))
+FILES = Listing("files", filters=(Choice("status", STATES), Text("profile", 64)), sorts=FILE_ORDERS)
 COUNTS = ("read", "accepted", "duplicates", "conflicts", "recycled", "rejected", "late", "partial")
 COLUMNS = ("file", "name", "profile", "state", "registered at", "finished at", *COUNTS, "held because")
 TABS = (
@@ -42,7 +42,7 @@ TABS = (
 async def files(visit: ViewerVisit) -> Response:
     """Files, streams and sources; or every file as CSV."""
     asked = FILES.read(visit.request)
-    wanted = FileFilter(asked.text("status"), asked.text("profile"), asked.after, PAGE_SIZE + 1)
+    wanted = FileFilter(asked.text("status"), asked.text("profile"))
     if asked.as_csv:
         return csv_answer("usage-files", COLUMNS, _every(visit.container, wanted))
     return await _show_files(visit, Form())
@@ -52,7 +52,9 @@ async def _show_files(visit: Visit, form: Form) -> Response:
     # After a refused upload the whole list is shown beside it.
     asked = replace(FILES.read(visit.request), path=ROOT)
     usage = visit.container.usage
-    wanted = FileFilter(asked.text("status"), asked.text("profile"), asked.after, PAGE_SIZE + 1)
+    wanted = FileFilter(
+        asked.text("status"), asked.text("profile"), "", PAGE_SIZE + 1, asked.order, (asked.page - 1) * PAGE_SIZE
+    )
     found = await usage.files.list(wanted)
     profiles = usage.files.profiles
     return visit.page(
@@ -61,7 +63,7 @@ async def _show_files(visit: Visit, form: Form) -> Response:
         tabs=TABS,
         asked=asked,
         files=found[:PAGE_SIZE],
-        next_after=found[PAGE_SIZE - 1].file_id if len(found) > PAGE_SIZE else "",
+        pages=asked.page + (len(found) > PAGE_SIZE),
         state_options=[(state, state) for state in STATES],
         profile_options=[(profile, profile) for profile in profiles],
         streams=await usage.streams.positions(),

@@ -56,11 +56,13 @@ async def find_events(
     longer than 10 seconds is given up.
     """
     first, last = container.usage.explaining.span(first, last)
-    place = _place(after) if after else None
+    place = place_of(after) if after else None
     wanted = EventSearch(first, last, account_id, identifier, file_id, place, limit)
     found = await container.usage.explaining.find(wanted)
     shown = [FoundEventOut.model_validate(event) for event in found]
-    return FoundEventsOut(first=first, last=last, events=shown, next=_cursor(found[-1]) if len(found) == limit else "")
+    return FoundEventsOut(
+        first=first, last=last, events=shown, next=cursor_of(found[-1]) if len(found) == limit else ""
+    )
 
 
 @router.get("/explain", summary="Explain one record", responses=problems(404, 409))
@@ -85,12 +87,12 @@ async def explain_record(
     return ExplainedRecordOut.model_validate(explained)
 
 
-def _cursor(event: FoundEvent) -> str:
+def cursor_of(event: FoundEvent) -> str:
     started_at, key_hash, account_id, part = event.place
     return base64.urlsafe_b64encode(f"{started_at.isoformat()} {key_hash} {account_id} {part}".encode()).decode()
 
 
-def _place(cursor: str) -> EventPlace:
+def place_of(cursor: str) -> EventPlace:
     """The place that a cursor names. Raises InvalidValue for any other text."""
     try:
         started_at, key_hash, account_id, part = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")

@@ -77,6 +77,7 @@ USAGE_SENT_AGAIN = "usage_sent_again"
 REPAIR_FAILING = "repair_failing"
 MONEY_AFTER_CLOSING = "money_after_closing"
 REFUND_WAITING = "refund_waiting"
+DISPUTE_OPEN = "dispute_open"
 
 DECEASED = "MD07"  # the reason code of the SEPA rulebook
 DECEASED_CODES = frozenset({DECEASED, "recipient_deceased"}) | bacs.DECEASED
@@ -218,6 +219,13 @@ _ALL = (
         "See why at the provider: its balance may be too low, or it is away. Upkeep asks again in every round, and the "
         "case closes when the refund is made or refused for good.",
         told_after=30 * _MINUTES,
+    ),
+    CaseKind(
+        DISPUTE_OPEN,
+        Severity.NORMAL,
+        "The customer does not accept an invoice, or a part of it. That part is not collected or dunned meanwhile.",
+        "Look at the invoice and its usage, and decide the dispute on the account's page: accepted credits the amount, "
+        "rejected lets collection go on. The decision closes the case.",
     ),
 )
 KINDS = {each.kind: each for each in _ALL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -103,6 +103,8 @@ def _conditions(wanted: AccountFilter, now: datetime) -> Sequence[ColumnElement[
     conditions += [_accounts[name] == getattr(wanted, name) for name in exactly]
     if wanted.cycle_day is not None:
         conditions.append(_accounts.cycle_day == wanted.cycle_day)
+    if wanted.closed_on is not None:
+        conditions.append(_closed_on(wanted.closed_on))
     if wanted.text:
         conditions.append(_mentions(wanted.text))
     if wanted.in_dunning:
@@ -115,6 +117,18 @@ def _conditions(wanted: AccountFilter, now: datetime) -> Sequence[ColumnElement[
         owed = open_now(now, "late")
         conditions.append(_accounts.account_id.in_(select(owed.c.account_id).where(owed.c.is_overdue)))
     return conditions
+
+
+def _closed_on(day: date) -> ColumnElement[bool]:
+    """A cycle closed on that day where the account is; within two days of it, for the index."""
+    cycles, near = t.cycles.c, datetime.combine(day, time(), UTC)
+    return exists().where(
+        cycles.account_id == _accounts.account_id,
+        cycles.closes_at > near - timedelta(days=2),
+        cycles.closes_at < near + timedelta(days=3),
+        func.date(func.timezone(_accounts.zone, cycles.closes_at)) == day,
+        cycles.status != "cancelled",
+    )
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

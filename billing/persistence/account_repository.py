@@ -89,6 +89,12 @@ class SqlCatalogueRepository:
         query = query.where(services.plan_code == plan_code, services.active_to.is_(None))
         return {row.plan_version: row.lines for row in await self._connection.execute(query)}
 
+    async def lines_by_plan(self) -> Mapping[str, int]:
+        services = t.services.c
+        query = select(services.plan_code, func.count().label("lines")).group_by(services.plan_code)
+        query = query.where(services.active_to.is_(None))
+        return {row.plan_code: row.lines for row in await self._connection.execute(query)}
+
     async def plans(self, brand: str | None = None) -> Sequence[Plan]:
         query = select(t.plans).order_by(t.plans.c.plan_code, t.plans.c.plan_version)
         if brand is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.persistence.statements import fetch_all
@@ -24,7 +24,8 @@ class SqlAuditStore:
 
     async def find(self, wanted: AuditFilter) -> Sequence[AuditEvent]:
         events = audit_events.c
-        statement = select(audit_events).order_by(events.event_id.desc()).limit(wanted.limit)
+        order = events.event_id if wanted.oldest_first else events.event_id.desc()
+        statement = select(audit_events).order_by(order).limit(wanted.limit)
         exact = ((events.actor, wanted.actor), (events.subject, wanted.subject), (events.action, wanted.action))
         for column, value in exact:
             if value:
@@ -36,6 +37,7 @@ class SqlAuditStore:
         if wanted.until:
             statement = statement.where(events.at < wanted.until)
         if wanted.before:
-            statement = statement.where(events.event_id < wanted.before)
+            last = literal(wanted.before, events.event_id.type)
+            statement = statement.where(events.event_id > last if wanted.oldest_first else events.event_id < last)
         async with self._engine.connect() as connection:
             return await fetch_all(connection, AuditEvent, statement)

@@ -15,7 +15,7 @@ from billing.domain.bulk_actions import WAITING, BulkOutcome, BulkState
 from billing.domain.errors import NotFound
 from billing.persistence.statements import fetch_all, fetch_one, insert_returning
 from billing.persistence.tables.bulk_actions import bulk_action_accounts, bulk_actions
-from billing.ports.bulk_actions import BulkAccount, BulkAction, BulkChoice
+from billing.ports.bulk_actions import BULK_ORDERS, BulkAccount, BulkAction, BulkChoice
 
 _ACTIONS, _ACCOUNTS = bulk_actions.c, bulk_action_accounts.c
 
@@ -53,8 +53,14 @@ class SqlBulkActionRepository:
             changed["history"] = _ACTIONS.history.op("||", return_type=JSONB())(literal([dict(note)], JSONB))
         await self._connection.execute(update(bulk_actions).where(_ACTIONS.bulk_id == bulk_id).values(**changed))
 
-    async def all(self, before: str, limit: int) -> Sequence[BulkAction]:
-        query = select(bulk_actions).order_by(_ACTIONS.bulk_id.desc()).limit(limit)
+    async def all(
+        self, before: str, limit: int, state: str = "", order: str = BULK_ORDERS[0], offset: int = 0
+    ) -> Sequence[BulkAction]:
+        key = {"accounts": _ACTIONS.accounts, "author": _ACTIONS.author}.get(order.removeprefix("-"), _ACTIONS.bulk_id)
+        turned = (key.desc(), _ACTIONS.bulk_id.desc()) if order.startswith("-") else (key, _ACTIONS.bulk_id)
+        query = select(bulk_actions).order_by(*turned).offset(offset).limit(limit)
+        if state:
+            query = query.where(_ACTIONS.state == state)
         if before:
             query = query.where(_ACTIONS.bulk_id < literal(before, _ACTIONS.bulk_id.type))
         return await fetch_all(self._connection, BulkAction, query)

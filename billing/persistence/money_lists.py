@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, cast, exists, func, literal, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.persistence.open_amounts import open_now
@@ -23,6 +36,7 @@ AGES = {
     "61-90 days": (61, 90),
     "over 90 days": (91, None),
 }
+ROWS_AT_ONCE = 1000
 READY = ("ready", "ready_to_pay", "nothing_to_pay")
 
 
@@ -34,17 +48,63 @@ class SqlMoneyLists:
 
     async def invoices(self, wanted: InvoiceFilter, now: datetime) -> Sequence[InvoiceRow]:
         """By date or by what is open; those of an age from what is open alone."""
-        query = _open_ones(wanted, now) if wanted.age or wanted.debit_on else _documents(wanted)
+        query, (_, _, *order) = _chosen_invoices(wanted, now)
+        ordered = query.order_by(*order).offset(wanted.offset).limit(wanted.limit + 1)
         async with self._engine.connect() as connection:
-            return await fetch_all(connection, InvoiceRow, query.offset(wanted.offset).limit(wanted.limit + 1))
+            return await fetch_all(connection, InvoiceRow, ordered)
+
+    async def every_invoice(self, wanted: InvoiceFilter, now: datetime) -> AsyncIterator[InvoiceRow]:
+        """All of them, in order of account."""
+        query, (account_id, invoice_id, *_) = _chosen_invoices(wanted, now)
+        last: InvoiceRow | None = None
+        while True:
+            after = None if last is None else (last.account_id, last.invoice_id)
+            async with self._engine.connect() as connection:
+                found = await fetch_all(connection, InvoiceRow, _following(query, account_id, invoice_id, after))
+            for last in found:
+                yield last
+            if len(found) < ROWS_AT_ONCE:
+                return
 
     async def payments(self, wanted: PaymentFilter) -> Sequence[PaymentRow]:
         """By when they were tried."""
+        key = _attempts.settled_at if wanted.settled_on else _attempts.created_at
+        order = (key.desc(), _attempts.attempt_id.desc()) if wanted.descending else (key, _attempts.attempt_id)
+        ordered = _payments(wanted).order_by(*order).offset(wanted.offset).limit(wanted.limit + 1)
         async with self._engine.connect() as connection:
-            return await fetch_all(connection, PaymentRow, _payments(wanted))
+            return await fetch_all(connection, PaymentRow, ordered)
+
+    async def every_payment(self, wanted: PaymentFilter) -> AsyncIterator[PaymentRow]:
+        """All of them, in order of account."""
+        query = _payments(wanted)
+        last: PaymentRow | None = None
+        while True:
+            after = None if last is None else (last.account_id, last.attempt_id)
+            following = _following(query, _attempts.account_id, _attempts.attempt_id, after)
+            async with self._engine.connect() as connection:
+                found = await fetch_all(connection, PaymentRow, following)
+            for last in found:
+                yield last
+            if len(found) < ROWS_AT_ONCE:
+                return
 
 
-def _open_ones(wanted: InvoiceFilter, now: datetime) -> Select[Any]:
+def _following(
+    query: Select[Any], account_id: ColumnElement[Any], own_id: ColumnElement[Any], after: tuple[str, str] | None
+) -> Select[Any]:
+    """The next rows by key, which nothing moves: no row comes twice or is missed while others come and go."""
+    if after is not None:
+        key = tuple_(literal(after[0], account_id.type), literal(after[1], own_id.type))
+        query = query.where(tuple_(account_id, own_id) > key)
+    return query.order_by(account_id, own_id).limit(ROWS_AT_ONCE)
+
+
+def _chosen_invoices(wanted: InvoiceFilter, now: datetime) -> tuple[Select[Any], Sequence[ColumnElement[Any]]]:
+    """The invoices; and their account, their identity, and what they are to be ordered by."""
+    return _open_ones(wanted, now) if wanted.age or wanted.debit_on else _documents(wanted)
+
+
+def _open_ones(wanted: InvoiceFilter, now: datetime) -> tuple[Select[Any], Sequence[ColumnElement[Any]]]:
     owed = open_now(now)
     overdue_days = owed.c.today - owed.c.due_on
     conditions: list[ColumnElement[bool]] = []
@@ -56,12 +116,23 @@ def _open_ones(wanted: InvoiceFilter, now: datetime) -> Select[Any]:
         conditions.append(owed.c.due_on == wanted.debit_on)
     if wanted.currency:
         conditions.append(owed.c.currency == wanted.currency)
+    query = select(owed).where(*conditions)
+    if wanted.issued_on or wanted.month or wanted.stage:
+        own = and_(_invoices.account_id == owed.c.account_id, _invoices.invoice_id == owed.c.invoice_id)
+        query = query.join(invoicing.invoices, own).join(t.accounts, _accounts.account_id == owed.c.account_id)
+        query = query.where(*_chosen(wanted, owed.c.open_minor))
     key = owed.c.open_minor if wanted.sort == "open" else owed.c.due_on
-    order = (key.desc(), owed.c.invoice_id.desc()) if wanted.descending else (key, owed.c.invoice_id)
-    return select(owed).where(*conditions).order_by(*order)
+    return query, (owed.c.account_id, owed.c.invoice_id, *_ordered(key, owed.c.invoice_id, wanted))
 
 
-def _documents(wanted: InvoiceFilter) -> Select[Any]:
+def _ordered(
+    key: ColumnElement[Any], own_id: ColumnElement[Any], wanted: InvoiceFilter
+) -> Sequence[ColumnElement[Any]]:
+    """The identity decides between equals, so that pages never overlap."""
+    return (key.desc(), own_id.desc()) if wanted.descending else (key, own_id)
+
+
+def _documents(wanted: InvoiceFilter) -> tuple[Select[Any], Sequence[ColumnElement[Any]]]:
     opened = console.open_invoices.c
     open_minor = func.coalesce(opened.open_minor, 0)
     query = (
@@ -81,8 +152,7 @@ def _documents(wanted: InvoiceFilter) -> Select[Any]:
         .where(_invoices.kind == "invoice", *_chosen(wanted, open_minor))
     )
     key: ColumnElement[Any] = open_minor if wanted.sort == "open" else _invoices.issued_at
-    order = (key.desc(), _invoices.invoice_id.desc()) if wanted.descending else (key, _invoices.invoice_id)
-    return query.order_by(*order)
+    return query, (_invoices.account_id, _invoices.invoice_id, *_ordered(key, _invoices.invoice_id, wanted))
 
 
 def _chosen(wanted: InvoiceFilter, open_minor: ColumnElement[int]) -> Sequence[ColumnElement[bool]]:
@@ -150,20 +220,18 @@ def _payments(wanted: PaymentFilter) -> Select[Any]:
         conditions += _on_day(_attempts.created_at, wanted.created_on)
     if wanted.settled_on:
         conditions += _on_day(_attempts.settled_at, wanted.settled_on)
-    key = _attempts.settled_at if wanted.settled_on else _attempts.created_at
-    order = (key.desc(), _attempts.attempt_id.desc()) if wanted.descending else (key, _attempts.attempt_id)
+    if wanted.taken_back_on:
+        conditions += _on_day(_attempts.taken_back_at, wanted.taken_back_on)
     return (
         select(
             payments.payment_attempts,
             _accounts.number.label("account_number"),
             _accounts.brand,
             _accounts.customer_name,
+            _accounts.zone,
         )
         .join(t.accounts, _accounts.account_id == _attempts.account_id)
         .where(*conditions)
-        .order_by(*order)
-        .offset(wanted.offset)
-        .limit(wanted.limit + 1)
     )
 
 

@@ -13,7 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from billing.domain.money import Money
 from billing.persistence.account_list import number_of, summaries
-from billing.persistence.queries_account import read_picture, read_timeline
+from billing.persistence.queries_account import (
+    read_cases,
+    read_documents,
+    read_notices,
+    read_payments,
+    read_timeline,
+)
 from billing.persistence.queries_overview import read_overview
 from billing.persistence.statements import fetch_all
 from billing.persistence.tables import accounts as t
@@ -21,10 +27,15 @@ from billing.persistence.tables import invoicing
 from billing.ports.queries import (
     AccountFilter,
     AccountPage,
-    AccountPicture,
     AccountSummary,
     DayLoad,
+    DunningLine,
+    InvoiceLine,
+    NoticeLine,
     Overview,
+    PartFilter,
+    PartPage,
+    PaymentLine,
     TimelinePage,
 )
 
@@ -68,10 +79,25 @@ class SqlQueries:
         async with self._engine.connect() as connection:
             return await read_overview(connection, now)
 
-    async def picture(self, account_id: str, limit: int = 100) -> AccountPicture:
-        """The newest documents, payments, notices and cases of one account, at most ``limit`` of each."""
+    async def documents(self, account_id: str, wanted: PartFilter) -> PartPage[InvoiceLine]:
+        """Invoices and credit notes of an account; in order of date, due, total or open."""
         async with self._engine.connect() as connection:
-            return await read_picture(connection, account_id, limit)
+            return await read_documents(connection, account_id, wanted)
+
+    async def payments(self, account_id: str, wanted: PartFilter) -> PartPage[PaymentLine]:
+        """Every try at a payment; in order of date, asked or received."""
+        async with self._engine.connect() as connection:
+            return await read_payments(connection, account_id, wanted)
+
+    async def notices(self, account_id: str, wanted: PartFilter) -> PartPage[NoticeLine]:
+        """What the customer was told, with the evidence; in order of date, kind or amount."""
+        async with self._engine.connect() as connection:
+            return await read_notices(connection, account_id, wanted)
+
+    async def dunning_cases(self, account_id: str) -> Sequence[DunningLine]:
+        """Every dunning case of an account, the newest first."""
+        async with self._engine.connect() as connection:
+            return await read_cases(connection, account_id)
 
     async def timeline(self, account_id: str, kind: str, offset: int, limit: int) -> TimelinePage:
         """What happened on an account, the newest first."""

@@ -35,6 +35,7 @@ _FILES = t.usage_files.c
 _WAITS = (_FILES.status == HELD) & (_FILES.hold_kind == "gap")
 # One that was put aside while it waited has proved nothing about those before it.
 _NEVER_PASSED = _FILES.status.in_((HELD, REJECTED)) & (_FILES.hold_kind == "gap")
+_FILE_KEYS = {"registered": _FILES.file_id, "name": _FILES.name, "read": _FILES.read, "rejected": _FILES.rejected}
 _REPEATS = (_FILES.status == HELD) & (_FILES.hold_kind == "repeated")
 
 
@@ -78,7 +79,10 @@ class SqlUsageFiles:
         query = select(t.usage_files).where(*[column == value for column, value in given.items() if value])
         if wanted.before:
             query = query.where(_FILES.file_id < wanted.before)
-        return await fetch_all(self._connection, UsageFile, query.order_by(desc(_FILES.file_id)).limit(wanted.limit))
+        key = _FILE_KEYS[wanted.order.removeprefix("-")]
+        order = (desc(key), desc(_FILES.file_id)) if wanted.order.startswith("-") else (key, _FILES.file_id)
+        query = query.order_by(*order).offset(wanted.offset).limit(wanted.limit)
+        return await fetch_all(self._connection, UsageFile, query)
 
     async def effects_of_file(self, file: UsageFile) -> Sequence[FileEffect]:
         if file.span is None:

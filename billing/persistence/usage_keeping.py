@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, func, literal_column, select, text, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, desc, func, literal_column, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -71,9 +71,12 @@ class SqlUsageKeeping:
         if wanted.after:
             last = select(*order, issues.issue_id).where(issues.issue_id == wanted.after)
             query = query.where(tuple_(*order, issues.issue_id) > last.scalar_subquery())
-        return await fetch_all(
-            self._connection, UsageIssue, query.order_by(*order, issues.issue_id).limit(wanted.limit)
-        )
+        columns = {"line": issues.identifier, "kind": issues.kind, "field": issues.field, "record": issues.record_id}
+        name = wanted.order.removeprefix("-")
+        places = (*([columns[name]] if name in columns else []), *order, issues.issue_id)
+        turned = [desc(place) for place in places] if wanted.order.startswith("-") else places
+        query = query.order_by(*turned).offset(wanted.offset).limit(wanted.limit)
+        return await fetch_all(self._connection, UsageIssue, query)
 
     async def lock_issue(self, issue_id: str) -> UsageIssue:
         query = select(t.usage_issues).where(t.usage_issues.c.issue_id == issue_id).with_for_update()

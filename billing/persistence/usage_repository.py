@@ -16,6 +16,7 @@ from billing.persistence.usage_reading import SqlUsageReading
 from billing.persistence.usage_resent import SqlUsageResent
 from billing.persistence.usage_sessions import SqlUsageSessions
 from billing.persistence.usage_streams import SqlUsageStreams
+from billing.persistence.usage_waiting import SqlUsageWaiting
 
 
 class SqlUsageRepository(
@@ -33,5 +34,6 @@ class SqlUsageRepository(
     SqlUsageKeeping,
     SqlUsageSessions,
     SqlUsageStreams,
+    SqlUsageWaiting,
 ):
     """Usage events, counters, the file registry and what could not be taken."""

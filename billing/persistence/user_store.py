@@ -39,7 +39,11 @@ class SqlUserStore:
             return await fetch_one(connection, User, select(users).where(is_them))
 
     async def find(self, wanted: UserFilter) -> Sequence[User]:
-        statement = select(users).order_by(users.c.email).limit(wanted.limit)
+        keys = {"name": func.lower(users.c.name), "role": users.c.role, "status": users.c.status,
+                "seen": users.c.last_seen_at}  # fmt: skip
+        key = keys.get(wanted.order.removeprefix("-"), users.c.email)
+        first = key.desc().nulls_last() if wanted.order.startswith("-") else key.asc().nulls_first()
+        statement = select(users).order_by(first, users.c.email).offset(wanted.offset).limit(wanted.limit)
         if wanted.text:
             sought = wanted.text.lower()
             named = func.lower(users.c.name).contains(sought, autoescape=True)

@@ -34,7 +34,10 @@ class AuditEvent(NewEvent):
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Empty fields do not narrow. ``refused`` shows refusals only; ``before`` is an event to go on from."""
+    """Empty fields do not narrow. ``refused`` shows refusals only; ``before`` is an event to go on from.
+
+    With ``oldest_first`` it goes on after that event.
+    """
 
     actor: str = ""
     subject: str = ""
@@ -44,6 +47,7 @@ class AuditFilter:
     until: datetime | None = None
     before: str = ""
     limit: int = 100
+    oldest_first: bool = False
 
 
 class AuditStore(Protocol):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+BULK_ORDERS = ("-date", "accounts", "author")
+
 
 @dataclass(frozen=True)
 class BulkAction:
@@ -82,8 +84,11 @@ class BulkActionRepository(Protocol):
         """Set columns, and append a note to the history."""
         ...
 
-    async def all(self, before: str, limit: int) -> Sequence[BulkAction]:
-        """The newest first; ``before`` is the last one of the page before."""
+    async def all(
+        self, before: str, limit: int, state: str = "", order: str = BULK_ORDERS[0], offset: int = 0
+    ) -> Sequence[BulkAction]:
+        """In an order of ``BULK_ORDERS``, with or without ``-``; ``before`` is the last one of the page before, the
+        newest first."""
         ...
 
     async def undone_by(self, bulk_id: str) -> BulkAction | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -47,10 +47,11 @@ class InvoiceRow:
 
 @dataclass(frozen=True)
 class PaymentFilter:
-    """Which payments; ``created_on`` and ``settled_on`` are local days."""
+    """Which payments; ``created_on``, ``settled_on`` and ``taken_back_on`` are local days."""
 
     created_on: date | None = None
     settled_on: date | None = None
+    taken_back_on: date | None = None
     status: str = ""
     purpose: str = ""
     currency: str = ""
@@ -61,7 +62,7 @@ class PaymentFilter:
 
 @dataclass(frozen=True)
 class PaymentRow:
-    """A try at a payment of any account."""
+    """A try at a payment of any account, which lives in ``zone``."""
 
     account_id: str
     account_number: str
@@ -77,10 +78,14 @@ class PaymentRow:
     received_minor: int
     created_at: datetime
     settled_at: datetime | None
+    zone: str
 
 
 class MoneyLists(Protocol):
-    """One page and one row more, which tells that there is a further page."""
+    """A page has one row more, which tells that there is a further page; ``every_`` reads all rows, whatever the
+    ``offset``, the ``limit`` and the order, while others change them."""
 
     async def invoices(self, wanted: InvoiceFilter, now: datetime) -> Sequence[InvoiceRow]: ...
+    def every_invoice(self, wanted: InvoiceFilter, now: datetime) -> AsyncIterator[InvoiceRow]: ...
     async def payments(self, wanted: PaymentFilter) -> Sequence[PaymentRow]: ...
+    def every_payment(self, wanted: PaymentFilter) -> AsyncIterator[PaymentRow]: ...

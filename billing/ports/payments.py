@@ -112,7 +112,7 @@ class Attempt:
     it replays such an answer under the same key; ``submitted_on`` is the local date that call was made with, since a
     repeated call must be the same. ``called_at`` is real time, all else business time.
     ``expected_minor`` is what was asked for, ``received_minor`` what came. ``return_url`` is the door that a page leads
-    back to, empty for the paylink's.
+    back to, empty for the paylink's; ``taken_back_at`` is when the payer's bank took it back, the last time.
     """
 
     account_id: str
@@ -139,6 +139,7 @@ class Attempt:
     code: str = ""
     settled_at: datetime | None = None
     return_url: str = ""
+    taken_back_at: datetime | None = None
 
     @property
     def idempotency_key(self) -> str:

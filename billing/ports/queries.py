@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from billing.ports.accounts import TimelineEntry
+
+Line = TypeVar("Line")
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class AccountFilter:
 
     ``text`` is how the number begins, a part of a line's identifier, or words of the name. ``after`` is the account_id
     a page ended with, where accounts are in their own order; ``offset`` is how many to pass over in another one.
+    ``closed_on`` is the local day on which a cycle closed: its cycle day, or the last of a shorter month.
     ``sort`` is name, number, cycle_day, open or overdue; ``limit`` is the size of a page.
     """
 
@@ -35,6 +38,7 @@ class AccountFilter:
     is_paused: bool = False  # or on hold
     is_overdue: bool = False
     account_id: str = ""
+    closed_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -176,13 +180,26 @@ class DunningLine:
 
 
 @dataclass(frozen=True)
-class AccountPicture:
-    """Everything of one account that its page shows besides the account itself."""
+class PartFilter:
+    """Which rows of a part of an account; empty fields do not narrow, ``limit`` None is all.
 
-    invoices: Sequence[InvoiceLine] = ()
-    payments: Sequence[PaymentLine] = ()
-    notices: Sequence[NoticeLine] = ()
-    dunning_cases: Sequence[DunningLine] = ()
+    Documents have kinds, and are ``open`` or ``settled``; payments have purposes and outcomes; notices kinds and
+    states. ``order`` is a name of the part's own, with ``-`` before it for the other way round.
+    """
+
+    kind: str = ""
+    state: str = ""
+    order: str = "-date"
+    offset: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class PartPage(Generic[Line]):
+    """One page of a part of an account, and how many rows there are."""
+
+    rows: Sequence[Line]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -205,6 +222,9 @@ class Queries(Protocol):
     async def count_accounts(self, wanted: AccountFilter, now: datetime) -> int: ...
     async def day_loads(self) -> Sequence[DayLoad]: ...
     async def overview(self, now: datetime) -> Overview: ...
-    async def picture(self, account_id: str, limit: int = 100) -> AccountPicture: ...
+    async def documents(self, account_id: str, wanted: PartFilter) -> PartPage[InvoiceLine]: ...
+    async def payments(self, account_id: str, wanted: PartFilter) -> PartPage[PaymentLine]: ...
+    async def notices(self, account_id: str, wanted: PartFilter) -> PartPage[NoticeLine]: ...
+    async def dunning_cases(self, account_id: str) -> Sequence[DunningLine]: ...
     async def timeline(self, account_id: str, kind: str, offset: int, limit: int) -> TimelinePage: ...
     async def is_ready(self) -> bool: ...

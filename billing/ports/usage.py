@@ -25,6 +25,7 @@ from billing.ports.usage_records import CounterRow, EventDetail, LateUsageRow
 from billing.ports.usage_resent import UsageResentStore
 from billing.ports.usage_sessions import UsageSessionStore
 from billing.ports.usage_streams import UsageStreamStore
+from billing.ports.usage_waiting import UsageWaiting
 
 # A chunk of a file ends at about so many bytes or characters, however few lines they are.
 LARGEST_CHUNK = 16 * 2**20
@@ -181,9 +182,15 @@ class ChunkedFormat(Protocol):
         ...
 
 
+ISSUE_ORDERS = ("kept", "line", "kind", "field", "record")
+
+
 @dataclass(frozen=True, slots=True)
 class IssueFilter:
-    """Which kept records to list, by their identity; empty means all. ``after`` is the last one of the page before."""
+    """Which kept records to list; empty means all. ``after`` is the last one of the page before, the oldest first.
+
+    ``order`` is one of ``ISSUE_ORDERS``, with or without ``-`` before it; its pages are counted by ``offset``.
+    """
 
     kind: str = ""
     status: str = "open"
@@ -194,6 +201,8 @@ class IssueFilter:
     field: str = ""
     after: str = ""
     limit: int = 100
+    order: str = "kept"
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +308,7 @@ class UsageRepository(
     UsageKeeping,
     UsageSessionStore,
     UsageStreamStore,
+    UsageWaiting,
     Protocol,
 ):
     """Usage events, counters, the file registry and what could not be taken."""

@@ -92,14 +92,22 @@ class UsageFile:
         return (self.registered_at - _OLDEST, _LATEST) if self.accepted + self.late else None
 
 
+FILE_ORDERS = ("-registered", "name", "read", "rejected")
+
+
 @dataclass(frozen=True, slots=True)
 class FileFilter:
-    """Which files to list, the newest first; empty means all. ``before`` is the last file of the page before."""
+    """Which files to list; empty means all. ``before`` is the last file of the page before, the newest first.
+
+    ``order`` is one of ``FILE_ORDERS``, with or without ``-`` before it; its pages are counted by ``offset``.
+    """
 
     status: str = ""
     profile: str = ""
     before: str = ""
     limit: int = 100
+    order: str = FILE_ORDERS[0]
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,15 +100,23 @@ class Session:
     browser: str
 
 
+USER_ORDERS = ("email", "name", "role", "status", "seen")
+
+
 @dataclass(frozen=True)
 class UserFilter:
-    """``text`` is searched in name and address; empty fields do not narrow. ``after`` is an email, in their order."""
+    """``text`` is searched in name and address; empty fields do not narrow. ``after`` is an email, in their order.
+
+    ``order`` is one of ``USER_ORDERS``, with or without ``-`` before it; its pages are counted by ``offset``.
+    """
 
     text: str = ""
     role: str = ""
     status: str = ""
     after: str = ""
     limit: int = 50
+    order: str = USER_ORDERS[0]
+    offset: int = 0
 
 
 class UserStore(Protocol):

@@ -19,7 +19,7 @@ from billing.messages.bulk_actions import (
     ResumeBulkAction,
 )
 from billing.messages.identities import bulk_action_workflow_id
-from billing.ports.bulk_actions import BulkAccount, BulkAction, BulkChoice
+from billing.ports.bulk_actions import BULK_ORDERS, BulkAccount, BulkAction, BulkChoice
 from billing.ports.clock import BusinessClock
 from billing.ports.process import Process
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -191,10 +191,12 @@ class BulkActions:
         """How far it is. Raises NotFound."""
         return await self._running.report(bulk_id)
 
-    async def all(self, before: str = "", limit: int = 50) -> Sequence[BulkAction]:
-        """The newest first."""
+    async def all(
+        self, before: str = "", limit: int = 50, state: str = "", order: str = BULK_ORDERS[0], offset: int = 0
+    ) -> Sequence[BulkAction]:
+        """The newest first, or in the order that is asked for."""
         async with self._make_work() as work:
-            return await work.bulk_actions.all(before, limit)
+            return await work.bulk_actions.all(before, limit, state, order, offset)
 
     async def accounts(
         self, bulk_id: str, status: str = "", after: str = "", limit: int = 100, foreseen: bool = False

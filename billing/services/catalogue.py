@@ -93,6 +93,11 @@ class CatalogueService:
             await work.commit()
         return plan
 
+    async def lines_by_plan(self) -> Mapping[str, int]:
+        """How many lines that are not ended have each plan."""
+        async with self._make_work() as work:
+            return await work.accounts.lines_by_plan()
+
     async def lines_by_version(self, plan_code: str) -> Mapping[int, int]:
         """How many lines that are not ended have each version of a plan."""
         async with self._make_work() as work:

@@ -76,6 +76,12 @@ class ConsoleSessions:
             await self._sessions.seen(signed_in.session.session_id, now)
         return signed_in
 
+    async def is_running(self, session: Session) -> bool:
+        """Whether it is still good: a page that goes on by itself ends with it, and does not keep it in use."""
+        now = self._now()
+        found = await self._sessions.find(session.word_hash, now, now - self._rules.idle)
+        return found is not None and await self._behind(found) is not None
+
     async def of_user(self, user_id: str) -> Sequence[Session]:
         """The live sessions of a user, the newest first."""
         now = self._now()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.domain import staff_cases as kinds
 from billing.domain.errors import InvalidValue, NotFound, UnableTo
 from billing.domain.invoice_lines import position_of
 from billing.domain.money import Money
@@ -19,6 +20,7 @@ from billing.ports.clock import BusinessClock
 from billing.ports.dunning import Dispute
 from billing.ports.invoicing import Invoice
 from billing.ports.process import Process
+from billing.ports.staff_cases import Cause
 from billing.ports.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from billing.services.customer_sessions import BY_CUSTOMER
 from billing.services.disputable import DisputablePart, disputable, refuse_decided
@@ -137,6 +139,7 @@ class DisputeService:
             reason |= {"line_id": dispute.line_id} if dispute.line_id else {}
             entry = TimelineEntry(dispute.account_id, now, "dispute_closed", summary, reason, author)
             await work.timeline.add(entry)
+            await work.staff_cases.gone(kinds.DISPUTE_OPEN, dispute.account_id, dispute.dispute_id, now)
             closed = await work.dunning.dispute(dispute.account_id, dispute.dispute_id)
             await work.commit()
         return closed
@@ -185,7 +188,18 @@ async def _store(
     told |= {"line_id": dispute.line_id} if dispute.line_id else {}
     entry = TimelineEntry(invoice.account_id, now, "dispute_opened", summary, told, author)
     await work.timeline.add(entry)
+    await work.staff_cases.open_once(_needs_a_decision(dispute, f"{summary}: {reason}"), now)
     return dispute
+
+
+def _needs_a_decision(dispute: Dispute, explanation: str) -> Cause:
+    facts = {
+        "dispute_id": dispute.dispute_id,
+        "invoice_id": dispute.invoice_id,
+        "amount_minor": dispute.amount_minor,
+        "reason": dispute.reason,
+    }
+    return Cause(kinds.DISPUTE_OPEN, dispute.dispute_id, explanation, dispute.account_id, facts)
 
 
 def _refuse_empty(field: str, text: str) -> None:

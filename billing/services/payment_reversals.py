@@ -86,6 +86,7 @@ async def _book_dispute(work: UnitOfWork, attempt: Attempt, fact: DisputeFact, n
     if receipt is None:
         raise LookupError(f"no receipt of {attempt.attempt_id} to reverse")
     if await work.ledger.post(reversal_of(receipt, fact, now)):
+        await work.payments.change_attempt(attempt.account_id, attempt.attempt_id, {"taken_back_at": now})
         summary = f"The bank took {Money(fact.amount_minor, fact.currency)} back ({fact.reason})."
         if fact.is_final:
             summary += " The payer is guaranteed this refund; it cannot be contested."

@@ -1,7 +1,7 @@
 """What would happen to usage, before somebody decides it: which waiting numbers are known by now, what taking a file
 back would change; and which sources have gone quiet.
 
-Everything is tried in transactions that are never committed, by the code that would do it.
+What would happen is tried in transactions that are never committed, by the code that would do it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from billing.ports.usage import IssueSelection, UsageIssue
 from billing.ports.usage_corrections import CANCELLED as TAKEN_BACK
 from billing.ports.usage_corrections import Change, EventsOf
 from billing.ports.usage_files import CANCELLED, CANCELLING, REJECTED, FileEffect, UsageFile
+from billing.ports.usage_waiting import WaitingFilter, WaitingLine, WaitingTotals
 from billing.services.plan_correction_differences import cycles_since, differences_between
 from billing.services.usage_batch import Entry, read_batch
 from billing.services.usage_dropped import refuse_partly_gone
@@ -109,8 +110,18 @@ class UsageOutlook:
         self._clock = clock
         self._intake = intake
 
+    async def waiting_lines(self, wanted: WaitingFilter) -> Sequence[WaitingLine]:
+        """What waits, by line and reason; nothing is tried or locked."""
+        async with self._make_work() as work:
+            return await work.usage.waiting_lines(wanted)
+
+    async def waiting_totals(self, wanted: WaitingFilter) -> WaitingTotals:
+        """How many rows and records that list has."""
+        async with self._make_work() as work:
+            return await work.usage.waiting_totals(wanted)
+
     async def waiting(self, identifier: str = "") -> Waiting:
-        """Which recycled records would be counted now if they were guided again, by line."""
+        """Which recycled records would be counted now if they were guided again, by line: as costly as guiding them."""
         now = self._clock.now()
         async with self._make_work() as work:
             wanted = IssueSelection(kind="recycled", identifier=identifier)

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from evenflow.ending import told_of_the_end
 from evenflow.stack.ports import LOOPBACK, free_port
 from tests.builders_limits import MB, PLAN
 from tests.builders_usage import UsageWorld, a_customer, a_usage_world, an_event
+from tests.doors.console_visits import sign_in
 from tests.doors.doors_world import DoorsWorld, a_doors_world
 
 SOON_SECONDS = 10
@@ -226,6 +228,23 @@ async def test_readers_are_bounded_and_a_place_is_free_again_when_one_leaves(str
     await streaming.left_alone()
     async with streaming.page() as page:
         await page.until(0)
+
+
+async def test_the_consoles_stream_says_what_its_page_says_and_ends_with_the_session(streaming: Streaming) -> None:
+    access = streaming.doors.container.access
+    await sign_in(replace(streaming.doors, client=streaming.client), await access.create("a viewer", "viewer"))
+    home = f"/console/accounts/{streaming.usage.account_id}"
+    shown = unescape((await streaming.client.get(home)).text)
+    async with streaming.page(f"{home}/balance/stream") as page:
+        await soon(lambda: bool(page.events), "no balance comes")
+        balance = json.loads(page.events[0]["data"])
+        assert len(balance["texts"]) == 4
+        assert all(f">{words}</span>" in shown for words in balance["texts"].values())
+        assert all(one["key"] in shown and one["words"] in shown for one in balance["meters"])
+        assert await access.revoke("a viewer", datetime.now(UTC))
+        await streaming.usage.service.take([an_event(meter="data", quantity=MB, destination="")])
+        await soon(lambda: page.is_over, "the stream goes on without a session")
+    assert len(page.events) == 1
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,10 @@ async def test_an_operator_previews_types_the_count_and_begins_on_pages(world: C
     ended = await client.get(right.headers["location"])
     assert "5 of 5" in ended.text
     assert 'http-equiv="refresh"' not in ended.text
-    assert bulk_id in (await client.get("/console/bulk-actions")).text
+    for query, is_found in (("", True), ("?state=done&sort=-accounts", True), ("?state=paused", False)):
+        assert (query, bulk_id in (await client.get(f"/console/bulk-actions{query}")).text) == (query, is_found)
+    file = (await client.get("/console/bulk-actions?format=csv&state=done")).text.splitlines()
+    assert [line.startswith(f"{bulk_id},") for line in file[1:]] == [True]
 
 
 async def test_pages_keep_their_roles(world: CollectionsWorld) -> None:

@@ -140,7 +140,9 @@ async def test_a_refusal_is_shown_in_the_form_with_the_way_out_and_what_was_type
     [
         ("promise-to-pay", {"pay_by": "2027-03-20"}, "Write in a few words why"),
         ("promise-to-pay", WHY, "This is empty."),
-        ("promise-to-pay", WHY | {"pay_by": "2027-03-20", "amount_minor": "12.345"}, "not an amount in EUR"),
+        ("promise-to-pay", WHY | {"pay_by": "2027-03-20", "amount_minor": "12.345"}, "read in two ways"),
+        ("refund-payment", WHY | {"attempt_id": "inv_1002-1", "amount_minor": "1,250"}, "Write 1250.00 if"),
+        ("adjust-balance", WHY | {"amount_minor": "1.250", "description": "Sorry"}, "Write 1250.00 if"),
         ("promise-to-pay", WHY | {"pay_by": "2027-03-20", "amount_minor": "lots"}, "not an amount in EUR"),
         ("hold-until", WHY | {"until": "soon"}, "not a date with a time"),
         ("bar-service", WHY | {"kinds": ["data_throttled"], "cause": "operator"}, "kbit"),

@@ -6,6 +6,8 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -102,6 +104,53 @@ async def test_every_number_of_the_first_page_leads_to_a_list_that_opens(world: 
         assert (link, (await world.client.get(link)).status_code) == (link, 200)
 
 
+async def test_a_rule_that_was_not_checked_yet_is_not_said_to_hold(world: DoorsWorld) -> None:
+    states = await world.container.invariants.states()
+    shown = (await world.client.get("/console")).text
+    assert f"<b>0 of {len(states)}</b> rules of the books hold" in shown
+    assert f"{len(states)} not checked yet" in shown
+
+
+async def test_the_cycles_that_closed_on_a_day_are_found_by_that_day(world: DoorsWorld) -> None:
+    async with world.work() as work:
+        (cycle,) = await work.accounts.cycles(FULL_ACCOUNT)
+    closes_on = cycle.closes_at.astimezone(ZoneInfo("Europe/Amsterdam")).date()
+    for day, found in ((closes_on, [FULL_ACCOUNT]), (closes_on + timedelta(days=1), [])):
+        file = (await world.client.get(f"/console/accounts?format=csv&closed_on={day}")).content.decode("utf-8-sig")
+        assert [row["account"] for row in csv.DictReader(io.StringIO(file))] == found
+    assert f'closed_on={NOW.date()}"' in (await world.client.get("/console")).text
+
+
+async def test_filters_of_invoices_narrow_together_on_the_page_and_in_the_file(world: DoorsWorld) -> None:
+    for query, is_found in (
+        ("age=1-30+days&stage=dunning", True),
+        ("age=1-30+days&issued_on=2027-01-02", True),
+        ("age=1-30+days&month=2026-12-01", True),
+        ("debit_on=2027-01-10&stage=open", True),
+        ("age=1-30+days&stage=written_off", False),
+        ("age=1-30+days&issued_on=2027-01-03", False),
+        ("age=1-30+days&month=2027-01-01", False),
+        ("debit_on=2027-01-10&stage=not_announced", False),
+    ):
+        shown = (await world.client.get(f"/console/invoices?{query}")).text.partition("<tbody>")[2]
+        file = (await world.client.get(f"/console/invoices?{query}&format=csv")).text
+        assert (query, "V15-2027-000001" in shown) == (query, is_found)
+        assert (query, "V15-2027-000001" in file) == (query, is_found)
+
+
+async def test_a_file_has_every_row_once_however_many_are_read_at_once(
+    world: DoorsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.persistence.money_lists.ROWS_AT_ONCE", 1)
+    for path, name, rows in (
+        ("/console/invoices?", "invoice", ["V15-2027-000001", "V15-2027-000002"]),
+        ("/console/invoices?age=1-30+days&", "invoice", ["V15-2027-000001"]),
+        ("/console/payments?", "payment", ["inv_1001-1", "inv_1002-1"]),
+    ):
+        file = (await world.client.get(f"{path}format=csv")).content.decode("utf-8-sig")
+        assert [row[name] for row in csv.DictReader(io.StringIO(file))] == rows
+
+
 async def test_documents_and_payments_are_listed_by_day_age_and_outcome(world: DoorsWorld) -> None:
     for path, words in (
         ("/console/invoices", ("V15-2027-000001", "V15-2027-000002")),
@@ -129,6 +178,44 @@ async def test_the_parts_of_an_account_are_paged_and_filtered(world: DoorsWorld)
         for account_id, status in ((FULL_ACCOUNT, 200), ("acc_1002", 200), ("acc_99999", 404), ("acc_x", 422)):
             answer = await world.client.get(f"/console/accounts/{account_id}/{part}")
             assert (part, account_id, answer.status_code) == (part, account_id, status)
+
+
+async def test_what_an_account_has_is_filtered_sorted_paged_and_exported(
+    world: DoorsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routers.console_account_parts.PAGE_SIZE", 1)
+    for path, found in (
+        ("documents", "V15-2027-000002"),
+        ("documents?page=2", "V15-2027-000001"),
+        ("documents?sort=date", "V15-2027-000001"),
+        ("documents?sort=-total", "V15-2027-000001"),
+        ("documents?state=open", "V15-2027-000001"),
+        ("documents?state=settled&kind=invoice", "V15-2027-000002"),
+        ("documents?kind=credit_note", ""),
+        ("payments", "inv_1002-1"),
+        ("payments?state=failed&kind=debit", "inv_1001-1"),
+        ("payments?sort=-asked", "inv_1001-1"),
+        ("notices?kind=ready", "sanne@example.com"),
+        ("notices?state=accepted", "+31612345678"),
+        ("notices?page=2", "sanne@example.com"),
+    ):
+        shown = (await world.client.get(f"{HOME}/{path}")).text.partition("<tbody>")[2].partition("</tbody>")[0]
+        rows = re.findall(r"V15-2027-00000\d|inv_100\d-1|sanne@example.com|\+31612345678", shown)
+        assert (path, list(dict.fromkeys(rows))) == (path, [found] if found else [])
+    for path, rows in (("documents", 2), ("documents?state=open", 1), ("payments", 2), ("notices", 2)):
+        file = await world.client.get(f"{HOME}/{path}{'&' if '?' in path else '?'}format=csv")
+        assert (path, len(list(csv.DictReader(io.StringIO(file.content.decode("utf-8-sig")))))) == (path, rows)
+    assert (await world.client.get(f"{HOME}/notices?sort=luck")).status_code == 422
+
+
+async def test_a_payment_is_found_by_the_day_it_was_taken_back(world: DoorsWorld) -> None:
+    async with world.work() as work:
+        await work.payments.change_attempt(FULL_ACCOUNT, "inv_1002-1", {"taken_back_at": NOW})
+        await work.commit()
+    for day, found in ((NOW.date(), True), (NOW.date() - timedelta(days=1), False)):
+        shown = (await world.client.get(f"/console/payments?taken_back_on={day}")).text
+        assert (day, "inv_1002-1" in shown) == (day, found)
+    assert f'href="/console/payments?taken_back_on={NOW.date()}"' in (await world.client.get("/console")).text
 
 
 async def test_addresses_to_give_out_are_for_agents(world: DoorsWorld) -> None:

@@ -37,6 +37,9 @@ async def test_texts_are_listed_and_filtered(desk: Desk) -> None:
     shown = text_of(await desk.get("/console/templates?kind=reminder&channel=sms"))
     assert "5 texts" in shown
     assert "our original" in shown
+    for order, first in (("locale", "de"), ("-locale", "nl")):
+        listed = await desk.get(f"/console/templates?kind=reminder&channel=sms&sort={order}")
+        assert re.findall(r'href="/console/templates/vonk/reminder/sms/(\w+)"', listed)[0] == first
     rows = (await desk.client.get("/console/templates?kind=reminder&format=csv")).text.splitlines()
     assert len(rows) > 10
 
@@ -83,6 +86,13 @@ async def test_a_text_is_saved_compared_and_an_older_one_restored(desk: Desk) ->
     assert "as version 3" in shown
     assert "version 1 again: complaints" in shown
     assert "We collect 42.10 Euro" in shown
+
+
+async def test_a_version_that_is_no_number_is_refused_at_its_field(desk: Desk) -> None:
+    for version in ("two", "²", "", "-1"):
+        answer = await desk.send(SMS, f"{SMS}/restore", {"version": version, "reason": "complaints"})
+        assert (version, answer.status_code) == (version, 422)
+        assert "This is not a number to use" in answer.text
 
 
 async def test_a_letterhead_is_seen_on_an_invoice_and_published_with_its_logo(desk: Desk) -> None:

@@ -97,10 +97,11 @@ async def test_a_rejected_record_is_corrected_by_its_field_and_counted(desk: Des
     page = f"/console/usage/records/{record}"
     shown = await desk.get(page)
     assert "quantity" in shown
-    still = await desk.send(page, f"{page}/resubmit", {"to_quantity": "lots", "do": "fields"})
+    still = await desk.send(page, f"{page}/resubmit", {"to_quantity": "lots", "do": "fields", "reason": "typo"})
     assert "It still cannot be taken" in text_of(await desk.get(still.headers["location"]))
     line = f"r-2,{LINE},voice,75,{START},+31201234567"
-    done = await desk.send(page, f"{page}/resubmit", {"raw": line, "do": "line"})
+    assert (await desk.send(page, f"{page}/resubmit", {"raw": line, "do": "line"})).status_code == 422
+    done = await desk.send(page, f"{page}/resubmit", {"raw": line, "do": "line", "reason": "The switch told us"})
     assert "The record is taken: accepted" in text_of(await desk.get(done.headers["location"]))
     assert await records(desk) == []
 
@@ -142,18 +143,36 @@ async def test_many_are_dismissed_and_never_all_by_mistake(desk: Desk) -> None:
 
 async def test_numbers_that_are_known_by_now_are_guided_again(desk: Desk) -> None:
     await take(desk, an_event(record_id="a", identifier=STRANGER), an_event(record_id="b", identifier="+31600000009"))
-    before = text_of(await desk.get("/console/usage/waiting"))
-    assert "0 would be counted now" in before
+    page = "/console/usage/waiting"
+    assert "2 records wait" in text_of(await desk.get(page))
+    assert "0 would be counted now" in text_of((await desk.send(page, f"{page}/preview", {})).text)
     async with desk.world.work() as work:
         assert isinstance(work, SqlUnitOfWork)
         await a_customer(work, identifier=STRANGER, number="A100002")
         await work.commit()
-    page = "/console/usage/waiting"
-    assert "1 would be counted now" in text_of(await desk.get(page))
+    assert "1 would be counted now" in text_of((await desk.send(page, f"{page}/preview", {})).text)
     assert len(await records(desk)) == 2  # looking changed nothing
-    done = await desk.send(page, f"{page}/reguide", {"identifier": STRANGER})
+    without = await desk.send(page, f"{page}/reguide", {"identifier": STRANGER})
+    assert (without.status_code, "This is empty" in without.text) == (422, True)
+    done = await desk.send(page, f"{page}/reguide", {"identifier": STRANGER, "reason": "They signed the contract"})
     assert "1 of 1 records are counted now" in text_of(await desk.get(done.headers["location"]))
     assert len(await records(desk)) == 1
+
+
+async def test_what_waits_is_counted_by_a_look_that_tries_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await take(desk, *[an_event(record_id=f"w-{number}", identifier=STRANGER) for number in range(3)])
+    await take(desk, an_event(record_id="x", identifier="+31600000009"))
+
+    async def tried(*_: object) -> None:
+        raise AssertionError("a look must try nothing")
+
+    monkeypatch.setattr(type(desk.world.container.usage.outlook), "waiting", tried)
+    for order, first in (("-records", STRANGER), ("records", "+31600000009"), ("number", "+31600000009")):
+        shown = (await desk.get(f"/console/usage/waiting?sort={order}")).partition("<tbody>")[2]
+        assert (order, re.findall(r"identifier=%2B(\d+)", shown)[0]) == (order, first.removeprefix("+"))
+    assert "1 records wait" in text_of(await desk.get("/console/usage/waiting?identifier=%2B31600000009"))
+    file = (await desk.client.get("/console/usage/waiting?format=csv")).text.splitlines()
+    assert [STRANGER in line for line in file[1:]] == [True, False]
 
 
 async def test_a_file_is_taken_back_as_it_was_previewed(desk: Desk) -> None:
@@ -184,6 +203,25 @@ async def test_a_record_is_found_and_explained_step_by_step(desk: Desk) -> None:
     assert nothing.status_code == 404
 
 
+async def test_every_record_that_is_looked_up_is_on_a_page_and_in_the_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take(desk, *[an_event(record_id=f"l-{number}") for number in range(3)])
+    monkeypatch.setattr("api.routers.console_lookup.PAGE_SIZE", 2)
+    monkeypatch.setattr("api.routers.console_lookup.ROWS_AT_ONCE", 1)
+    address = f"/console/usage/lookup?identifier={LINE.replace('+', '%2B')}"
+    found: list[str] = []
+    link = address
+    while link:
+        shown = await desk.get(link)
+        found += re.findall(r"record_id=(l-\d)", shown)
+        further = re.search(r'rel="next" href="([^"]+)"', shown)
+        link = unescape(further[1]) if further else ""
+    assert sorted(found) == ["l-0", "l-1", "l-2"]
+    file = (await desk.client.get(f"{address}&format=csv")).text.splitlines()
+    assert len(file) == 4
+
+
 async def test_a_source_that_stopped_sending_is_told(desk: Desk) -> None:
     last = datetime(2027, 1, 20, tzinfo=UTC)
     async with desk.world.work() as work:
@@ -198,8 +236,13 @@ async def test_a_source_that_stopped_sending_is_told(desk: Desk) -> None:
 
 async def test_lists_are_exported(desk: Desk) -> None:
     await uploaded(desk)
-    files = (await desk.client.get("/console/usage?format=csv")).text.splitlines()
-    assert "day.csv" in files[1]
+    await uploaded(desk, f"{HEADER}\nr-3,{LINE},voice,60,{START},+31201234567\n", "a-day.csv")
+    for order, first in (("-registered", "a-day.csv"), ("name", "a-day.csv"), ("-rejected", "day.csv")):
+        shown = (await desk.get(f"/console/usage?sort={order}")).partition("<tbody>")[2]
+        assert (order, re.findall(r">([a-z-]+\.csv)</a>", shown)[0]) == (order, first)
+    assert len(await records(desk, "?sort=-line")) == len(await records(desk, "?sort=kept")) == 1
+    files = (await desk.client.get("/console/usage?format=csv&status=done")).text.splitlines()
+    assert ["day.csv" in line for line in files[1:]] == [True, True]
     kept = (await desk.client.get("/console/usage/records?format=csv")).text
     assert "quantity" in kept
 

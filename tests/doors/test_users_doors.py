@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -57,7 +58,12 @@ async def test_commands_of_administrators_are_refused_to_others(agent: Person) -
 
 async def test_an_administrator_invites_on_the_page_and_the_link_is_shown_once(admin: Person) -> None:
     shown = await admin.send(
-        "/console/users", "/console/users/invite", email="Li.Wei@Vonk.example", name="Li  Wei", role="agent"
+        "/console/users",
+        "/console/users/invite",
+        email="Li.Wei@Vonk.example",
+        name="Li  Wei",
+        role="agent",
+        reason="New here",
     )
     link = shown.text.split('value="http://door.test')[1].split('"')[0]
     async with a_person(admin.world) as invited:
@@ -65,11 +71,49 @@ async def test_an_administrator_invites_on_the_page_and_the_link_is_shown_once(a
         assert answer.headers["location"] == "/console"
         assert "li.wei@vonk.example" in await invited.read("/console")
     again = await admin.send(
-        "/console/users", "/console/users/invite", email="li.wei@vonk.example", name="Li", role="agent"
+        "/console/users",
+        "/console/users/invite",
+        email="li.wei@vonk.example",
+        name="Li",
+        role="agent",
+        reason="New here",
     )
     assert (again.status_code, "There is a user with this address" in again.text) == (409, True)
-    wrong = await admin.send("/console/users", "/console/users/invite", email="no address", name="Li", role="agent")
+    wrong = await admin.send(
+        "/console/users", "/console/users/invite", email="no address", name="Li", role="agent", reason="New here"
+    )
     assert (wrong.status_code, 'value="no address"' in wrong.text) == (422, True)
+    silent = await admin.send("/console/users", "/console/users/invite", email="x@vonk.example", name="X", role="agent")
+    assert (silent.status_code, "Write in a few words why" in silent.text) == (422, True)
+
+
+async def test_every_step_for_a_user_asks_why(admin: Person) -> None:
+    user_id = (await admin.world.get("/v1/users", role="admin")).json()["users"][0]["user_id"]
+    path = f"/console/users/{user_id}"
+    for step in ("name", "link", "unlock", "end-sessions"):
+        silent = await admin.send(path, f"{path}/{step}", name="Robin")
+        assert (step, silent.status_code, "Write in a few words why" in silent.text) == (step, 422, True)
+    done = await admin.send(path, f"{path}/name", name="Robin the First", reason="Married")
+    assert done.status_code == 303
+    assert (await trail(admin.world))[-1].reason == "Married"
+
+
+async def test_users_and_keys_are_sorted_and_filtered(admin: Person) -> None:
+    await an_invitation(admin.world, "viewer", "adam@vonk.example")
+    for name, role in (("mediation", "agent"), ("Crm", "viewer")):
+        await admin.world.container.access.create(name, role)
+    for query, first in (("", "adam@"), ("?sort=-email", EMAIL), ("?role=viewer&sort=name", "adam@")):
+        shown = (await admin.read(f"/console/users{query}")).partition("<tbody>")[2]
+        emails = re.findall(r'data-label="Email">([^<]+)<', shown)
+        assert (query, emails[0].startswith(first)) == (query, True)
+    for query, names in (
+        ("?q=crm", ["Crm"]),
+        ("?role=agent&q=med", ["mediation"]),
+        ("?sort=-name&q=m", ["the admin", "mediation", "Crm"]),
+    ):
+        shown = (await admin.read(f"/console/keys{query}")).partition("<tbody>")[2]
+        assert (query, re.findall(r'<th scope="row">([^<]+)<', shown)) == (query, names)
+    assert "Crm,viewer" in await admin.read("/console/keys?q=crm&format=csv")
 
 
 async def test_a_new_role_is_a_new_sign_in(agent: Person, admin: Person) -> None:
@@ -142,7 +186,9 @@ async def test_a_changed_password_ends_the_other_sessions(agent: Person) -> None
 
 
 async def test_keys_are_made_shown_once_and_revoked(admin: Person) -> None:
-    shown = await admin.send("/console/keys", "/console/keys", name="crm", role="agent")
+    silent = await admin.send("/console/keys", "/console/keys", name="crm", role="agent")
+    assert silent.status_code == 422
+    shown = await admin.send("/console/keys", "/console/keys", name="crm", role="agent", reason="A CRM was bought")
     key = shown.text.split('value="evk_')[1].split('"')[0]
     header = {"X-API-Key": f"evk_{key}"}
     assert (await admin.world.client.get("/v1/users", headers=header)).status_code == 403

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from api.console.amounts import minor_of
 from api.console.charts import HEIGHT, TOP, Point, Series, bars, funnel, lines, stacked_bars
 from api.console.exports import FORMULA_STARTS, cell, csv_answer
 from api.console.forms import Form, invalid_form, refused_form
@@ -77,6 +78,36 @@ def test_links_keep_the_filter_and_turn_the_order() -> None:
     assert read.link(page=4) == "/things?q=li&sort=number&page=4"
     assert read.export_link == "/things?q=li&sort=number&format=csv"
     assert (read.direction("number"), read.direction("due")) == ("ascending", "none")
+
+
+@pytest.mark.parametrize(
+    ("typed", "minor"),
+    [("1250", 125_000), ("1250.00", 125_000), ("1250,00", 125_000), ("1,250.00", 125_000), ("1.250,00", 125_000),
+     ("1\u00a0250,00", 125_000), ("1,250,000", 125_000_000), ("42,1", 4210), ("-5.00", -500), ("0.05", 5)],
+)  # fmt: skip
+def test_an_amount_is_read_as_people_write_it(typed: str, minor: int) -> None:
+    assert minor_of(typed, "EUR", "amount") == minor
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY"])
+@pytest.mark.parametrize("typed", ["1,250", "1.250", "-1,250", "12.500"])
+def test_an_amount_with_two_readings_is_refused_with_both_ways_out(typed: str, currency: str) -> None:
+    with pytest.raises(InvalidValue, match="two ways") as refused:
+        minor_of(typed, currency, "amount_minor")
+    assert (refused.value.field, refused.value.value) == ("amount_minor", typed)
+    assert "without groups" in refused.value.remedy
+
+
+@pytest.mark.parametrize("typed", ["", "lots", "1e3", "NaN", "²", "12 50", "1,250,00", "1,25.00", "0.250", "9" * 14])
+def test_what_is_no_amount_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidValue, match="not an amount in EUR"):
+        minor_of(typed, "EUR", "amount")
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_an_amount_that_the_console_writes_is_read_as_the_same(minor: int) -> None:
+    written = f"{'-' if minor < 0 else ''}{abs(minor) // 100:,}.{abs(minor) % 100:02}"
+    assert minor_of(written, "EUR", "amount") == minor
 
 
 @given(st.text())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from billing.domain.errors import InvalidValue, NotFound
+from billing.ports.staff_cases import CaseFilter
 from billing.services.disputable import UnableToDispute
 from billing.services.disputes import UnableToCloseDispute
 from tests.builders_dunning import DebtWorld, a_debt_world
@@ -25,6 +26,20 @@ async def test_the_same_dispute_again_is_the_open_one_and_the_account_is_told(wo
     assert await world.disputes.all(world.account_id) == [opened[0]]
     assert {signal for _, signal, _ in world.process.signals} == {"dispute_opened"}
     assert len(await world.timeline("dispute_opened")) == 1
+
+
+async def test_a_dispute_needs_a_person_until_it_is_decided(world: DebtWorld) -> None:
+    invoice = await world.an_invoice(4210)
+    dispute = await world.disputes.open(world.account_id, invoice, 1250, "not my calls", "Robin")
+    await world.disputes.open(world.account_id, invoice, 1250, "not my calls", "Robin")
+    async with world.work() as work:
+        (case,) = await work.staff_cases.find(CaseFilter(account_id=world.account_id))
+    assert (case.kind, case.subject, case.state) == ("dispute_open", dispute.dispute_id, "open")
+    assert "not my calls" in case.explanation
+    await world.disputes.close(world.account_id, dispute.dispute_id, "rejected", "they were made", "Kim")
+    async with world.work() as work:
+        (case,) = await work.staff_cases.find(CaseFilter(account_id=world.account_id))
+    assert case.state == "closed"
 
 
 @pytest.mark.parametrize("amount_minor", [-1, 4211])

@@ -110,6 +110,8 @@ async def test_scenario_17_a_chargeback_reopens_the_invoice(till: TillWorld) -> 
     assert (disputed.status, disputed.reopened_invoice_ids, disputed.amount_minor) == ("disputed", (invoice,), 4210)
     assert (again.status, await till.kinds()) == ("disputed", ["payment_received", "payment_reversed"])
     assert await till.open_of(invoice) == 4210
+    async with till.work() as work:
+        assert (await work.payments.attempt(till.account_id, attempt_id)).taken_back_at is not None
 
 
 async def test_scenario_18_a_bank_return_for_funds_is_a_late_failure_and_no_dispute(till: TillWorld) -> None:

@@ -37,7 +37,7 @@ class FeeForm(ActionIn):
 class PolicyForm(ActionIn):
     """A published policy, as ``code:version``."""
 
-    policy: str = Field(pattern=r"^.{1,64}:\d{1,6}$")
+    policy: str = Field(pattern=r"^.{1,64}:[0-9]{1,6}$")
     case_only: bool = False
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
+from api.console.amounts import minor_of
 from api.console.posted import Posted
 from api.container import Container
 from billing.domain.errors import InvalidValue
-from billing.domain.money import Money
 from billing.ports.accounts import Account, Brand
 
 Options = Sequence[tuple[str, str]]
-MOST_MINOR = 10**12
 
 
 @dataclass(frozen=True)
@@ -97,22 +95,6 @@ def _one(field: Field, text: str, ground: Ground) -> object:
         case "instant":
             return _instant(text, ground.account.zone, field.name)
     return text
-
-
-def minor_of(text: str, currency: str, name: str) -> int:
-    """An amount as a person writes it, 42.10 or 42,10, in minor units. Raises InvalidValue."""
-    try:
-        amount = Decimal(text.replace(" ", "").replace(",", "."))
-        if not amount.is_finite() or Money.from_decimal(amount, currency).decimal != amount:
-            raise InvalidOperation
-        minor = Money.from_decimal(amount, currency).amount_minor
-    except (InvalidOperation, InvalidValue):
-        minor = MOST_MINOR + 1
-    if abs(minor) > MOST_MINOR:
-        raise InvalidValue(
-            f"This is not an amount in {currency}.", field=name, value=text, remedy="Write it like 42.10."
-        )
-    return minor
 
 
 def _whole(text: str, name: str) -> int:

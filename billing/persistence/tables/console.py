@@ -58,3 +58,8 @@ Index(
     payment_attempts.c.settled_at,
     postgresql_where=text("settled_at IS NOT NULL"),
 )
+Index(
+    "ix_payment_attempts_taken_back_at",
+    payment_attempts.c.taken_back_at,
+    postgresql_where=text("taken_back_at IS NOT NULL"),
+)

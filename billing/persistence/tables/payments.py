@@ -114,6 +114,7 @@ payment_attempts = Table(
     Column("call_number", Integer, nullable=False),
     Column("settled_at", Instant),
     Column("return_url", Text, nullable=False, server_default=""),  # the door that a page leads back to
+    Column("taken_back_at", Instant),  # by the payer's bank, the last time
     CheckConstraint("expected_minor > 0", name="expected_minor"),
 )
 Index(
