@@ -249,7 +249,7 @@ async def test_only_accounts_of_the_same_contact_can_be_switched_to(portal: Port
     browser: Browser = await portal.signed_in()
     async with portal.doors.work() as work:
         stranger = await work.accounts.get("acc_1002")
-        await work.accounts.change(stranger.account_id, {"email": "other@example.com"})
+        await work.accounts.change(stranger.account_id, {"email": "other@example.com", "mobile": "+31600000002"})
         await work.commit()
     again = portal.browser()
     await again.follow(await portal.asks(again))
