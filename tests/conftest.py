@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.shared_statements import share_compiled_statements
+
+share_compiled_statements()
 pytest_plugins = ["tests.stack_fixtures"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ from evenflow.stack.postgres import PostgresServer, prepare_postgres
 from evenflow.stack.running import web_address
 from evenflow.stack.temporal_server import NAMESPACE, TemporalServer
 
+# Thousands of databases of hundreds of files each come and go.
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 8 * 2**30
 TEMPLATE_DATABASE = "evenflow_template"
 _database_numbers = itertools.count(1)
 
@@ -46,8 +50,9 @@ def running(spec: ChildSpec, log_path: Path) -> Iterator[Child]:
 
 @contextmanager
 def reachable_directory() -> Iterator[Path]:
-    """A short-lived directory that the unprivileged user of a database server can reach."""
-    with tempfile.TemporaryDirectory(prefix="evenflow-tests-", ignore_cleanup_errors=True) as name:
+    """A short-lived directory that the unprivileged user of a database server can reach, in memory if it has room."""
+    place = str(MEMORY) if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+    with tempfile.TemporaryDirectory(prefix="evenflow-tests-", dir=place, ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name).resolve()
 
