@@ -128,7 +128,7 @@ async def test_scenario_3_what_was_lost_long_before_the_newest_webhook_is_found(
     listing: Any = Listing()
     methods: Any = None
     told: Any = process
-    inbox = WebhookInbox(till.work, told, {"listing": listing}, methods)
+    inbox = WebhookInbox(till.work, told, {"listing": listing}, methods, till.outcomes(told))
     assert await inbox.read_missed(began) == 0
     lost = ProviderEvent("evt_lost", "charge.dispute.created", "dp_1", began + timedelta(minutes=10))
     heard = ProviderEvent("evt_heard", "charge.succeeded", "ch_1", began + timedelta(hours=3))
