@@ -149,9 +149,8 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
     quick = SqlQuickStore(settings.database.url.get_secret_value())
     usage = _usage(settings, make_work, clock, process, balances, quick)
     sources = UsageSources(settings, usage, clock)
-    renderer = PdfRenderer()
+    renderer, messengers = PdfRenderer(), messengers_of(settings)
     invoicing = InvoicingService(make_work, clock, renderer)
-    messengers = messengers_of(settings)
     notices = _notices(settings, make_work, clock, paying, invoicing, messengers)
     accounts = AccountService(make_work, clock, process, settings.billing.spread_seconds)
     barring = BarringService(make_work, clock, watched(settings, network_of(settings)))
@@ -167,8 +166,7 @@ def build_parts(settings: Settings, clock: SegmentClock, metrics_address: str = 
         make_refunds=paying.payments.make_refunds,
         look_after_bulk_actions=collections.actions.look_after,
     )
-    live = LiveAccounts(engine, process)
-    upkeep = UpkeepService(make_work, clock, process, accounts, live, repairs, paying.outcomes)
+    upkeep = UpkeepService(make_work, clock, process, accounts, LiveAccounts(engine, process), repairs, paying.outcomes)
     return Parts(
         settings=settings,
         engine=engine,
