@@ -19,7 +19,8 @@ _AMOUNT = re.compile(
 def minor_of(text: str, currency: str, name: str) -> int:
     """An amount in minor units: 1250, 1250.00, 1250,00, 1,250.00 or 1.250,00.
 
-    Raises InvalidValue, also for 1,250 and 1.250, which one reader groups and another takes for decimals.
+    Raises InvalidValue, also for 1,250 and 1.250, which one reader groups and another takes for decimals. Where a
+    currency has three decimals, 1.250 is what the console itself writes, and is taken.
     """
     found = _AMOUNT.fullmatch(text.translate(_SPACES).strip())
     digits = minor_digits(currency)
@@ -27,7 +28,8 @@ def minor_of(text: str, currency: str, name: str) -> int:
     if found is None or found["group"] == found["point"] is not None:
         raise _no_amount(text, currency, name, f"Write it like {example}.")
     whole, part = re.sub("[ .,]", "", found["whole"]), found["part"] or ""
-    if len(part) == 3 and found["group"] is None and len(whole) <= 3 and int(whole):
+    as_written_here = digits == len(part) and found["point"] == "."
+    if len(part) == 3 and not as_written_here and found["group"] is None and len(whole) <= 3 and int(whole):
         plain = f"{whole}{part}.{'0' * digits}" if digits else f"{whole}{part}"
         raise InvalidValue(
             "This can be read in two ways.",

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from playwright.async_api import expect
 
-from evenflow.stack.postgres import PostgresServer
-from tests.builders import a_brand
 from tests.builders_portal_world import PersonOnline, a_browser, online
-from tests.process.people import PLAN, a_customer
-from tests.process.world import World, a_world
+from tests.process.people import a_customer
+from tests.process.world import World
 
 pytestmark = pytest.mark.xdist_group("worlds")
-
-
-@pytest.fixture(scope="module")
-async def world(
-    postgres_server: PostgresServer,
-    migrated_template: str,
-    temporal_address: str,
-    simulator_environment: dict[str, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[World]:
-    """One brand whose self-service is ours; a business day takes three seconds."""
-    postgres_server.create_database("world_self_service", template=migrated_template)
-    directory = tmp_path_factory.mktemp("self_service")
-    url = postgres_server.url("world_self_service")
-    async with a_world(url, temporal_address, simulator_environment, directory, day_seconds=3.0) as running:
-        brand = a_brand(account_url=f"{running.settings.public.api_base}/my", locale="en_GB")
-        await running.parts.catalogue.add_brand(brand)
-        await running.parts.catalogue.publish_plan("vonk", PLAN)
-        yield running
-    postgres_server.drop_database("world_self_service")
 
 
 async def test_a_customer_signs_in_reads_the_bill_and_pays_without_javascript(world: World) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
@@ -104,10 +105,20 @@ def test_what_is_no_amount_is_refused(typed: str) -> None:
         minor_of(typed, "EUR", "amount")
 
 
-@given(st.integers(-(10**12), 10**12))
-def test_an_amount_that_the_console_writes_is_read_as_the_same(minor: int) -> None:
-    written = f"{'-' if minor < 0 else ''}{abs(minor) // 100:,}.{abs(minor) % 100:02}"
-    assert minor_of(written, "EUR", "amount") == minor
+@given(st.integers(-(10**12), 10**12), st.sampled_from([("EUR", 2), ("KWD", 3)]))
+@example(42_125, ("KWD", 3))
+def test_an_amount_that_the_console_writes_is_read_as_the_same(minor: int, currency: tuple[str, int]) -> None:
+    code, digits = currency
+    whole, part = divmod(abs(minor), 10**digits)
+    written = f"{'-' if minor < 0 else ''}{whole:,}.{part:0{digits}}"
+    assert minor_of(written, code, "amount") == minor
+
+
+def test_what_is_proposed_instead_of_an_amount_can_be_used() -> None:
+    with pytest.raises(InvalidValue) as refused:
+        minor_of("42,125", "KWD", "amount")
+    for proposed in re.findall(r"[0-9]+[.][0-9]+", refused.value.remedy):
+        assert minor_of(proposed, "KWD", "amount") > 0
 
 
 @given(st.text())
